@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One TCP session as userspace knows it: the join of a socket of this kernel and of what the taps saw.
+ * Like `ss`, one session object per socket: a loopback connection is two.
+ * Not here: how it changes (session_table.h), how it is shown (field.h).
+ */
+#ifndef TCPWATCH_SESSION_H
+#define TCPWATCH_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/shared/abi.h"
+#include "bpf/shared/evidence.h"
+
+#define UNKNOWN_U64 UINT64_MAX /* a value that nothing has told: shown as null or "-" */
+
+enum direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT, DIRECTION_FORWARD };
+
+enum view { VIEW_SOCKET = 1, VIEW_WIRE = 2, VIEW_BOTH = VIEW_SOCKET | VIEW_WIRE };
+
+struct endpoint {
+	struct ip_addr addr;
+	uint16_t port; /* host byte order */
+};
+
+/* A process that holds the socket. */
+struct owner {
+	uint32_t pid;
+	char comm[SOCK_COMM_LEN]; /* hostile bytes, NUL-terminated */
+};
+
+struct session {
+	struct endpoint local, remote;
+	uint32_t netns;		/* inode number */
+	uint32_t tap;		/* id of the tap whose fragments .wire joins, 0: none */
+	enum flow_dir local_dir; /* which direction of .wire the local endpoint sends */
+	bool is_forwarded;	/* neither address belongs to the namespace; local is then the originator */
+
+	const struct sock_info *sock;	    /* NULL: no socket of this kernel */
+	const struct evidence *wire;	    /* NULL: no tap saw it */
+	const struct evidence_verdict *verdict; /* of .wire; NULL with it */
+	struct owner owner;		    /* pid 0: unknown */
+	const char *ifname;		    /* of .tap, NULL: none. Hostile bytes */
+	const char *netns_name;		    /* as `ip netns` names it, or its inode number. Hostile bytes */
+	bool tap_is_gone;		    /* the interface vanished: what the wire view shows is old */
+};
+
+/* What a getter needs beside the session. */
+struct moment {
+	uint64_t mono_ns;	 /* CLOCK_MONOTONIC */
+	uint64_t mono_to_real_ns; /* add to get CLOCK_REALTIME */
+};
+
+static inline unsigned session__view(const struct session *s)
+{
+	return (s->sock ? VIEW_SOCKET : 0) | (s->wire ? VIEW_WIRE : 0);
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The socket view: tracepoints attached, sockets listed by iterator, owners found by iterator. Hands records
+ * to a sink. Not here: the join with the wire view (model/session_table.h).
+ */
+#ifndef TCPWATCH_SOCK_VIEW_H
+#define TCPWATCH_SOCK_VIEW_H
+
+#include "bpf/shared/abi.h"
+#include "user/tap/netns.h"
+
+/* Where records go; @record is valid during the call. */
+typedef void (*record_sink)(void *ctx, const union record *record);
+
+struct sock_view;
+
+/*
+ * sock_view__open() - load and attach the tracepoints; from then on no transition is missed
+ *
+ * @config: record_mask and wake_bytes; filter_netns is set here from @netns (all: no filter).
+ * @records_fd, @lost_fd: the ring buffer and the loss counters, shared with the wire view.
+ * Returns 0 or -errno after logging.
+ */
+int sock_view__open(struct sock_view **out, const struct netns_list *netns,
+		    const struct sock_config *config, int records_fd, int lost_fd);
+void sock_view__close(struct sock_view *view);
+
+/*
+ * sock_view__snapshot() - for each namespace SNAPSHOT_BEGIN, a REC_SOCK for every TCP socket, SNAPSHOT_END
+ *
+ * A namespace that vanished is given an empty snapshot that is not ok. Returns 0 or -errno.
+ */
+int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
+
+/* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or -errno */
+int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx);
+
+/* sock_view__counters() - sums over CPUs; returns 0 or -errno */
+int sock_view__counters(const struct sock_view *view, struct sock_counters *out);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Interfaces and addresses of a network namespace, read and followed through rtnetlink (libmnl).
+ * Not here: attaching to them (tap.h).
+ */
+#ifndef TCPWATCH_IFACE_H
+#define TCPWATCH_IFACE_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/shared/flow.h"
+#include "netns.h"
+
+struct iface {
+	uint32_t ifindex;
+	char name[IF_NAMESIZE];
+	char kind[16]; /* IFLA_INFO_KIND: "veth", "bridge", …; "" for hardware */
+	uint32_t flags; /* IFF_UP … */
+	uint32_t mtu;
+	uint16_t type;		/* ARPHRD_ETHER, ARPHRD_NONE … */
+	bool has_default_route; /* a default route of any table main, IPv4 or IPv6, leaves through it */
+};
+
+struct iface_list {
+	struct iface *items;
+	size_t count;
+};
+
+/* iface_list__read() - all interfaces of @ns; returns 0 or -errno */
+int iface_list__read(struct iface_list *list, const struct netns *ns);
+void iface_list__free(struct iface_list *list);
+
+/*
+ * link_watch: the addresses of one namespace and the changes of its interfaces.
+ * fd() becomes readable when something changed; read() then takes it all in and calls back for each change.
+ */
+struct link_watch;
+enum link_change { LINK_NEW, LINK_CHANGED, LINK_DELETED };
+typedef void (*link_change_fn)(void *ctx, enum link_change change, const struct iface *iface);
+
+struct link_watch *link_watch__new(const struct netns *ns); /* NULL: errno says why */
+void link_watch__free(struct link_watch *watch);
+int link_watch__fd(const struct link_watch *watch);
+/* Returns 0 or -errno; an overrun of the socket is answered by reading everything anew. */
+int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx);
+/* link_watch__is_local() - @addr is an address of the namespace; loopback nets always are */
+bool link_watch__is_local(const struct link_watch *watch, const struct ip_addr *addr);
+
+#endif

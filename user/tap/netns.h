@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Network namespaces: finding them by name, PID or path, naming them, and doing something inside one.
+ * Not here: what is in them (iface.h).
+ */
+#ifndef TCPWATCH_NETNS_H
+#define TCPWATCH_NETNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct netns {
+	uint32_t inum; /* inode number of the namespace, as in net:[4026531840] */
+	int fd;	       /* keeps it open; -1: cannot be entered */
+	char name[64]; /* as in /run/netns, else "self" for the tool's own, else the inode number */
+};
+
+struct netns_list {
+	struct netns *items;
+	size_t count;
+	bool all; /* "all" was asked for: namespaces that appear later belong too */
+};
+
+/*
+ * netns_list__resolve() - the namespaces of each -N word: self, all, NAME, PID or PATH; none means self
+ *
+ * Each namespace is listed once. Namespaces that vanish meanwhile are left out.
+ * Returns 0; -EINVAL after logging a word that is no namespace (usage error); -EPERM after logging.
+ */
+int netns_list__resolve(struct netns_list *list, const char *const *words, size_t count);
+void netns_list__free(struct netns_list *list);
+
+/* netns_list__name() - the name of namespace @inum, looked up again at most once a second if new; or NULL */
+const char *netns_list__name(struct netns_list *list, uint32_t inum);
+
+/*
+ * netns__enter() - put this thread into @ns; netns__leave() - back into the namespace it came from
+ *
+ * Entering the namespace one is in already is free and needs no privilege.
+ * Returns 0 or -errno (-EPERM: CAP_SYS_ADMIN is missing).
+ */
+struct netns_return {
+	int fd; /* -1: nothing to undo */
+};
+int netns__enter(const struct netns *ns, struct netns_return *back);
+void netns__leave(struct netns_return *back);
+
+#endif

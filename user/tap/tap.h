@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taps: an interface seen through one hook, with its own instance of the wire programs.
+ * Chooses the hook, attaches, falls back, follows renames and deletions, detaches. bpf_link holds every
+ * attachment where the kernel has it, so nothing stays behind when the process is killed.
+ * Not here: the session cache the programs share (source/wire_view.h).
+ */
+#ifndef TCPWATCH_TAP_H
+#define TCPWATCH_TAP_H
+
+#include "bpf/shared/abi.h"
+#include "iface.h"
+
+/* --hook. X(enumerator, name, help) */
+#define HOOK_MODES(X)                                                                           	X(AUTO, "auto", "native XDP and tc egress on a NIC, tc both ways on veth and virtual devices") 	X(XDP, "xdp", "native XDP for ingress")                                                	X(XDP_GENERIC, "xdp-generic", "generic XDP for ingress")                               	X(TC, "tc", "tc for both directions")
+
+enum hook_mode {
+#define X(id, name, help) HOOK_##id,
+	HOOK_MODES(X)
+#undef X
+	HOOK_COUNT,
+};
+
+/* What one direction is really attached with. X(enumerator, name) */
+#define ATTACH_KINDS(X)      	X(NONE, "none")      	X(XDP, "xdp")        	X(XDP_FRAGS, "xdp.frags") 	X(XDP_GENERIC, "xdp-generic") 	X(TCX, "tcx")        	X(CLSACT, "tc")
+
+enum attach_kind {
+#define X(id, name) ATTACH_##id,
+	ATTACH_KINDS(X)
+#undef X
+};
+
+const char *hook_mode__name(enum hook_mode mode);
+/* hook_mode__parse() - returns 0, or -EINVAL (nothing logged) */
+int hook_mode__parse(enum hook_mode *mode, const char *name);
+const char *attach_kind__name(enum attach_kind kind);
+
+/* Maps that every instance of the wire programs shares, and its constants but for those of the tap. */
+struct wire_shared {
+	int cache_fd;	/* array of maps: CPU → array of struct cache_set */
+	int records_fd; /* ring buffer */
+	int lost_fd;	/* per-CPU struct lost_counters */
+	struct wire_config config;
+};
+
+struct tap {
+	uint16_t id;
+	uint32_t netns; /* inode number */
+	struct iface iface;
+	enum hook_mode mode; /* asked for */
+	enum attach_kind ingress, egress;
+	bool is_gone;	 /* interface or namespace vanished */
+	char note[160];	 /* why it fell back, or what went wrong; "" if all is as asked */
+};
+
+struct tap_set;
+
+struct tap_set *tap_set__new(const struct wire_shared *shared);
+void tap_set__free(struct tap_set *set); /* detaches everything */
+
+/*
+ * tap_set__add() - tap every interface of @ns that matches @pattern (a name or a glob); NULL: those of the
+ * default routes
+ *
+ * Returns the number of taps added; -ENODEV after logging if a plain name does not exist (usage error);
+ * another -errno after logging if no hook could be had on any of them.
+ */
+int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern, enum hook_mode mode);
+
+size_t tap_set__count(const struct tap_set *set);
+const struct tap *tap_set__get(const struct tap_set *set, size_t index);
+const struct tap *tap_set__by_id(const struct tap_set *set, uint16_t id); /* NULL: none */
+bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_addr *addr);
+
+/* tap_set__counters() - sums over CPUs, of one tap; returns 0 or -errno */
+int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out);
+
+/* tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes in */
+int tap_set__epoll_fd(const struct tap_set *set);
+void tap_set__follow(struct tap_set *set);
+
+#endif
