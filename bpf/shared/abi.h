@@ -277,6 +277,8 @@ struct wire_config {
 	__u16 tap;
 	__u8 ignore_egress; /* lo: each packet passes twice, count it on ingress only */
 	__u8 l3;	    /* the interface has no link-layer header (tun, wireguard) */
+	__u16 mtu;	    /* of the interface: generic XDP shows super-packets without their segment count */
+	__u16 zero[3];
 };
 
 struct sock_config {
