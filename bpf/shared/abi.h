@@ -53,10 +53,10 @@ struct rec_segment {
 	struct record_hdr hdr;
 	struct flow_key key;
 	struct segment seg;
-	struct tcp_options opt; /* of a SYN; else 0 */
-	__u8 why;		/* enum segment_why */
-	__u8 ingress;		/* seen entering the tap's interface */
-	__u16 zero;
+	__u8 options[TCP_OPTIONS_MAX]; /* of a SYN, seg.opt_bytes of them (tcp_options__parse); else 0 */
+	__u8 why;		       /* enum segment_why */
+	__u8 ingress;		       /* seen entering the tap's interface */
+	__u16 zero[3];
 };
 
 /* Why a fragment was handed over. Append-only. */

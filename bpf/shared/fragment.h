@@ -16,14 +16,7 @@
 #define TCPF_ACK 0x10
 #define TCPF_URG 0x20
 
-/* TCP options of a SYN or SYN-ACK. */
-struct tcp_options {
-	__u16 mss; /* 0: no such option */
-	__u8 wscale;
-	__u8 has_wscale : 1;
-	__u8 sack_permitted : 1;
-	__u8 timestamps : 1;
-};
+#define TCP_OPTIONS_MAX 40 /* bytes: the header length has four bits */
 
 /* A parsed segment: all that tracking ever sees of a packet. Host byte order. */
 struct segment {
