@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a frame to a flow key and a segment: Ethernet, two VLAN tags, IPv4 with options and fragments,
- * IPv6 with extension headers, TCP. A cursor checks each bound right before the read, so the same code
- * satisfies the verifier and a fuzzer. Headers are defined here, not taken from the kernel's types: no
- * relocation, hence no need of BTF. Not here: what a segment means (track.h).
+ * From a frame to a flow key and a segment: Ethernet, two VLAN tags, IPv4 with options and
+ * fragments, IPv6 with extension headers, TCP. A cursor checks each bound right before the read, so
+ * the same code satisfies the verifier and a fuzzer. Headers are defined here, not taken from the
+ * kernel's types: no relocation, hence no need of BTF. Not here: what a segment means (track.h).
  */
 #ifndef TCPWATCH_SHARED_PARSE_H
 #define TCPWATCH_SHARED_PARSE_H
 
 #include "abi.h"
 
-#define ETH_TYPE_IPV4 0x0800
-#define ETH_TYPE_IPV6 0x86dd
-#define ETH_TYPE_VLAN 0x8100 /* 802.1Q */
-#define ETH_TYPE_QINQ 0x88a8 /* 802.1ad */
-#define ETH_TYPE_QINQ_OLD 0x9100
+#define ETH_TYPE_IPV4	    0x0800
+#define ETH_TYPE_IPV6	    0x86dd
+#define ETH_TYPE_VLAN	    0x8100 /* 802.1Q */
+#define ETH_TYPE_QINQ	    0x88a8 /* 802.1ad */
+#define ETH_TYPE_QINQ_OLD   0x9100
 
-#define IP_PROTO_HOPOPTS  0
-#define IP_PROTO_TCP	  6
-#define IP_PROTO_ROUTING  43
-#define IP_PROTO_FRAGMENT 44
-#define IP_PROTO_AH	  51
-#define IP_PROTO_DSTOPTS  60
-#define IP_PROTO_MOBILITY 135
+#define IP_PROTO_HOPOPTS    0
+#define IP_PROTO_TCP	    6
+#define IP_PROTO_ROUTING    43
+#define IP_PROTO_FRAGMENT   44
+#define IP_PROTO_AH	    51
+#define IP_PROTO_DSTOPTS    60
+#define IP_PROTO_MOBILITY   135
 
 #define PARSE_MAX_VLAN_TAGS 2
 #define PARSE_MAX_EXT_HDRS  6
@@ -94,7 +94,7 @@ static __always_inline const void *cursor__take(struct cursor *cur, __u32 len)
 struct parse_state {
 	struct cursor cur;
 	struct ip_addr src, dst;
-	__u32 l4_len;	/* bytes of the TCP segment, header included */
+	__u32 l4_len;	 /* bytes of the TCP segment, header included */
 	__u16 ethertype; /* host byte order */
 	__u8 protocol;
 	__u8 is_v6;
@@ -256,7 +256,8 @@ static __always_inline int parse__tcp(struct parse_state *st, const struct frame
 	seg->seq = TW_BE32(tcp->seq);
 	seg->ack = TW_BE32(tcp->ack);
 	seg->flags = tcp->flags;
-	/* A RST ends the session whatever else the segment says (RFC 9293 section 3.10.7.4, first check). */
+	/* A RST ends the session whatever else the segment says (RFC 9293 section 3.10.7.4, first
+	 * check). */
 	if (seg->flags & TCPF_RST)
 		seg->flags &= ~TCPF_FIN;
 	seg->payload = st->l4_len - hdr_len;
@@ -268,7 +269,8 @@ static __always_inline int parse__tcp(struct parse_state *st, const struct frame
 	seg->segs = frame->segs;
 	if (TW_UNLIKELY(!seg->segs)) {
 		seg->segs = 1;
-		mss = frame->mtu - hdr_len - (st->is_v6 ? sizeof(struct hdr_ipv6) : sizeof(struct hdr_ipv4));
+		mss = frame->mtu - hdr_len -
+		      (st->is_v6 ? sizeof(struct hdr_ipv6) : sizeof(struct hdr_ipv4));
 		if (frame->mtu > 128 && seg->payload > frame->mtu)
 			seg->segs = (seg->payload + mss - 1) / mss;
 	}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How a segment adds to a fragment: the in-kernel half of the tracker. Pure: time is an argument,
+ * no helper, no map. It notes evidence and leaves conclusions to evidence.h, since this CPU may see
+ * only one direction of the session.
+ */
+#ifndef TCPWATCH_SHARED_TRACK_H
+#define TCPWATCH_SHARED_TRACK_H
+
+#include "abi.h"
+
+/* Farther than any window can reach (65535 << 14, RFC 7323 section 2.3). */
+#define TRACK_WINDOW (1u << 30)
+/* How far an acknowledgement may run ahead of what this CPU saw acknowledged before any payload. */
+#define TRACK_ACK_SLACK (1u << 24)
+/* A fragment idle this long (coarse units, about 1 s) may have missed what other CPUs saw. */
+#define TRACK_STALE (1u << 10)
+/* … and this long (about 67 s, more than a TIME_WAIT) may belong to a session that is over. */
+#define TRACK_OLD (1u << 16)
+
+/* What to do with the fragment before the segment is added. */
+enum track_place {
+	PLACE_ADD,     /* it belongs here */
+	PLACE_REUSED,  /* hand the fragment over: a new session begins on the tuple */
+	PLACE_RESYNC,  /* hand it over: stale, the sequence numbers have moved on */
+	PLACE_FULL,    /* hand it over: a counter would soon wrap */
+	PLACE_OUTSIDE, /* the segment cannot be of this session: leave the fragment alone */
+	PLACE_SYN_OLD, /* likewise, a SYN on a synchronised session (RFC 5961 section 4) */
+};
+
+static __always_inline bool fragment__is_closing(const struct fragment *f)
+{
+	return f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN] |
+	       f->step_at[DIR_LOW][STEP_RST] | f->step_at[DIR_HIGH][STEP_RST];
+}
+
+static __always_inline bool fragment__is_synchronised(const struct fragment *f, __u32 dir)
+{
+	return f->step_at[dir][STEP_ACK] | f->step_at[dir][STEP_DATA];
+}
+
+static __always_inline bool fragment__has_isn(const struct fragment *f, __u32 dir)
+{
+	return f->flags & (FRAG_SYN(dir) | FRAG_SYNACK(dir));
+}
+
+static __always_inline bool fragment__is_idle(const struct fragment *f, __u64 now_ns, __u32 units)
+{
+	return coarse_time(now_ns) - f->last > units && coarse_time(now_ns) - f->last < 0x80000000u;
+}
+
+/* A SYN: the first of its session, one sent again, or one of the session after. */
+static __always_inline enum track_place track__place_syn(const struct fragment *f,
+							 const struct segment *seg, __u64 now_ns)
+{
+	const struct fragment_half *peer = &f->half[!seg->dir];
+
+	if (fragment__has_isn(f, seg->dir)) {
+		if (f->half[seg->dir].isn == seg->seq)
+			return PLACE_ADD;
+	} else if (!(f->flags & FRAG_SEQ_VALID(seg->dir)) && !fragment__is_closing(f)) {
+		/* The sender's first here. The peer's SYN: both open at once; its ACK of this one:
+		 * late. */
+		if (f->flags & (seg->dir ? FRAG_SYN(0) : FRAG_SYN(1)))
+			return PLACE_ADD;
+		if ((f->flags & FRAG_ACK_VALID(!seg->dir)) && peer->ack == seg->seq + 1)
+			return PLACE_ADD;
+		return PLACE_REUSED;
+	}
+	if (fragment__is_closing(f) || !fragment__is_synchronised(f, seg->dir) ||
+	    fragment__is_idle(f, now_ns, TRACK_OLD))
+		return PLACE_REUSED;
+	return PLACE_SYN_OLD;
+}
+
+/* A SYN-ACK: it belongs to the SYN it acknowledges. */
+static __always_inline enum track_place track__place_synack(const struct fragment *f,
+							    const struct segment *seg)
+{
+	const struct fragment_half *peer = &f->half[!seg->dir];
+
+	if (fragment__has_isn(f, seg->dir) && f->half[seg->dir].isn == seg->seq)
+		return PLACE_ADD;
+	if (fragment__has_isn(f, !seg->dir)) {
+		if (seg->ack != peer->isn + 1)
+			return fragment__is_closing(f) ? PLACE_REUSED : PLACE_OUTSIDE;
+		/* A listener that kept no state (a SYN cookie) answers a repeated SYN with another
+		 * ISN. */
+		return fragment__is_synchronised(f, !seg->dir) && fragment__has_isn(f, seg->dir)
+			       ? PLACE_OUTSIDE
+			       : PLACE_ADD;
+	}
+	if (f->flags & FRAG_SEQ_VALID(seg->dir))
+		return PLACE_REUSED;
+	return (f->flags & FRAG_ACK_VALID(!seg->dir)) && peer->ack == seg->seq + 1 ? PLACE_ADD
+										   : PLACE_REUSED;
+}
+
+/*
+ * track__place() - whether @seg belongs to the session of @f, which has the same tuple
+ */
+static __always_inline enum track_place track__place(const struct fragment *f,
+						     const struct segment *seg, __u64 now_ns)
+{
+	const struct fragment_half *low = &f->half[DIR_LOW], *high = &f->half[DIR_HIGH];
+	__u32 ahead;
+
+	if (TW_UNLIKELY((low->bytes | low->segments | high->bytes | high->segments) >> 31))
+		return PLACE_FULL;
+	if (TW_UNLIKELY(seg->flags & TCPF_SYN))
+		return seg->flags & TCPF_ACK ? track__place_synack(f, seg)
+					     : track__place_syn(f, seg, now_ns);
+	if (!(f->flags & FRAG_SEQ_VALID(seg->dir)) || seg->flags & TCPF_RST)
+		return PLACE_ADD;
+	ahead = seg->seq - f->half[seg->dir].nxt + TRACK_WINDOW;
+	if (TW_LIKELY(ahead <= 2 * TRACK_WINDOW))
+		return PLACE_ADD;
+	return fragment__is_idle(f, now_ns, TRACK_STALE) ? PLACE_RESYNC : PLACE_OUTSIDE;
+}
+
+/* fragment__init() - an empty fragment of the session @key */
+static __always_inline void fragment__init(struct fragment *f, const struct flow_key *key,
+					   __u64 now_ns)
+{
+	__builtin_memset(f, 0, sizeof(*f));
+	f->key = *key;
+	f->first_ns = now_ns;
+	f->last = coarse_time(now_ns);
+}
+
+/* fragment__continue() - start anew after PLACE_FULL: sequence numbers stay, times and counters do
+ * not */
+static __always_inline void fragment__continue(struct fragment *f, __u64 now_ns)
+{
+	__builtin_memset(f->step_at, 0, sizeof(f->step_at));
+	f->first_ns = now_ns;
+#pragma unroll
+	for (int dir = 0; dir < DIR_COUNT; dir++) {
+		f->half[dir].segments = 0;
+		f->half[dir].bytes = 0;
+		f->retransmits[dir] = 0;
+		f->syn_retransmits[dir] = 0;
+		f->fin_retransmits[dir] = 0;
+	}
+}
+
+/* The steps of SESSION_STEPS that @seg takes, as bits; a RST's validity is another question. */
+static __always_inline __u32 track__steps(const struct segment *seg)
+{
+	if (seg->flags & TCPF_RST)
+		return 1u << STEP_RST;
+	return (seg->flags & TCPF_SYN ? 1u << STEP_SYN : 0) |
+	       (seg->flags & TCPF_FIN ? 1u << STEP_FIN : 0) | (seg->payload ? 1u << STEP_DATA : 0) |
+	       (!(seg->flags & (TCPF_SYN | TCPF_FIN)) && !seg->payload ? 1u << STEP_ACK : 0);
+}
+
+/*
+ * track__wants_precise_time() - true if @seg takes a step whose time is kept, or is worth an event
+ *
+ * Otherwise the coarse clock will do, which costs a tenth.
+ */
+static __always_inline bool track__wants_precise_time(const struct fragment *f,
+						      const struct segment *seg)
+{
+	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST))
+		return true;
+	return !f->step_at[seg->dir][seg->payload ? STEP_DATA : STEP_ACK];
+}
+
+/* Notes the first time of @step; true if it is new to the fragment. */
+static __always_inline bool track__step(struct fragment *f, __u32 dir, enum session_step step,
+					__u64 now_ns)
+{
+	if (f->step_at[dir][step])
+		return false;
+	f->step_at[dir][step] = step_time__encode(now_ns - f->first_ns);
+	return true;
+}
+
+static __always_inline void count_u8(__u8 *counter)
+{
+	if (*counter != 0xff)
+		++*counter;
+}
+
+/*
+ * RFC 9293 section 3.10.7.4, RFC 5961 section 3.2: a RST is accepted at RCV.NXT exactly; in answer
+ * to a SYN, if it acknowledges it. RCV.NXT is what the receiver acknowledged last or, seen from the
+ * other side, what the sender sent last. A sender whose segments other CPUs saw too may be ahead of
+ * what this CPU knows of it; then a later number is believed if no acknowledgement here contradicts
+ * it.
+ */
+static __always_inline bool track__rst_is_valid(const struct fragment *f, const struct segment *seg)
+{
+	const struct fragment_half *me = &f->half[seg->dir], *peer = &f->half[!seg->dir];
+	bool seq_valid = f->flags & FRAG_SEQ_VALID(seg->dir);
+	bool ack_valid = f->flags & FRAG_ACK_VALID(!seg->dir);
+
+	if (!seq_valid && !ack_valid) {
+		if (!fragment__has_isn(f, !seg->dir))
+			return true; /* nothing is known here that could contradict it */
+		return seg->flags & TCPF_ACK &&
+		       seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1;
+	}
+	if (seq_valid && seg->seq == me->nxt)
+		return true;
+	if (ack_valid)
+		return seg->seq == peer->ack;
+	return seq_after(seg->seq, me->nxt) && seg->seq - me->nxt <= TRACK_WINDOW;
+}
+
+/* Until payload flows, an acknowledgement must be of what the peer sent: a stray one must not
+ * stick. */
+static __always_inline bool track__ack_is_plausible(const struct fragment *f,
+						    const struct segment *seg)
+{
+	const struct fragment_half *peer = &f->half[!seg->dir];
+
+	if (!fragment__has_isn(f, !seg->dir) || f->step_at[DIR_LOW][STEP_DATA] ||
+	    f->step_at[DIR_HIGH][STEP_DATA])
+		return true;
+	return seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1 + TRACK_ACK_SLACK;
+}
+
+/* Takes in the acknowledgement number; true if it went on. */
+static __always_inline bool track__ack(struct fragment *f, const struct segment *seg)
+{
+	struct fragment_half *me = &f->half[seg->dir];
+
+	if (f->flags & FRAG_ACK_VALID(seg->dir) && !seq_after(seg->ack, me->ack))
+		return false;
+	if (!track__ack_is_plausible(f, seg))
+		return false;
+	me->ack = seg->ack;
+	f->flags |= FRAG_ACK_VALID(seg->dir);
+	if (f->step_at[seg->dir][STEP_FIN])
+		f->flags |= FRAG_ACK_AFTER_FIN(seg->dir);
+	return true;
+}
+
+static __always_inline enum segment_why track__syn(struct fragment *f, const struct segment *seg,
+						   __u64 now_ns)
+{
+	struct fragment_half *me = &f->half[seg->dir];
+	__u32 bit = seg->flags & TCPF_ACK ? FRAG_SYNACK(seg->dir) : FRAG_SYN(seg->dir);
+	bool again = f->flags & bit;
+
+	me->isn = seg->seq;
+	if (!again) {
+		me->nxt = seg->seq + 1 + seg->payload;
+		me->bytes += seg->payload; /* TCP Fast Open (RFC 7413) */
+	} else {
+		count_u8(&f->syn_retransmits[seg->dir]);
+	}
+	f->flags |= bit | FRAG_SEQ_VALID(seg->dir);
+	track__step(f, seg->dir, STEP_SYN, now_ns);
+	if (seg->flags & TCPF_ACK)
+		track__ack(f, seg);
+	return again ? SEG_SYN_AGAIN : SEG_NEW_STEP;
+}
+
+/*
+ * Takes in payload and FIN; true if the payload was seen before. A keep-alive or window probe
+ * repeats at most one byte and is no retransmission (RFC 9293 section 3.8.4).
+ */
+static __always_inline bool track__sequence(struct fragment *f, const struct segment *seg)
+{
+	struct fragment_half *me = &f->half[seg->dir];
+	__u32 payload_end = seg->seq + seg->payload;
+	__u32 end = payload_end + (seg->flags & TCPF_FIN ? 1 : 0);
+	__u32 fresh = seg->payload;
+
+	if (TW_UNLIKELY(!(f->flags & FRAG_SEQ_VALID(seg->dir)))) {
+		f->flags |= FRAG_SEQ_VALID(seg->dir);
+		me->isn = seg->seq - 1;
+		me->nxt = seg->seq;
+	}
+	if (TW_UNLIKELY(seq_before(seg->seq, me->nxt)))
+		fresh = seq_after(payload_end, me->nxt) ? payload_end - me->nxt : 0;
+	me->bytes += fresh;
+	if (seq_after(end, me->nxt) && !f->step_at[seg->dir][STEP_FIN])
+		me->nxt = end;
+	return seg->payload > 1 && !fresh;
+}
+
+static __always_inline enum segment_why track__rst(struct fragment *f, const struct segment *seg,
+						   __u64 now_ns)
+{
+	if (!track__rst_is_valid(f, seg))
+		return SEG_RST_IGNORED;
+	if (seg->flags & TCPF_ACK)
+		track__ack(f, seg);
+	track__step(f, seg->dir, STEP_RST, now_ns);
+	return SEG_NEW_STEP;
+}
+
+/*
+ * track__segment() - add @seg, which belongs to @f (PLACE_ADD), at @now_ns
+ *
+ * Returns why userspace should hear of it, or 0.
+ */
+static __always_inline enum segment_why track__segment(struct fragment *f,
+						       const struct segment *seg, __u64 now_ns)
+{
+	__u32 dir = seg->dir & 1;
+	bool is_new, ack_moved, again;
+
+	f->half[dir].segments += seg->segs;
+	f->last = coarse_time(now_ns);
+	if (TW_UNLIKELY(seg->flags & TCPF_SYN))
+		return track__syn(f, seg, now_ns);
+	if (TW_UNLIKELY(seg->flags & TCPF_RST))
+		return track__rst(f, seg, now_ns);
+
+	is_new = seg->payload		 ? track__step(f, dir, STEP_DATA, now_ns)
+		 : seg->flags & TCPF_FIN ? false
+					 : track__step(f, dir, STEP_ACK, now_ns);
+	ack_moved = track__ack(f, seg);
+	again = track__sequence(f, seg);
+	if (again) {
+		f->retransmits[dir] += seg->segs;
+		track__step(f, dir, STEP_RETRANSMIT, now_ns);
+	}
+	if (TW_UNLIKELY(seg->flags & TCPF_FIN)) {
+		if (track__step(f, dir, STEP_FIN, now_ns))
+			return SEG_NEW_STEP;
+		count_u8(&f->fin_retransmits[dir]);
+		return SEG_FIN_AGAIN;
+	}
+	if (TW_UNLIKELY(is_new))
+		return SEG_NEW_STEP;
+	if (TW_UNLIKELY(again))
+		return SEG_RETRANSMIT;
+	if (TW_UNLIKELY(ack_moved &&
+			(f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN])))
+		return SEG_CLOSING_ACK;
+	return 0;
+}
+
+#endif
