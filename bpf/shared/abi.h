@@ -12,15 +12,15 @@
 #include "tcp_state.h"
 
 /* X(enumerator, name shown where its losses are counted) */
-#define RECORD_KINDS(X)                                                                    \
-	X(SEGMENT, "segment")	       /* wire: a segment that added evidence */          \
-	X(FRAGMENT, "fragment")	       /* wire: a fragment, live or handed over */        \
-	X(SOCK, "sock")		       /* iterator: a socket as it is now */              \
-	X(SOCK_STATE, "sock-state")    /* tracepoint: a socket changes state */           \
-	X(SOCK_RETRANSMIT, "sock-retransmit")                                              \
-	X(SOCK_RESET, "sock-reset")                                                        \
-	X(OWNER, "owner")	       /* iterator: a process holds this socket */        \
-	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */   \
+#define RECORD_KINDS(X)                                                                 \
+	X(SEGMENT, "segment")	    /* wire: a segment that added evidence */           \
+	X(FRAGMENT, "fragment")	    /* wire: a fragment, live or handed over */         \
+	X(SOCK, "sock")		    /* iterator: a socket as it is now */               \
+	X(SOCK_STATE, "sock-state") /* tracepoint: a socket changes state */            \
+	X(SOCK_RETRANSMIT, "sock-retransmit")                                           \
+	X(SOCK_RESET, "sock-reset")                                                     \
+	X(OWNER, "owner")		    /* iterator: a process holds this socket */ \
+	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */ \
 	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */
 
 enum record_kind {
@@ -28,7 +28,7 @@ enum record_kind {
 #define X(id, name) REC_##id,
 	RECORD_KINDS(X)
 #undef X
-	REC_COUNT,
+		REC_COUNT,
 };
 
 struct record_hdr {
@@ -40,20 +40,21 @@ struct record_hdr {
 
 /* Why a segment was reported. Append-only. */
 enum segment_why {
-	SEG_NEW_STEP = 1,   /* the first of its step in this fragment */
-	SEG_SYN_AGAIN,	    /* retransmitted SYN or SYN-ACK */
-	SEG_FIN_AGAIN,	    /* retransmitted FIN */
-	SEG_RETRANSMIT,	    /* retransmitted payload */
-	SEG_CLOSING_ACK,    /* acknowledgement that went on while closing */
-	SEG_RST_IGNORED,    /* RST outside RCV.NXT: RFC 5961 challenge ACK, not a close */
-	SEG_SYN_IGNORED,    /* SYN on a synchronised session: likewise */
+	SEG_NEW_STEP = 1, /* the first of its step in this fragment */
+	SEG_SYN_AGAIN,	  /* retransmitted SYN or SYN-ACK */
+	SEG_FIN_AGAIN,	  /* retransmitted FIN */
+	SEG_RETRANSMIT,	  /* retransmitted payload */
+	SEG_CLOSING_ACK,  /* acknowledgement that went on while closing */
+	SEG_RST_IGNORED,  /* RST outside RCV.NXT: RFC 5961 challenge ACK, not a close */
+	SEG_SYN_IGNORED,  /* SYN on a synchronised session: likewise */
 };
 
 struct rec_segment {
 	struct record_hdr hdr;
 	struct flow_key key;
 	struct segment seg;
-	__u8 options[TCP_OPTIONS_MAX]; /* of a SYN, seg.opt_bytes of them (tcp_options__parse); else 0 */
+	__u8 options[TCP_OPTIONS_MAX]; /* of a SYN, seg.opt_bytes of them (tcp_options__parse); else
+					  0 */
 	__u8 why;		       /* enum segment_why */
 	__u8 ingress;		       /* seen entering the tap's interface */
 	__u16 zero[3];
@@ -83,38 +84,41 @@ enum close_by { CLOSE_NOBODY, CLOSE_LOCAL, CLOSE_REMOTE };
 
 #define SOCK_COMM_LEN 16
 
-/* A socket of this kernel: TCP socket, listener, request or TIME_WAIT minisock. Host byte order but addr. */
+/* A socket of this kernel: TCP socket, listener, request or TIME_WAIT minisock. Host byte order but
+ * addr. */
 struct sock_info {
 	__u64 cookie; /* 0: the kernel has not given it one (request and TIME_WAIT minisocks) */
 	struct ip_addr local, remote;
 	__u16 local_port, remote_port;
-	__u32 netns;	/* inode number of its network namespace */
-	__u8 family;	/* AF_INET or AF_INET6, of the socket: a v4-mapped peer on an AF_INET6 socket is 6 */
-	__u8 state;	/* enum tcp_state as ss shows it; orphaned FIN_WAIT2 minisock: FIN_WAIT2 */
-	__u8 role;	/* enum sock_role */
-	__u8 close_by;	/* enum close_by */
+	__u32 netns;   /* inode number of its network namespace */
+	__u8 family;   /* AF_INET or AF_INET6, of the socket: a v4-mapped peer on an AF_INET6 socket
+			  is 6 */
+	__u8 state;    /* enum tcp_state as ss shows it; orphaned FIN_WAIT2 minisock: FIN_WAIT2 */
+	__u8 role;     /* enum sock_role */
+	__u8 close_by; /* enum close_by */
 	__u8 syn_retransmits; /* of a request sock: SYN-ACKs sent again */
-	__u8 is_minisock; /* request or TIME_WAIT sock: has no counters, queues or owner */
+	__u8 is_minisock;     /* request or TIME_WAIT sock: has no counters, queues or owner */
 	__u8 is_mptcp;
 	__u8 reset_seen; /* enum close_by: who sent a RST */
 	__u32 uid;
-	__u32 ifindex;	/* bound to this device, or 0 */
+	__u32 ifindex; /* bound to this device, or 0 */
 	__u64 cgroup_id;
-	__u64 born_ns;	/* birth of the socket or of the request; 0: older than the tool */
+	__u64 born_ns;	      /* birth of the socket or of the request; 0: older than the tool */
 	__u64 established_ns; /* 0: not yet, or before the tool */
-	__u64 syn_ns;	/* active open: when SYN_SENT began; passive: when the request was made; 0 unknown */
+	__u64 syn_ns;	/* active open: when SYN_SENT began; passive: when the request was made; 0
+			   unknown */
 	__u64 tx_bytes; /* payload acknowledged by the peer */
 	__u64 rx_bytes; /* payload received in order */
 	__u32 tx_segments, rx_segments;
 	__u32 retransmits;
 	__u32 srtt_us; /* 0: no measurement yet */
 	__u32 snd_cwnd;
-	__u32 rx_queue; /* unread bytes; of a listener: accept queue */
-	__u32 tx_queue; /* unacknowledged bytes; of a listener: its limit */
-	__u32 syn_queue; /* of a listener: SYN queue */
-	__u32 syn_young; /* of a listener: those of it not yet retransmitted */
-	__s32 error;	/* sk_err at a transition to CLOSED: errno, or 0 */
-	__u32 pid;	/* process (tgid) that opened or closed it; 0: unknown */
+	__u32 rx_queue;		  /* unread bytes; of a listener: accept queue */
+	__u32 tx_queue;		  /* unacknowledged bytes; of a listener: its limit */
+	__u32 syn_queue;	  /* of a listener: SYN queue */
+	__u32 syn_young;	  /* of a listener: those of it not yet retransmitted */
+	__s32 error;		  /* sk_err at a transition to CLOSED: errno, or 0 */
+	__u32 pid;		  /* process (tgid) that opened or closed it; 0: unknown */
 	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
 };
 
@@ -135,7 +139,8 @@ struct rec_sock_retransmit {
 	struct sock_info sock;
 };
 
-/* reason: enum sk_rst_reason or skb drop reason is resolved to text by userspace; -1: kernel gives none */
+/* reason: enum sk_rst_reason or skb drop reason is resolved to text by userspace; -1: kernel gives
+ * none */
 struct rec_sock_reset {
 	struct record_hdr hdr;
 	struct sock_info sock; /* cookie 0: no socket, addresses from the packet */
@@ -175,8 +180,8 @@ union record {
 #define CACHE_WAYS 4
 
 /*
- * generation[i] is odd while way i is being written and differs after each write: a reader that finds it
- * even and unchanged around its copy has a whole fragment. tag[i] is 0 for an empty way.
+ * generation[i] is odd while way i is being written and differs after each write: a reader that
+ * finds it even and unchanged around its copy has a whole fragment. tag[i] is 0 for an empty way.
  */
 struct cache_set {
 	__u16 tag[CACHE_WAYS];
@@ -185,8 +190,9 @@ struct cache_set {
 };
 
 /*
- * After the sets, the same array holds when each group of sets was last written, so that a reader skips
- * groups that did not change: element n_sets + (group / CACHE_TIMES), read as struct cache_times.
+ * After the sets, the same array holds when each group of sets was last written, so that a reader
+ * skips groups that did not change: element n_sets + (group / CACHE_TIMES), read as struct
+ * cache_times.
  */
 #define CACHE_GROUP_SHIFT 4 /* sets per group: 16 */
 #define CACHE_TIMES	  128
@@ -203,34 +209,34 @@ _Static_assert(sizeof(struct cache_times) == sizeof(struct cache_set), "they sha
 /* ---- counters -------------------------------------------------------------------------------- */
 
 /* Per tap and per CPU. X(enumerator, key, help) */
-#define WIRE_COUNTERS(X)                                                                        \
-	X(FRAMES, "frames", "frames seen")                                                      \
-	X(SEGMENTS, "segments", "TCP segments tracked")                                         \
-	X(BYTES, "bytes", "TCP payload bytes tracked")                                          \
-	X(SYN, "syn", "SYN segments, retransmissions included")                                 \
-	X(SYNACK, "syn_ack", "SYN-ACK segments, retransmissions included")                      \
-	X(FIN, "fin", "FIN segments, retransmissions included")                                 \
-	X(RST, "rst", "RST segments")                                                           \
-	X(RETRANSMIT, "retransmit", "segments whose payload was seen before")                   \
-	X(ZERO_WINDOW, "zero_window", "segments that announce a window of 0")                   \
-	X(NOT_TCP, "not_tcp", "frames of other protocols")                                      \
-	X(TRUNCATED, "truncated", "frames that end within a header")                            \
-	X(BAD_HEADER, "bad_header", "headers whose fields contradict each other")               \
-	X(IP_FRAGMENT, "ip_fragment", "later IP fragments, which have no TCP header")           \
-	X(TOO_DEEP, "too_deep", "more VLAN tags or extension headers than are followed")        \
-	X(BAD_FLAGS, "bad_flags", "nonsensical flags (none, SYN+FIN, SYN+RST)")                 \
+#define WIRE_COUNTERS(X)                                                                         \
+	X(FRAMES, "frames", "frames seen")                                                       \
+	X(SEGMENTS, "segments", "TCP segments tracked")                                          \
+	X(BYTES, "bytes", "TCP payload bytes tracked")                                           \
+	X(SYN, "syn", "SYN segments, retransmissions included")                                  \
+	X(SYNACK, "syn_ack", "SYN-ACK segments, retransmissions included")                       \
+	X(FIN, "fin", "FIN segments, retransmissions included")                                  \
+	X(RST, "rst", "RST segments")                                                            \
+	X(RETRANSMIT, "retransmit", "segments whose payload was seen before")                    \
+	X(ZERO_WINDOW, "zero_window", "segments that announce a window of 0")                    \
+	X(NOT_TCP, "not_tcp", "frames of other protocols")                                       \
+	X(TRUNCATED, "truncated", "frames that end within a header")                             \
+	X(BAD_HEADER, "bad_header", "headers whose fields contradict each other")                \
+	X(IP_FRAGMENT, "ip_fragment", "later IP fragments, which have no TCP header")            \
+	X(TOO_DEEP, "too_deep", "more VLAN tags or extension headers than are followed")         \
+	X(BAD_FLAGS, "bad_flags", "nonsensical flags (none, SYN+FIN, SYN+RST)")                  \
 	X(OUT_OF_WINDOW, "out_of_window", "segments far outside the session's sequence numbers") \
-	X(RST_IGNORED, "rst_ignored", "RST segments that RFC 5961 does not accept")             \
-	X(SYN_IGNORED, "syn_ignored", "SYN segments on synchronised sessions")                  \
-	X(INSERTED, "inserted", "fragments begun")                                              \
-	X(EVICTED, "evicted", "fragments evicted to make room")                                 \
+	X(RST_IGNORED, "rst_ignored", "RST segments that RFC 5961 does not accept")              \
+	X(SYN_IGNORED, "syn_ignored", "SYN segments on synchronised sessions")                   \
+	X(INSERTED, "inserted", "fragments begun")                                               \
+	X(EVICTED, "evicted", "fragments evicted to make room")                                  \
 	X(UNTRACKED, "untracked", "segments with no cache on their CPU")
 
 enum wire_counter {
 #define X(id, key, help) WIRE_##id,
 	WIRE_COUNTERS(X)
 #undef X
-	WIRE_COUNTER_COUNT,
+		WIRE_COUNTER_COUNT,
 };
 
 struct wire_counters {
@@ -243,41 +249,45 @@ struct lost_counters {
 };
 
 /* Per CPU, this host's sockets in the chosen namespaces. X(enumerator, key, help) */
-#define SOCK_COUNTERS(X)                                                                       \
-	X(ACTIVE_OPEN, "active_opens", "connections opened by this host (SYN_SENT to ESTABLISHED)") \
-	X(PASSIVE_OPEN, "passive_opens", "connections accepted from others")                   \
-	X(CLOSED_LOCAL, "closed_local", "established connections that this host closed first") \
+#define SOCK_COUNTERS(X)                                                                        \
+	X(ACTIVE_OPEN, "active_opens",                                                          \
+	  "connections opened by this host (SYN_SENT to ESTABLISHED)")                          \
+	X(PASSIVE_OPEN, "passive_opens", "connections accepted from others")                    \
+	X(CLOSED_LOCAL, "closed_local", "established connections that this host closed first")  \
 	X(CLOSED_REMOTE, "closed_remote", "established connections that the peer closed first") \
-	X(CLOSED_RESET, "closed_reset", "established connections ended by a reset")            \
-	X(CLOSED_OTHER, "closed_other", "established connections ended otherwise (time-out, abort)") \
-	X(CONNECT_FAILED, "connect_failed", "SYN_SENT to CLOSED: refused, timed out, aborted") \
-	X(RETRANSMIT, "retransmits", "segments sent again")                                    \
-	X(SYNACK_RETRANSMIT, "synack_retransmits", "SYN-ACKs sent again")                      \
-	X(RESET_SENT, "resets_sent", "RST segments sent")                                      \
+	X(CLOSED_RESET, "closed_reset", "established connections ended by a reset")             \
+	X(CLOSED_OTHER, "closed_other",                                                         \
+	  "established connections ended otherwise (time-out, abort)")                          \
+	X(CONNECT_FAILED, "connect_failed", "SYN_SENT to CLOSED: refused, timed out, aborted")  \
+	X(RETRANSMIT, "retransmits", "segments sent again")                                     \
+	X(SYNACK_RETRANSMIT, "synack_retransmits", "SYN-ACKs sent again")                       \
+	X(RESET_SENT, "resets_sent", "RST segments sent")                                       \
 	X(RESET_RECEIVED, "resets_received", "RST segments accepted")
 
 enum sock_counter {
 #define X(id, key, help) SOCKC_##id,
 	SOCK_COUNTERS(X)
 #undef X
-	SOCK_COUNTER_COUNT,
+		SOCK_COUNTER_COUNT,
 };
 
 struct sock_counters {
 	__u64 value[SOCK_COUNTER_COUNT];
 };
 
-/* ---- constants given to a program before it is loaded (.rodata) ------------------------------- */
+/* ---- constants given to a program before it is loaded (.rodata) -------------------------------
+ */
 
 struct wire_config {
 	__u64 hash_seed;
-	__u32 n_sets;	    /* power of two */
-	__u32 record_mask;  /* 1 << enum record_kind: what to send */
-	__u32 wake_bytes;   /* wake the reader when this much waits in the ring */
+	__u32 n_sets;	   /* power of two */
+	__u32 record_mask; /* 1 << enum record_kind: what to send */
+	__u32 wake_bytes;  /* wake the reader when this much waits in the ring */
 	__u16 tap;
 	__u8 ignore_egress; /* lo: each packet passes twice, count it on ingress only */
 	__u8 l3;	    /* the interface has no link-layer header (tun, wireguard) */
-	__u16 mtu;	    /* of the interface: generic XDP shows super-packets without their segment count */
+	__u16 mtu; /* of the interface: generic XDP shows super-packets without their segment count
+		    */
 	__u16 zero[3];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Addresses and the canonical key of a flow: the same session has the same key whichever endpoint sent
- * the segment. Not here: parsing of packets (parse.h).
+ * Addresses and the canonical key of a flow: the same session has the same key whichever endpoint
+ * sent the segment. Not here: parsing of packets (parse.h).
  */
 #ifndef TCPWATCH_SHARED_FLOW_H
 #define TCPWATCH_SHARED_FLOW_H
@@ -21,8 +21,8 @@ struct ip_addr {
 enum flow_dir { DIR_LOW, DIR_HIGH, DIR_COUNT };
 
 /*
- * Endpoint addr[DIR_LOW]:port[DIR_LOW] sorts before the other one by (address, port) as memory words.
- * Comparable with memcmp: no padding, every byte is set.
+ * Endpoint addr[DIR_LOW]:port[DIR_LOW] sorts before the other one by (address, port) as memory
+ * words. Comparable with memcmp: no padding, every byte is set.
  */
 struct flow_key {
 	struct ip_addr addr[DIR_COUNT];
@@ -103,7 +103,8 @@ static __always_inline __u32 flow_key__hash(const struct flow_key *key, __u64 se
 
 	/* Five independent products: the processor overlaps them. */
 	h = (q[0] ^ seed) * 0x9e3779b97f4a7c15ULL + (q[1] ^ seed >> 7) * 0xbf58476d1ce4e5b9ULL +
-	    (q[2] ^ seed >> 13) * 0x94d049bb133111ebULL + (q[3] ^ seed >> 19) * 0xd6e8feb86659fd93ULL +
+	    (q[2] ^ seed >> 13) * 0x94d049bb133111ebULL +
+	    (q[3] ^ seed >> 19) * 0xd6e8feb86659fd93ULL +
 	    (q[4] ^ seed >> 29) * 0xa0761d6478bd642fULL;
 	h = (h ^ (h >> 32)) * 0x9e3779b97f4a7c15ULL;
 	return (__u32)(h >> 32);

@@ -120,7 +120,7 @@ static __always_inline int parse__link(struct parse_state *st, bool l3)
 	if (!eth)
 		return WIRE_TRUNCATED;
 	type = TW_BE16(eth->type);
-#pragma unroll
+	TW_UNROLL
 	for (int i = 0; i <= PARSE_MAX_VLAN_TAGS; i++) {
 		const struct hdr_vlan *vlan;
 
@@ -189,7 +189,7 @@ static __always_inline int parse__ext_hdrs(struct parse_state *st, __u8 proto)
 	const struct hdr_ext *ext;
 	__u32 len;
 
-#pragma unroll
+	TW_UNROLL
 	for (int i = 0; i < PARSE_MAX_EXT_HDRS; i++) {
 		if (proto == IP_PROTO_TCP)
 			return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The TCP options of a SYN, from the raw bytes that a segment record carries. Native only: the packet
- * path copies the bytes and leaves their meaning to userspace.
+ * The TCP options of a SYN, from the raw bytes that a segment record carries. Native only: the
+ * packet path copies the bytes and leaves their meaning to userspace.
  */
 #ifndef TCPWATCH_SHARED_TCP_OPTIONS_H
 #define TCPWATCH_SHARED_TCP_OPTIONS_H

@@ -10,17 +10,17 @@
 #include "types.h"
 
 /* X(enumerator, kernel number, name as ss prints it, name a filter accepts) */
-#define TCP_STATES(X)                                   \
-	X(ESTABLISHED, 1, "ESTAB", "established")       \
-	X(SYN_SENT, 2, "SYN-SENT", "syn-sent")          \
-	X(SYN_RECV, 3, "SYN-RECV", "syn-recv")          \
-	X(FIN_WAIT1, 4, "FIN-WAIT-1", "fin-wait-1")     \
-	X(FIN_WAIT2, 5, "FIN-WAIT-2", "fin-wait-2")     \
-	X(TIME_WAIT, 6, "TIME-WAIT", "time-wait")       \
-	X(CLOSED, 7, "UNCONN", "closed")                \
-	X(CLOSE_WAIT, 8, "CLOSE-WAIT", "close-wait")    \
-	X(LAST_ACK, 9, "LAST-ACK", "last-ack")          \
-	X(LISTEN, 10, "LISTEN", "listening")            \
+#define TCP_STATES(X)                                \
+	X(ESTABLISHED, 1, "ESTAB", "established")    \
+	X(SYN_SENT, 2, "SYN-SENT", "syn-sent")       \
+	X(SYN_RECV, 3, "SYN-RECV", "syn-recv")       \
+	X(FIN_WAIT1, 4, "FIN-WAIT-1", "fin-wait-1")  \
+	X(FIN_WAIT2, 5, "FIN-WAIT-2", "fin-wait-2")  \
+	X(TIME_WAIT, 6, "TIME-WAIT", "time-wait")    \
+	X(CLOSED, 7, "UNCONN", "closed")             \
+	X(CLOSE_WAIT, 8, "CLOSE-WAIT", "close-wait") \
+	X(LAST_ACK, 9, "LAST-ACK", "last-ack")       \
+	X(LISTEN, 10, "LISTEN", "listening")         \
 	X(CLOSING, 11, "CLOSING", "closing")
 
 enum tcp_state {
@@ -28,7 +28,7 @@ enum tcp_state {
 #define X(id, number, name, filter_name) TCPS_##id = number,
 	TCP_STATES(X)
 #undef X
-	TCPS_COUNT,
+		TCPS_COUNT,
 };
 
 #endif

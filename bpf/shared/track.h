@@ -23,7 +23,6 @@ enum track_place {
 	PLACE_ADD,     /* it belongs here */
 	PLACE_REUSED,  /* hand the fragment over: a new session begins on the tuple */
 	PLACE_RESYNC,  /* hand it over: stale, the sequence numbers have moved on */
-	PLACE_FULL,    /* hand it over: a counter would soon wrap */
 	PLACE_OUTSIDE, /* the segment cannot be of this session: leave the fragment alone */
 	PLACE_SYN_OLD, /* likewise, a SYN on a synchronised session (RFC 5961 section 4) */
 };
@@ -56,7 +55,8 @@ static __always_inline enum track_place track__place_syn(const struct fragment *
 	const struct fragment_half *peer = &f->half[!seg->dir];
 
 	if (fragment__has_isn(f, seg->dir)) {
-		if (f->half[seg->dir].isn == seg->seq)
+		/* Once refused, even the same SYN is another attempt. */
+		if (f->half[seg->dir].isn == seg->seq && !f->step_at[!seg->dir][STEP_RST])
 			return PLACE_ADD;
 	} else if (!(f->flags & FRAG_SEQ_VALID(seg->dir)) && !fragment__is_closing(f)) {
 		/* The sender's first here. The peer's SYN: both open at once; its ACK of this one:
@@ -102,11 +102,8 @@ static __always_inline enum track_place track__place_synack(const struct fragmen
 static __always_inline enum track_place track__place(const struct fragment *f,
 						     const struct segment *seg, __u64 now_ns)
 {
-	const struct fragment_half *low = &f->half[DIR_LOW], *high = &f->half[DIR_HIGH];
 	__u32 ahead;
 
-	if (TW_UNLIKELY((low->bytes | low->segments | high->bytes | high->segments) >> 31))
-		return PLACE_FULL;
 	if (TW_UNLIKELY(seg->flags & TCPF_SYN))
 		return seg->flags & TCPF_ACK ? track__place_synack(f, seg)
 					     : track__place_syn(f, seg, now_ns);
@@ -128,13 +125,23 @@ static __always_inline void fragment__init(struct fragment *f, const struct flow
 	f->last = coarse_time(now_ns);
 }
 
-/* fragment__continue() - start anew after PLACE_FULL: sequence numbers stay, times and counters do
+/* fragment__is_full() - a counter has used half its range: hand the fragment over before it can
+ * wrap */
+static __always_inline bool fragment__is_full(const struct fragment *f)
+{
+	const struct fragment_half *low = &f->half[DIR_LOW], *high = &f->half[DIR_HIGH];
+
+	return (low->bytes | low->segments | high->bytes | high->segments) >> 31 |
+	       (f->retransmits[DIR_LOW] | f->retransmits[DIR_HIGH]) >> 15;
+}
+
+/* fragment__continue() - start anew when full: sequence numbers stay, times and counters do
  * not */
 static __always_inline void fragment__continue(struct fragment *f, __u64 now_ns)
 {
 	__builtin_memset(f->step_at, 0, sizeof(f->step_at));
 	f->first_ns = now_ns;
-#pragma unroll
+	TW_UNROLL
 	for (int dir = 0; dir < DIR_COUNT; dir++) {
 		f->half[dir].segments = 0;
 		f->half[dir].bytes = 0;
@@ -142,16 +149,6 @@ static __always_inline void fragment__continue(struct fragment *f, __u64 now_ns)
 		f->syn_retransmits[dir] = 0;
 		f->fin_retransmits[dir] = 0;
 	}
-}
-
-/* The steps of SESSION_STEPS that @seg takes, as bits; a RST's validity is another question. */
-static __always_inline __u32 track__steps(const struct segment *seg)
-{
-	if (seg->flags & TCPF_RST)
-		return 1u << STEP_RST;
-	return (seg->flags & TCPF_SYN ? 1u << STEP_SYN : 0) |
-	       (seg->flags & TCPF_FIN ? 1u << STEP_FIN : 0) | (seg->payload ? 1u << STEP_DATA : 0) |
-	       (!(seg->flags & (TCPF_SYN | TCPF_FIN)) && !seg->payload ? 1u << STEP_ACK : 0);
 }
 
 /*

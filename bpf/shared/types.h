@@ -13,6 +13,13 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+/* For loops the verifier should not have to follow (without CAP_PERFMON it refuses any). */
+#ifdef __clang__
+#define TW_UNROLL _Pragma("unroll")
+#else
+#define TW_UNROLL
+#endif
+
 #define TW_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TW_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The join of evidence. Every rule here is a least upper bound (earliest time, union of flags,
+ * farthest sequence number) or a sum, so order does not matter. Not here: what follows from it
+ * (verdict.c).
+ */
+#include "bpf/shared/evidence.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "bpf/shared/track.h"
+
+/* Two fragments touched within this time of each other know the same part of the sequence space. */
+#define SAME_TIME_NS (2 * TW_NSEC_PER_SEC)
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	if (!a || !b)
+		return a | b;
+	return a < b ? a : b;
+}
+
+static bool has_isn(const struct evidence *ev, unsigned dir)
+{
+	return ev->flags & (FRAG_SYN(dir) | FRAG_SYNACK(dir));
+}
+
+static uint8_t add_u8(uint8_t a, uint8_t b)
+{
+	return a + b > 0xff ? 0xff : (uint8_t)(a + b);
+}
+
+void evidence__init(struct evidence *ev, const struct flow_key *key)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->key = *key;
+}
+
+/* A SYN tells the ISN; failing that, the lowest sequence number seen stands in for it. */
+static void join_isn(struct evidence *into, const struct evidence *other, unsigned dir)
+{
+	uint32_t isn = other->half[dir].isn;
+
+	if (!(other->flags & FRAG_SEQ_VALID(dir)) || (has_isn(into, dir) && !has_isn(other, dir)))
+		return;
+	if (!(into->flags & FRAG_SEQ_VALID(dir)) || (has_isn(other, dir) && !has_isn(into, dir)) ||
+	    seq_before(isn, into->half[dir].isn))
+		into->half[dir].isn = isn;
+}
+
+/*
+ * The farther of two sequence numbers. Modulo 2^32 that has no meaning across gigabytes, so of two
+ * fragments last touched far apart the later one knows better.
+ */
+static bool is_farther(const struct evidence *a, const struct evidence *b, uint32_t seq_a,
+		       uint32_t seq_b)
+{
+	if (a->last_ns > b->last_ns + SAME_TIME_NS)
+		return true;
+	if (b->last_ns > a->last_ns + SAME_TIME_NS)
+		return false;
+	return seq_after(seq_a, seq_b);
+}
+
+/* The end of what @dir sent: nothing follows a FIN, so whoever saw the FIN knows it. */
+static void join_nxt(struct evidence *into, const struct evidence *other, unsigned dir)
+{
+	struct evidence_half *mine = &into->half[dir];
+	const struct evidence_half *theirs = &other->half[dir];
+
+	if (!(other->flags & FRAG_SEQ_VALID(dir)))
+		return;
+	if (!(into->flags & FRAG_SEQ_VALID(dir)))
+		mine->nxt = theirs->nxt;
+	else if (!mine->step_ns[STEP_FIN] != !theirs->step_ns[STEP_FIN])
+		mine->nxt = theirs->step_ns[STEP_FIN] ? theirs->nxt : mine->nxt;
+	else if (is_farther(other, into, theirs->nxt, mine->nxt))
+		mine->nxt = theirs->nxt;
+}
+
+static void join_ack(struct evidence *into, const struct evidence *other, unsigned dir)
+{
+	uint32_t ack = other->half[dir].ack;
+
+	if (!(other->flags & FRAG_ACK_VALID(dir)))
+		return;
+	if (!(into->flags & FRAG_ACK_VALID(dir)) ||
+	    is_farther(other, into, ack, into->half[dir].ack))
+		into->half[dir].ack = ack;
+}
+
+static void join_half(struct evidence_half *into, const struct evidence_half *other)
+{
+	for (int step = 0; step < STEP_COUNT; step++)
+		into->step_ns[step] = earliest(into->step_ns[step], other->step_ns[step]);
+	into->segments += other->segments;
+	into->bytes += other->bytes;
+	into->retransmits += other->retransmits;
+	into->syn_retransmits = add_u8(into->syn_retransmits, other->syn_retransmits);
+	into->fin_retransmits = add_u8(into->fin_retransmits, other->fin_retransmits);
+}
+
+void evidence__join(struct evidence *into, const struct evidence *other)
+{
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		join_isn(into, other, dir);
+		join_nxt(into, other, dir);
+		join_ack(into, other, dir);
+	}
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
+		join_half(&into->half[dir], &other->half[dir]);
+	into->flags |= other->flags;
+	into->first_ns = earliest(into->first_ns, other->first_ns);
+	if (other->last_ns > into->last_ns)
+		into->last_ns = other->last_ns;
+}
+
+static void from_fragment(struct evidence *ev, const struct fragment *frag, uint64_t now_ns)
+{
+	evidence__init(ev, &frag->key);
+	ev->first_ns = frag->first_ns;
+	ev->last_ns = coarse_time__expand(frag->last, now_ns);
+	if (ev->last_ns < ev->first_ns) /* rounded down */
+		ev->last_ns = ev->first_ns;
+	ev->flags = frag->flags;
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		const struct fragment_half *half = &frag->half[dir];
+		struct evidence_half *out = &ev->half[dir];
+
+		for (int step = 0; step < STEP_COUNT; step++)
+			if (frag->step_at[dir][step])
+				out->step_ns[step] = frag->first_ns +
+						     step_time__decode(frag->step_at[dir][step]);
+		out->segments = half->segments;
+		out->bytes = half->bytes;
+		out->retransmits = frag->retransmits[dir];
+		out->isn = half->isn;
+		out->nxt = half->nxt;
+		out->ack = half->ack;
+		out->syn_retransmits = frag->syn_retransmits[dir];
+		out->fin_retransmits = frag->fin_retransmits[dir];
+	}
+}
+
+void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns)
+{
+	struct evidence other;
+
+	from_fragment(&other, frag, now_ns);
+	evidence__join(ev, &other);
+}
+
+void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec)
+{
+	unsigned dir = rec->seg.dir & 1;
+	struct fragment alone;
+	struct evidence other;
+
+	if (rec->why == SEG_RST_IGNORED || rec->why == SEG_SYN_IGNORED)
+		return;
+	/* What the segment proves by itself is what a fragment of it alone would hold. */
+	fragment__init(&alone, &rec->key, rec->hdr.time_ns);
+	track__segment(&alone, &rec->seg, rec->hdr.time_ns);
+	from_fragment(&other, &alone, rec->hdr.time_ns);
+	other.last_ns = rec->hdr.time_ns;
+	other.half[dir].segments = 0;
+	other.half[dir].bytes = 0;
+	if (rec->why == SEG_RETRANSMIT)
+		other.half[dir].step_ns[STEP_RETRANSMIT] = rec->hdr.time_ns;
+	if (ev->half[dir].step_ns[STEP_FIN] && !(rec->seg.flags & TCPF_FIN) &&
+	    ev->flags & FRAG_ACK_VALID(dir) && other.flags & FRAG_ACK_VALID(dir) &&
+	    seq_after(other.half[dir].ack, ev->half[dir].ack))
+		other.flags |= FRAG_ACK_AFTER_FIN(dir);
+	evidence__join(ev, &other);
+}
+
+/* Both know the ISN of @dir, and differ. */
+static bool isns_differ(const struct evidence *ev, uint32_t flags, uint32_t isn, unsigned dir)
+{
+	return has_isn(ev, dir) && flags & (FRAG_SYN(dir) | FRAG_SYNACK(dir)) &&
+	       ev->half[dir].isn != isn;
+}
+
+static bool isns_agree(const struct evidence *ev, uint32_t flags, uint32_t isn, unsigned dir)
+{
+	return has_isn(ev, dir) && flags & (FRAG_SYN(dir) | FRAG_SYNACK(dir)) &&
+	       ev->half[dir].isn == isn;
+}
+
+bool evidence__fits(const struct evidence *ev, const struct fragment *frag)
+{
+	int32_t age = (int32_t)(coarse_time(ev->first_ns) - frag->last);
+
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		/* The same SYN answered with another ISN: a listener that kept no state (SYN
+		 * cookie). */
+		if (isns_differ(ev, frag->flags, frag->half[dir].isn, dir) &&
+		    !isns_agree(ev, frag->flags, frag->half[!dir].isn, !dir))
+			return false;
+	}
+	/* It was over before this session's SYN. */
+	return !((has_isn(ev, DIR_LOW) || has_isn(ev, DIR_HIGH)) && age > 2);
+}
+
+bool evidence__fits_segment(const struct evidence *ev, const struct rec_segment *rec)
+{
+	unsigned dir = rec->seg.dir & 1;
+
+	if (!(rec->seg.flags & TCPF_SYN) || !has_isn(ev, dir) || ev->half[dir].isn == rec->seg.seq)
+		return true;
+	return rec->seg.flags & TCPF_ACK && has_isn(ev, !dir) &&
+	       ev->half[!dir].isn + 1 == rec->seg.ack;
+}
