@@ -16,8 +16,8 @@ struct cache_array {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1); /* the real one is made by userspace, as is the outer array */
-	__type(key, __u32);
-	__type(value, struct cache_set);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct cache_set)); /* as a type it would be a mere forward in BTF */
 };
 
 struct {

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The session cache seen from userspace: made here, one array per CPU on that CPU's memory node,
+ * and read through mmap. Not here: who writes it (bpf/cache.h).
+ */
+#include "wire_view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "user/util/log.h"
+
+#define MIN_SETS   (1u << CACHE_GROUP_SHIFT)
+#define MAX_SETS   (1u << 24)
+#define TORN_TRIES 8
+/* A group touched in the tick of the last scan may have been touched again after it. */
+#define TOUCH_SLACK 8
+
+struct cpu_cache {
+	struct cache_set *sets; /* NULL: this CPU has none yet */
+	size_t map_bytes;
+	uint16_t *generations; /* of each way at the last scan */
+	uint32_t scanned;      /* coarse_time of the last scan */
+	uint64_t used;
+};
+
+struct wire_view {
+	int cache_fd;
+	uint32_t n_sets, n_groups;
+	uint32_t n_cpus; /* possible ones */
+	uint64_t hash_seed;
+	uint64_t torn_reads;
+	struct cpu_cache *cpus;
+};
+
+static uint32_t round_up_pow2(uint32_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n && p < 1u << 31)
+		p <<= 1;
+	return p;
+}
+
+static uint32_t n_elements(const struct wire_view *view)
+{
+	return view->n_sets + (view->n_groups + CACHE_TIMES - 1) / CACHE_TIMES;
+}
+
+/* The memory node of @cpu, or -1: let the kernel choose. */
+static int numa_node_of(uint32_t cpu)
+{
+	char path[96];
+
+	for (int node = 0; node < 64; node++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/node%d", cpu, node);
+		if (!access(path, F_OK))
+			return node;
+	}
+	return -1;
+}
+
+static int create_array(const struct wire_view *view, int node)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+
+	if (node >= 0) {
+		opts.map_flags |= BPF_F_NUMA_NODE;
+		opts.numa_node = node;
+	}
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "tcpw_cache_cpu", sizeof(uint32_t),
+			      sizeof(struct cache_set), n_elements(view), &opts);
+}
+
+/*
+ * Inner arrays must be alike in all but their memory node, which the kernel does not compare
+ * (bpf_map_meta_equal, array_map_meta_equal).
+ */
+static int add_cpu(struct wire_view *view, uint32_t cpu)
+{
+	struct cpu_cache *cc = &view->cpus[cpu];
+	size_t page = sysconf(_SC_PAGESIZE);
+	void *mem;
+	int fd, err = 0;
+
+	cc->map_bytes =
+		((size_t)n_elements(view) * sizeof(struct cache_set) + page - 1) & ~(page - 1);
+	cc->generations = calloc((size_t)view->n_sets * CACHE_WAYS, sizeof(*cc->generations));
+	if (!cc->generations)
+		return -ENOMEM;
+	fd = create_array(view, numa_node_of(cpu));
+	if (fd < 0) {
+		err = -errno;
+		goto err_generations;
+	}
+	mem = mmap(NULL, cc->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (mem == MAP_FAILED) {
+		err = -errno;
+		goto err_fd;
+	}
+	if (bpf_map_update_elem(view->cache_fd, &cpu, &fd, BPF_ANY)) {
+		err = -errno;
+		munmap(mem, cc->map_bytes);
+		goto err_fd;
+	}
+	cc->sets = mem;
+	close(fd); /* the outer map and the mapping keep it */
+	return 0;
+
+err_fd:
+	close(fd);
+err_generations:
+	free(cc->generations);
+	cc->generations = NULL;
+	return err;
+}
+
+/* Gives an array to each CPU that is online and has none: at the start, and to those that come
+ * later. */
+static int add_online_cpus(struct wire_view *view)
+{
+	FILE *file = fopen("/sys/devices/system/cpu/online", "re");
+	unsigned first, last;
+	int n, err = 0;
+
+	if (!file)
+		return -errno;
+	while (!err && (n = fscanf(file, "%u-%u", &first, &last)) >= 1) {
+		if (n == 1)
+			last = first;
+		for (uint32_t cpu = first; !err && cpu <= last && cpu < view->n_cpus; cpu++)
+			if (!view->cpus[cpu].sets)
+				err = add_cpu(view, cpu);
+		if (fgetc(file) != ',')
+			break;
+	}
+	fclose(file);
+	return err;
+}
+
+static int create_outer(struct wire_view *view)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	int template = create_array(view, -1);
+
+	if (template <0)
+		return -errno;
+	opts.inner_map_fd = template;
+	view->cache_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "tcpw_cache", sizeof(uint32_t),
+					sizeof(uint32_t), view->n_cpus, &opts);
+	if (view->cache_fd < 0) {
+		int err = -errno;
+
+		close(template);
+		return err;
+	}
+	close(template);
+	return 0;
+}
+
+int wire_view__open(struct wire_view **out, uint32_t slots)
+{
+	struct wire_view *view = calloc(1, sizeof(*view));
+	int n_cpus = libbpf_num_possible_cpus();
+	uint32_t sets = slots / CACHE_WAYS + !!(slots % CACHE_WAYS);
+	int err = -ENOMEM;
+
+	if (!view)
+		goto err_out;
+	view->cache_fd = -1;
+	view->n_cpus = n_cpus > 0 ? (uint32_t)n_cpus : 1;
+	view->n_sets = round_up_pow2(sets < MIN_SETS   ? MIN_SETS
+				     : sets > MAX_SETS ? MAX_SETS
+						       : sets);
+	view->n_groups = view->n_sets >> CACHE_GROUP_SHIFT;
+	view->cpus = calloc(view->n_cpus, sizeof(*view->cpus));
+	if (!view->cpus)
+		goto err_out;
+	if (getrandom(&view->hash_seed, sizeof(view->hash_seed), 0) != sizeof(view->hash_seed)) {
+		err = -errno;
+		goto err_out;
+	}
+	err = create_outer(view);
+	if (!err)
+		err = add_online_cpus(view);
+	if (err)
+		goto err_out;
+	*out = view;
+	return 0;
+
+err_out:
+	log_error("cannot make the session cache of %u sessions for each CPU: %s; "
+		  "try fewer with --cache",
+		  slots, strerror(-err));
+	wire_view__close(view);
+	return err;
+}
+
+void wire_view__close(struct wire_view *view)
+{
+	if (!view)
+		return;
+	for (uint32_t cpu = 0; view->cpus && cpu < view->n_cpus; cpu++) {
+		if (view->cpus[cpu].sets)
+			munmap(view->cpus[cpu].sets, view->cpus[cpu].map_bytes);
+		free(view->cpus[cpu].generations);
+	}
+	if (view->cache_fd >= 0)
+		close(view->cache_fd);
+	free(view->cpus);
+	free(view);
+}
+
+int wire_view__cache_fd(const struct wire_view *view)
+{
+	return view->cache_fd;
+}
+
+uint32_t wire_view__n_sets(const struct wire_view *view)
+{
+	return view->n_sets;
+}
+
+uint64_t wire_view__hash_seed(const struct wire_view *view)
+{
+	return view->hash_seed;
+}
+
+/* A whole copy of one way into @rec: false if it is empty, or (counted) if its CPU kept writing it.
+ */
+static bool copy_way(struct wire_view *view, const struct cache_set *set, unsigned way,
+		     struct fragment *copy, uint16_t *generation)
+{
+	for (int tries = 0; tries < TORN_TRIES; tries++) {
+		uint16_t before = __atomic_load_n(&set->generation[way], __ATOMIC_ACQUIRE);
+
+		if (!set->tag[way])
+			return false;
+		if (before & 1)
+			continue;
+		memcpy(copy, &set->way[way], sizeof(*copy));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&set->generation[way], __ATOMIC_RELAXED) != before)
+			continue;
+		*generation = before;
+		return true;
+	}
+	view->torn_reads++;
+	return false;
+}
+
+static void give(uint32_t cpu, const struct fragment *frag, uint64_t now_ns, record_sink sink,
+		 void *ctx)
+{
+	union record rec = {
+		.fragment =
+			{
+				.hdr = {REC_FRAGMENT, sizeof(struct rec_fragment), cpu, now_ns},
+				.frag = *frag,
+				.why = FRAGMENT_LIVE,
+			},
+	};
+
+	sink(ctx, &rec);
+}
+
+static void scan_set(struct wire_view *view, uint32_t cpu, uint32_t index, uint64_t now_ns,
+		     record_sink sink, void *ctx)
+{
+	struct cpu_cache *cc = &view->cpus[cpu];
+	const struct cache_set *set = &cc->sets[index];
+	struct fragment copy;
+
+	for (unsigned way = 0; way < CACHE_WAYS; way++) {
+		uint16_t *seen = &cc->generations[(size_t)index * CACHE_WAYS + way];
+		uint16_t generation;
+
+		if (!set->tag[way] || set->generation[way] == *seen)
+			continue;
+		if (!copy_way(view, set, way, &copy, &generation))
+			continue;
+		if (!*seen)
+			cc->used++;
+		*seen = generation ? generation
+				   : 2; /* 0 means never seen; 2 is as unlikely to hide a change */
+		give(cpu, &copy, now_ns, sink, ctx);
+	}
+}
+
+static uint32_t group_touched(const struct wire_view *view, const struct cpu_cache *cc,
+			      uint32_t group)
+{
+	const struct cache_times *times =
+		(const void *)&cc->sets[view->n_sets + group / CACHE_TIMES];
+
+	return __atomic_load_n(&times->touched[group % CACHE_TIMES], __ATOMIC_RELAXED);
+}
+
+static void scan_cpu(struct wire_view *view, uint32_t cpu, uint64_t now_ns, record_sink sink,
+		     void *ctx)
+{
+	struct cpu_cache *cc = &view->cpus[cpu];
+	uint32_t since = cc->scanned - TOUCH_SLACK;
+
+	for (uint32_t group = 0; group < view->n_groups; group++) {
+		uint32_t touched = group_touched(view, cc, group);
+
+		if (!touched || (cc->scanned && (int32_t)(touched - since) < 0))
+			continue;
+		for (uint32_t i = 0; i < 1u << CACHE_GROUP_SHIFT; i++)
+			scan_set(view, cpu, (group << CACHE_GROUP_SHIFT) + i, now_ns, sink, ctx);
+	}
+	cc->scanned = coarse_time(now_ns);
+}
+
+int wire_view__scan(struct wire_view *view, uint64_t now_ns, record_sink sink, void *ctx)
+{
+	int err = add_online_cpus(view);
+
+	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++)
+		if (view->cpus[cpu].sets)
+			scan_cpu(view, cpu, now_ns, sink, ctx);
+	return err;
+}
+
+void wire_view__pull(struct wire_view *view, const struct flow_key *key, uint64_t now_ns,
+		     record_sink sink, void *ctx)
+{
+	uint32_t hash = flow_key__hash(key, view->hash_seed);
+	uint32_t index = hash & (view->n_sets - 1);
+	struct fragment copy;
+	uint16_t generation;
+
+	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++) {
+		const struct cache_set *set = view->cpus[cpu].sets;
+
+		if (!set)
+			continue;
+		set += index;
+		for (unsigned way = 0; way < CACHE_WAYS; way++)
+			if (flow_key__equal(&set->way[way].key, key) &&
+			    copy_way(view, set, way, &copy, &generation) &&
+			    flow_key__equal(&copy.key, key))
+				give(cpu, &copy, now_ns, sink, ctx);
+	}
+}
+
+void wire_view__stats(const struct wire_view *view, struct wire_view_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	stats->torn_reads = view->torn_reads;
+	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++) {
+		if (!view->cpus[cpu].sets)
+			continue;
+		stats->cpus++;
+		stats->slots += (uint64_t)view->n_sets * CACHE_WAYS;
+		stats->used += view->cpus[cpu].used;
+		stats->bytes += (uint64_t)n_elements(view) * sizeof(struct cache_set);
+	}
+}
