@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What happened to a session, as the event stream tells it. Derived by the session table from records.
- * Not here: how it is written (field.h, output/).
+ * What happened to a session, as the event stream tells it. Derived by the session table from
+ * records. Not here: how it is written (field.h, output/).
  */
 #ifndef TCPWATCH_EVENT_H
 #define TCPWATCH_EVENT_H
@@ -9,26 +9,38 @@
 #include "session.h"
 
 /* Append-only. X(enumerator, name) */
-#define EVENT_KINDS(X)                            	X(SYN, "syn")                             	X(SYN_ACK, "syn_ack")                     	X(ESTABLISHED, "established")             	X(HANDSHAKE_FAILED, "handshake_failed")   	X(STATE_CHANGE, "state_change")           	X(FIN, "fin")                             	X(CLOSED, "closed")                       	X(RESET_SENT, "reset_sent")               	X(RESET_RECEIVED, "reset_received")       	X(RETRANSMIT, "retransmit")               	X(EVICTED, "evicted")                     	X(LOST, "lost")
+#define EVENT_KINDS(X)                          \
+	X(SYN, "syn")                           \
+	X(SYN_ACK, "syn_ack")                   \
+	X(ESTABLISHED, "established")           \
+	X(HANDSHAKE_FAILED, "handshake_failed") \
+	X(STATE_CHANGE, "state_change")         \
+	X(FIN, "fin")                           \
+	X(CLOSED, "closed")                     \
+	X(RESET_SENT, "reset_sent")             \
+	X(RESET_RECEIVED, "reset_received")     \
+	X(RETRANSMIT, "retransmit")             \
+	X(EVICTED, "evicted")                   \
+	X(LOST, "lost")
 
 enum event_kind {
 #define X(id, name) EVENT_##id,
 	EVENT_KINDS(X)
 #undef X
-	EVENT_COUNT,
+		EVENT_COUNT,
 };
 
 const char *event_kind__name(enum event_kind kind);
 
 struct event {
 	enum event_kind kind;
-	uint64_t time_ns;	  /* CLOCK_MONOTONIC */
+	uint64_t time_ns;	       /* CLOCK_MONOTONIC */
 	const struct session *session; /* as it was right after; NULL only for EVENT_LOST */
-	enum view view;		  /* which view saw it */
-	uint8_t old_state, new_state; /* enum tcp_state of the local endpoint, 0: does not apply */
-	const char *reason;	  /* static text or NULL: "refused", "timeout", "fin", "reset", … */
-	enum close_by closed_by;  /* EVENT_CLOSED */
-	uint64_t lost;		  /* EVENT_LOST: records of .reason lost since the last such event */
+	enum view view;		       /* which view saw it */
+	uint8_t old_state, new_state;  /* enum tcp_state of the local endpoint, 0: does not apply */
+	const char *reason; /* static text or NULL: "refused", "timeout", "fin", "reset", … */
+	enum close_by closed_by; /* EVENT_CLOSED */
+	uint64_t lost;		 /* EVENT_LOST: records of .reason lost since the last such event */
 	/* of the segment, for SYN, SYN_ACK, FIN, RESET_*, RETRANSMIT seen on the wire; else NULL */
 	const struct rec_segment *segment;
 };

@@ -6,6 +6,7 @@
 #ifndef TCPWATCH_STRBUF_H
 #define TCPWATCH_STRBUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +17,10 @@ struct strbuf {
 	bool failed;
 };
 
-#define STRBUF_INIT {0}
+#define STRBUF_INIT \
+	{           \
+		0   \
+	}
 
 void strbuf__free(struct strbuf *sb);
 void strbuf__clear(struct strbuf *sb); /* keeps the memory */
@@ -28,7 +32,14 @@ void strbuf__addc(struct strbuf *sb, char c);
 void strbuf__addu(struct strbuf *sb, uint64_t v);
 void strbuf__pad(struct strbuf *sb, char c, size_t count);
 void strbuf__addf(struct strbuf *sb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* strbuf__flush() - write all to @fd, whole; clears. Returns 0 or -errno (-EPIPE: the reader went away) */
+void strbuf__vaddf(struct strbuf *sb, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+/*
+ * strbuf__flush() - write all to @fd, whole; clears
+ *
+ * Returns 0; -EPIPE: the reader went away; -ENOMEM: an append had failed; -EINTR: a signal came
+ * before all was written, and what is left stays (call again, or give up); or another -errno.
+ */
 int strbuf__flush(struct strbuf *sb, int fd);
 
 #endif
