@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The table of fields: one row per thing that can be said of a session or of an event. Columns, --fields,
+ * The table of fields: one row per thing that can be said of a session or of an event. Columns,
+ * --fields,
  * --sort, --json keys, filter keys, metric names and docs/FIELDS.md all come from it.
  * Not here: layout of columns (output/), which fields a view shows by default (its command).
  */
@@ -8,6 +9,7 @@
 #define TCPWATCH_FIELD_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "event.h"
 #include "session.h"
@@ -19,34 +21,72 @@ enum value_kind {
 	VALUE_DURATION, /* .u in nanoseconds; JSON prints seconds as a decimal */
 	VALUE_TIME,	/* .u CLOCK_REALTIME nanoseconds; RFC 3339 with nanoseconds */
 	VALUE_PORT,	/* .u */
-	VALUE_STATE,	/* .u enum tcp_state */
+	VALUE_BOOL,	/* .u; "yes" or "no" */
+	VALUE_STATE,	/* .u enum tcp_state, not 0 */
 	VALUE_ADDR,	/* .addr */
+	VALUE_ENDPOINT, /* .endpoint; "addr:port" as ss prints it, port 0 is "*" */
 	VALUE_TEXT,	/* .text, .text_len; hostile bytes */
 };
 
+/* What a getter gives. May point into the row and into itself: read it where it was made, before
+ * both go. */
 struct value {
 	enum value_kind kind;
+	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
 	size_t text_len;
 	union {
 		uint64_t u;
 		const struct ip_addr *addr;
+		const struct endpoint *endpoint;
 		const char *text;
 	};
 	char buf[24]; /* for getters that compose a short text */
 };
 
+static inline void value__set_none(struct value *out)
+{
+	out->kind = VALUE_NONE;
+}
+
+static inline void value__set_u64(struct value *out, enum value_kind kind, uint64_t u)
+{
+	out->kind = kind;
+	out->u = u;
+}
+
+static inline void value__set_text(struct value *out, const char *text, size_t len)
+{
+	out->kind = VALUE_TEXT;
+	out->text = text;
+	out->text_len = len;
+}
+
+/* value__set_string() - @text, NUL-terminated, or NULL for unknown */
+static inline void value__set_string(struct value *out, const char *text)
+{
+	if (text)
+		value__set_text(out, text, strlen(text));
+	else
+		value__set_none(out);
+}
+
 enum field_align { ALIGN_LEFT, ALIGN_RIGHT };
 
 struct field {
-	const char *key;   /* JSON key, --fields and --sort name: snake_case */
-	const char *title; /* column heading */
-	const char *unit;  /* "", "seconds", "bytes", "segments" */
-	const char *help;  /* one line, no full stop */
+	const char *key;      /* JSON key, --fields and --sort name: snake_case */
+	const char *title;    /* column heading */
+	const char *unit;     /* "", "seconds", "bytes", "segments" */
+	const char *help;     /* one line, no full stop */
+	const char *choices;  /* the texts it gives, "in|out|forward"; NULL: any */
 	enum value_kind kind; /* of every value it gives that is not VALUE_NONE */
 	uint8_t min_width;
+	bool column_only; /* says again what other keys say, so not in JSON */
 	/* @row is a struct session or a struct event, as the table says. */
 	void (*get)(const void *row, const struct moment *now, struct value *out);
 };
+
+/* field__align() - numbers to the right */
+enum field_align field__align(const struct field *field);
 
 struct field_table {
 	const char *schema; /* value of the JSON key "schema": "tcpwatch.session.v1" */
@@ -57,8 +97,11 @@ struct field_table {
 extern const struct field_table session_fields; /* rows are struct session */
 extern const struct field_table event_fields;	/* rows are struct event */
 
-/* field__find() - the field called @key (@len bytes) in @table, or NULL */
+/* field__find() - the field called @key (@len bytes) in @table, or NULL; "rtt" finds rtt_seconds */
 const struct field *field__find(const struct field_table *table, const char *key, size_t len);
+
+/* field__nearest() - the key in @table that is most like @key, or NULL if none is */
+const char *field__nearest(const struct field_table *table, const char *key, size_t len);
 
 /* A choice of fields, in order. */
 #define FIELD_LIST_MAX 48
@@ -77,17 +120,25 @@ int field_list__parse(struct field_list *list, const struct field_table *table, 
 /* value__compare() - order of two values of one field; unknown sorts after everything */
 int value__compare(const struct value *a, const struct value *b);
 
+/* endpoint__compare() - by address, as its bytes are, then by port */
+int endpoint__compare(const struct endpoint *a, const struct endpoint *b);
+
 /* --sort: one field and a direction ("-rtt" or "rtt:desc" is descending). */
 struct sort_spec {
 	const struct field *field;
 	bool descending;
 };
+/* sort_spec__parse() - returns 0, or -EINVAL after logging the unknown name and the nearest known
+ * one */
 int sort_spec__parse(struct sort_spec *sort, const struct field_table *table, const char *spec);
 
 /*
- * sessions__sort() - order @rows; ties by netns, local, remote, so that rows do not jump between frames
+ * sessions__sort() - order @rows; ties by netns, local, remote, so that rows do not jump between
+ * frames
  *
+ * Unknown values come last, whichever the direction.
  * @limit: only the first @limit need be in order (0: all): cheaper than a full sort.
+ * Without memory for the sort keys the rows stay as they are, and a warning says so.
  */
 void sessions__sort(const struct session **rows, size_t count, size_t limit,
 		    const struct sort_spec *sort, const struct moment *now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Filters in the grammar of ss(8), and on any field: parsing to a small tree, and matching sessions.
- * Not here: which fields exist (field.h).
+ * Filters in the grammar of ss(8), and on any field: parsing to a small tree, and matching
+ * sessions. Not here: which fields exist (field.h).
  *
  *   filter  = [ "state" NAME | "exclude" NAME ]… [ expr ]
  *   expr    = term { ("or" | "||" | "|") term };  term = factor { ["and" | "&&" | "&"] factor }
@@ -32,11 +32,13 @@ void filter__free(struct filter *filter);
 /* filter__names_states() - true if the filter says which states it wants */
 bool filter__names_states(const struct filter *filter);
 
-/* filter__match() - true if @session passes; a NULL filter passes all; a comparison with unknown fails */
+/* filter__match() - true if @session passes; a NULL filter passes all; a comparison with unknown
+ * fails */
 bool filter__match(const struct filter *filter, const struct session *session,
 		   const struct moment *now);
 
-/* filter__uses() - true if the filter reads the field @key: an expensive one need be had only then */
+/* filter__uses() - true if the filter reads the field @key: an expensive one need be had only then
+ */
 bool filter__uses(const struct filter *filter, const char *key);
 
 #endif

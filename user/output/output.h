@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rows as text columns or as JSON lines, from the field tables. Appends to a strbuf; writes nothing itself.
- * Not here: the full screen (ui/).
+ * Rows as text columns or as JSON lines, from the field tables. Appends to a strbuf; writes nothing
+ * itself. Not here: the full screen (ui/).
  */
 #ifndef TCPWATCH_OUTPUT_H
 #define TCPWATCH_OUTPUT_H
@@ -9,11 +9,13 @@
 #include "user/model/field.h"
 #include "user/util/strbuf.h"
 
-/* json__row() - one object and a newline: "schema" first, then every field of @table; always valid UTF-8 */
+/* json__row() - one object and a newline: "schema" first, then every field of @table; always valid
+ * UTF-8 */
 void json__row(struct strbuf *sb, const struct field_table *table, const void *row,
 	       const struct moment *now);
 
-/* json__string() - @len hostile bytes as a JSON string, quotes included; bad UTF-8 becomes U+FFFD */
+/* json__string() - @len hostile bytes as a JSON string, quotes included; bad UTF-8 becomes U+FFFD
+ */
 void json__string(struct strbuf *sb, const char *bytes, size_t len);
 
 /* Column widths for a set of rows. */
@@ -24,7 +26,8 @@ struct text_layout {
 };
 
 /*
- * text_layout__fit() - widths: the fields' own least, the headings, and (for @count > 0) the widest value
+ * text_layout__fit() - widths: the fields' own least, the headings, and (for @count > 0) the widest
+ * value
  *
  * Only the first TEXT_FIT_ROWS rows are looked at.
  */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table of the fields of an event. What it says of the session comes from the session's own
+ * getters; totals only once the session has ended, for until then the taps' counters lag behind.
+ */
+#include "bpf/shared/tcp_options.h"
+
+#include "session_values.h"
+
+/* Kinds of events, as a set. */
+#define KIND(id)  (1u << EVENT_##id)
+#define KINDS_ALL (~0u)
+#define KINDS_SYN (KIND(SYN) | KIND(SYN_ACK))
+#define KINDS_END (KIND(CLOSED) | KIND(HANDSHAKE_FAILED))
+
+typedef void (*value_getter)(const void *row, const struct moment *now, struct value *out);
+
+/* What @get says of the event's session, if the event is of one of @kinds. */
+static void of_session(const struct event *e, const struct moment *now, struct value *out,
+		       unsigned kinds, value_getter get)
+{
+	if (e->session && kinds & 1u << e->kind)
+		get(e->session, now, out);
+	else
+		value__set_none(out);
+}
+
+#define SESSION_GETTER(key, kinds)                                                          \
+	static void get_##key(const void *row, const struct moment *now, struct value *out) \
+	{                                                                                   \
+		of_session(row, now, out, kinds, session_value__##key);                     \
+	}
+#define GET_ALWAYS(key, ...)	SESSION_GETTER(key, KINDS_ALL)
+#define GET_TOTAL(key, ...)	SESSION_GETTER(key, KIND(CLOSED))
+#define GET_SUMMARY(key, ...)	SESSION_GETTER(key, KINDS_END)
+#define GET_HANDSHAKE(key, ...) SESSION_GETTER(key, KIND(ESTABLISHED) | KIND(CLOSED))
+
+ADDRESS_FIELDS(GET_ALWAYS)
+DIRECTION_FIELDS(GET_ALWAYS)
+PLACE_FIELDS(GET_ALWAYS)
+OWNER_FIELDS(GET_ALWAYS)
+HANDSHAKE_FIELDS(GET_HANDSHAKE)
+TOTAL_FIELDS(GET_TOTAL)
+SUMMARY_FIELDS(GET_SUMMARY)
+SESSION_COLUMN_FIELDS(GET_ALWAYS)
+
+static void get_time(const void *row, const struct moment *now, struct value *out)
+{
+	const struct event *e = row;
+
+	value__set_u64(out, VALUE_TIME, e->time_ns + now->mono_to_real_ns);
+}
+
+/* The head of a getter that needs no time. */
+#define GETTER(key)                                                                              \
+	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
+			      struct value *out)
+
+GETTER(event)
+{
+	const struct event *e = row;
+
+	value__set_string(out, event_kind__name(e->kind));
+}
+
+GETTER(view)
+{
+	const struct event *e = row;
+
+	value__set_string(out, view__name(e->view));
+}
+
+static void set_state(struct value *out, unsigned state)
+{
+	if (state)
+		value__set_u64(out, VALUE_STATE, state);
+	else
+		value__set_none(out);
+}
+
+GETTER(old_state)
+{
+	const struct event *e = row;
+
+	set_state(out, e->old_state);
+}
+
+GETTER(new_state)
+{
+	const struct event *e = row;
+
+	set_state(out, e->new_state);
+}
+
+GETTER(reason)
+{
+	const struct event *e = row;
+
+	value__set_string(out, e->reason);
+}
+
+/* The segment of a SYN or SYN-ACK event, if a tap saw it. */
+static const struct rec_segment *syn_segment(const struct event *e)
+{
+	return KINDS_SYN & 1u << e->kind ? e->segment : NULL;
+}
+
+static struct tcp_options syn_options(const struct rec_segment *rec)
+{
+	size_t len = rec->seg.opt_bytes < TCP_OPTIONS_MAX ? rec->seg.opt_bytes : TCP_OPTIONS_MAX;
+
+	return tcp_options__parse(rec->options, len);
+}
+
+GETTER(isn)
+{
+	const struct rec_segment *rec = syn_segment(row);
+
+	if (rec)
+		value__set_u64(out, VALUE_COUNT, rec->seg.seq);
+	else
+		value__set_none(out);
+}
+
+GETTER(mss)
+{
+	const struct rec_segment *rec = syn_segment(row);
+	unsigned mss = rec ? syn_options(rec).mss : 0;
+
+	if (mss)
+		value__set_u64(out, VALUE_COUNT, mss);
+	else
+		value__set_none(out);
+}
+
+GETTER(wscale)
+{
+	const struct rec_segment *rec = syn_segment(row);
+	struct tcp_options options = {0};
+
+	if (rec)
+		options = syn_options(rec);
+	if (options.has_wscale)
+		value__set_u64(out, VALUE_COUNT, options.wscale);
+	else
+		value__set_none(out);
+}
+
+/* From the first SYN or the socket's birth to this event, if the beginning was seen. */
+GETTER(duration_seconds)
+{
+	const struct event *e = row;
+	struct moment end = {.mono_ns = e->time_ns};
+
+	of_session(e, &end, out, KINDS_END, session_value__age_seconds);
+}
+
+GETTER(closed_by)
+{
+	const struct event *e = row;
+
+	value__set_string(out, close_by__name(e->closed_by));
+}
+
+GETTER(lost)
+{
+	const struct event *e = row;
+
+	if (e->kind == EVENT_LOST)
+		value__set_u64(out, VALUE_COUNT, e->lost);
+	else
+		value__set_none(out);
+}
+
+/* X(key, title, unit, kind, min_width, choices, help) */
+#define EVENT_KIND_CHOICE(id, name) name "|"
+
+#define MOMENT_FIELDS(X)                                              \
+	X(time, "TIME", "", VALUE_TIME, 30, NULL, "when it happened") \
+	X(event, "EVENT", "", VALUE_TEXT, 16, EVENT_KINDS(EVENT_KIND_CHOICE), "what happened")
+
+#define CHANGE_FIELDS(X)                                                                          \
+	X(old_state, "FROM", "", VALUE_STATE, 10, NULL, "TCP state of the local endpoint before") \
+	X(new_state, "TO", "", VALUE_STATE, 10, NULL, "TCP state of the local endpoint after")    \
+	X(reason, "REASON", "", VALUE_TEXT, 8, NULL, "why, or which kind of record was lost")
+
+#define SYN_FIELDS(X)                                                                            \
+	X(isn, "ISN", "", VALUE_COUNT, 10, NULL, "initial sequence number of the SYN")           \
+	X(mss, "MSS", "bytes", VALUE_COUNT, 5, NULL, "maximum segment size that the SYN offers") \
+	X(wscale, "WSCALE", "", VALUE_COUNT, 6, NULL, "window scale that the SYN offers")
+
+#define DURATION_FIELDS(X)                                                  \
+	X(duration_seconds, "DURATION", "seconds", VALUE_DURATION, 8, NULL, \
+	  "how long the session lasted")
+
+#define CLOSE_FIELDS(X) \
+	X(closed_by, "CLOSED BY", "", VALUE_TEXT, 9, "local|remote", "who ended it first")
+
+#define LOSS_FIELDS(X) \
+	X(lost, "LOST", "", VALUE_COUNT, 6, NULL, "records lost because the ring buffer was full")
+
+#define ROW(key, title, unit, kind, width, choices, help) \
+	FIELD_ROW(key, title, unit, kind, width, choices, help, false, get_##key),
+#define COLUMN_ROW(key, title, unit, kind, width, choices, help) \
+	FIELD_ROW(key, title, unit, kind, width, choices, help, true, get_##key),
+
+static const struct field rows[] = {
+	/* clang-format off */
+	MOMENT_FIELDS(ROW)
+	ADDRESS_FIELDS(ROW)
+	DIRECTION_FIELDS(ROW)
+	VIEW_FIELDS(ROW)
+	PLACE_FIELDS(ROW)
+	CHANGE_FIELDS(ROW)
+	OWNER_FIELDS(ROW)
+	SYN_FIELDS(ROW)
+	HANDSHAKE_FIELDS(ROW)
+	DURATION_FIELDS(ROW)
+	TOTAL_FIELDS(ROW)
+	CLOSE_FIELDS(ROW)
+	SUMMARY_FIELDS(ROW)
+	LOSS_FIELDS(ROW)
+	SESSION_COLUMN_FIELDS(COLUMN_ROW)
+	/* clang-format on */
+};
+
+const struct field_table event_fields = {
+	.schema = "tcpwatch.event.v1",
+	.fields = rows,
+	.count = sizeof(rows) / sizeof(rows[0]),
+};

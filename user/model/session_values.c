@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The getters of a session's fields: which of the two views answers, and when nobody can.
+ */
+#include "session_values.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "user/util/fmt.h"
+
+#define NS_PER_US 1000ULL
+
+/* A connection's socket with counters of its own: no listener, no request or TIME_WAIT minisock. */
+static const struct sock_info *full_sock(const struct session *s)
+{
+	return s->sock && !s->sock->is_minisock && s->sock->state != TCPS_LISTEN ? s->sock : NULL;
+}
+
+static bool is_listener(const struct session *s)
+{
+	return s->sock && s->sock->state == TCPS_LISTEN;
+}
+
+static bool is_v6_sock(const struct session *s)
+{
+	return s->sock && s->sock->family == AF_INET6;
+}
+
+static void set_state(struct value *out, unsigned state)
+{
+	if (state == TCPS_UNKNOWN || state >= TCPS_COUNT)
+		value__set_none(out);
+	else
+		value__set_u64(out, VALUE_STATE, state);
+}
+
+/* @u, where 0 means that nobody knows. */
+static void set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
+{
+	if (u)
+		value__set_u64(out, kind, u);
+	else
+		value__set_none(out);
+}
+
+static void set_addr(struct value *out, const struct session *s, const struct ip_addr *addr)
+{
+	out->kind = VALUE_ADDR;
+	out->is_v6 = is_v6_sock(s);
+	out->addr = addr;
+}
+
+static void set_endpoint(struct value *out, const struct session *s,
+			 const struct endpoint *endpoint)
+{
+	out->kind = VALUE_ENDPOINT;
+	out->is_v6 = is_v6_sock(s);
+	out->endpoint = endpoint;
+}
+
+/* The head of a getter: most need no time. */
+#define GETTER(key)                                                                 \
+	void session_value__##key(const void *row,                                  \
+				  const struct moment *now __attribute__((unused)), \
+				  struct value *out)
+
+GETTER(local_addr)
+{
+	const struct session *s = row;
+
+	set_addr(out, s, &s->local.addr);
+}
+
+GETTER(local_port)
+{
+	const struct session *s = row;
+
+	set_nonzero(out, VALUE_PORT, s->local.port);
+}
+
+GETTER(remote_addr)
+{
+	const struct session *s = row;
+
+	set_addr(out, s, &s->remote.addr);
+}
+
+GETTER(remote_port)
+{
+	const struct session *s = row;
+
+	set_nonzero(out, VALUE_PORT, s->remote.port);
+}
+
+GETTER(local)
+{
+	const struct session *s = row;
+
+	set_endpoint(out, s, &s->local);
+}
+
+GETTER(remote)
+{
+	const struct session *s = row;
+
+	set_endpoint(out, s, &s->remote);
+}
+
+static const char *direction_name(const struct session *s)
+{
+	if (s->is_forwarded)
+		return "forward";
+	if (is_listener(s))
+		return NULL;
+	if (s->sock && s->sock->role != ROLE_UNKNOWN)
+		return s->sock->role == ROLE_ACTIVE ? "out" : "in";
+	if (s->verdict)
+		return s->verdict->originator == s->local_dir ? "out" : "in";
+	return NULL;
+}
+
+GETTER(direction)
+{
+	value__set_string(out, direction_name(row));
+}
+
+GETTER(state)
+{
+	const struct session *s = row;
+
+	if (s->sock)
+		set_state(out, s->sock->state);
+	else if (s->verdict)
+		set_state(out, s->verdict->state[s->local_dir]);
+	else
+		value__set_none(out);
+}
+
+GETTER(peer_state)
+{
+	const struct session *s = row;
+
+	set_state(out, s->verdict ? s->verdict->state[!s->local_dir] : TCPS_UNKNOWN);
+}
+
+GETTER(view)
+{
+	value__set_string(out, view__name(session__view(row)));
+}
+
+GETTER(netns)
+{
+	const struct session *s = row;
+
+	if (s->netns_name || !s->netns)
+		value__set_string(out, s->netns_name);
+	else
+		value__set_text(out, out->buf, fmt__u64(out->buf, s->netns));
+}
+
+GETTER(ifname)
+{
+	const struct session *s = row;
+
+	value__set_string(out, s->ifname);
+}
+
+GETTER(pid)
+{
+	const struct session *s = row;
+
+	set_nonzero(out, VALUE_COUNT, s->owner.pid);
+}
+
+GETTER(comm)
+{
+	const struct session *s = row;
+
+	if (s->owner.pid)
+		value__set_text(out, s->owner.comm, strnlen(s->owner.comm, sizeof(s->owner.comm)));
+	else
+		value__set_none(out);
+}
+
+/* When it began: of a session picked up midstream nobody knows. 0: unknown. */
+static uint64_t born_ns(const struct session *s)
+{
+	if (s->sock && s->sock->born_ns)
+		return s->sock->born_ns;
+	return s->verdict && s->verdict->syn_ns ? s->wire->first_ns : 0;
+}
+
+GETTER(age_seconds)
+{
+	uint64_t born = born_ns(row);
+
+	if (born)
+		value__set_u64(out, VALUE_DURATION, now->mono_ns > born ? now->mono_ns - born : 0);
+	else
+		value__set_none(out);
+}
+
+/* Only if both times are known, and in order. */
+static bool set_interval(struct value *out, uint64_t from_ns, uint64_t to_ns)
+{
+	if (!from_ns || to_ns < from_ns)
+		return false;
+	value__set_u64(out, VALUE_DURATION, to_ns - from_ns);
+	return true;
+}
+
+GETTER(handshake_seconds)
+{
+	const struct session *s = row;
+
+	if (s->verdict && set_interval(out, s->verdict->syn_ns, s->verdict->ack_ns))
+		return;
+	if (s->sock && set_interval(out, s->sock->syn_ns, s->sock->established_ns))
+		return;
+	value__set_none(out);
+}
+
+GETTER(rtt_seconds)
+{
+	const struct sock_info *sock = full_sock(row);
+
+	set_nonzero(out, VALUE_DURATION, sock ? sock->srtt_us * NS_PER_US : 0);
+}
+
+static void set_bytes(struct value *out, const struct session *s, bool is_tx)
+{
+	const struct sock_info *sock = full_sock(s);
+	unsigned dir = is_tx ? s->local_dir : !s->local_dir;
+
+	if (sock)
+		value__set_u64(out, VALUE_BYTES, is_tx ? sock->tx_bytes : sock->rx_bytes);
+	else if (s->verdict)
+		value__set_u64(out, VALUE_BYTES, s->verdict->bytes[dir]);
+	else
+		value__set_none(out);
+}
+
+GETTER(tx_bytes)
+{
+	set_bytes(out, row, true);
+}
+
+GETTER(rx_bytes)
+{
+	set_bytes(out, row, false);
+}
+
+static void set_segments(struct value *out, const struct session *s, bool is_tx)
+{
+	const struct sock_info *sock = full_sock(s);
+	unsigned dir = is_tx ? s->local_dir : !s->local_dir;
+
+	if (sock)
+		value__set_u64(out, VALUE_COUNT, is_tx ? sock->tx_segments : sock->rx_segments);
+	else if (s->wire)
+		value__set_u64(out, VALUE_COUNT, s->wire->half[dir].segments);
+	else
+		value__set_none(out);
+}
+
+GETTER(tx_segments)
+{
+	set_segments(out, row, true);
+}
+
+GETTER(rx_segments)
+{
+	set_segments(out, row, false);
+}
+
+/* SYN and FIN count too, as in the kernel's tcp_sock.total_retrans. */
+GETTER(retransmits)
+{
+	const struct session *s = row;
+	const struct sock_info *sock = full_sock(s);
+
+	if (sock) {
+		value__set_u64(out, VALUE_COUNT, sock->retransmits);
+	} else if (s->wire) {
+		const struct evidence_half *half = &s->wire->half[s->local_dir];
+
+		value__set_u64(out, VALUE_COUNT,
+			       half->retransmits + half->syn_retransmits + half->fin_retransmits);
+	} else if (s->sock && s->sock->is_minisock && s->sock->state == TCPS_SYN_RECV) {
+		value__set_u64(out, VALUE_COUNT, s->sock->syn_retransmits);
+	} else {
+		value__set_none(out);
+	}
+}
+
+GETTER(conn_state)
+{
+	const struct session *s = row;
+
+	value__set_string(out, s->verdict ? conn_state__name(s->verdict->conn_state) : NULL);
+}
+
+GETTER(history)
+{
+	const struct session *s = row;
+
+	if (s->verdict)
+		value__set_text(out, s->verdict->history,
+				strnlen(s->verdict->history, sizeof(s->verdict->history)));
+	else
+		value__set_none(out);
+}
+
+/* Of a socket that has it: a minisock has neither queues nor an owner. */
+static void set_of_sock(struct value *out, const struct session *s, uint64_t u)
+{
+	if (s->sock && !s->sock->is_minisock)
+		value__set_u64(out, VALUE_COUNT, u);
+	else
+		value__set_none(out);
+}
+
+GETTER(cwnd)
+{
+	const struct sock_info *sock = full_sock(row);
+
+	set_nonzero(out, VALUE_COUNT, sock ? sock->snd_cwnd : 0);
+}
+
+GETTER(rx_queue)
+{
+	const struct session *s = row;
+
+	set_of_sock(out, s, s->sock ? s->sock->rx_queue : 0);
+}
+
+GETTER(tx_queue)
+{
+	const struct session *s = row;
+
+	set_of_sock(out, s, s->sock ? s->sock->tx_queue : 0);
+}
+
+GETTER(syn_queue)
+{
+	const struct session *s = row;
+
+	if (is_listener(s))
+		value__set_u64(out, VALUE_COUNT, s->sock->syn_queue);
+	else
+		value__set_none(out);
+}
+
+GETTER(uid)
+{
+	const struct session *s = row;
+
+	set_of_sock(out, s, s->sock ? s->sock->uid : 0);
+}
+
+GETTER(cookie)
+{
+	const struct session *s = row;
+
+	set_nonzero(out, VALUE_COUNT, s->sock ? s->sock->cookie : 0);
+}
+
+GETTER(cgroup_id)
+{
+	const struct session *s = row;
+
+	set_nonzero(out, VALUE_COUNT, s->sock ? s->sock->cgroup_id : 0);
+}
+
+/* The socket of this host knows its role; else it is as good as the wire's. */
+GETTER(roles_guessed)
+{
+	const struct session *s = row;
+
+	if (!direction_name(s))
+		value__set_none(out);
+	else if (s->sock && s->sock->role != ROLE_UNKNOWN)
+		value__set_u64(out, VALUE_BOOL, false);
+	else
+		value__set_u64(out, VALUE_BOOL, s->verdict && s->verdict->roles_guessed);
+}
+
+static enum close_by closed_by(const struct session *s)
+{
+	if (s->sock && s->sock->close_by != CLOSE_NOBODY)
+		return s->sock->close_by;
+	if (!s->verdict || s->verdict->closed_first >= DIR_COUNT)
+		return CLOSE_NOBODY;
+	return s->verdict->closed_first == s->local_dir ? CLOSE_LOCAL : CLOSE_REMOTE;
+}
+
+GETTER(closed_by)
+{
+	value__set_string(out, close_by__name(closed_by(row)));
+}
+
+GETTER(iface_gone)
+{
+	const struct session *s = row;
+
+	if (s->wire)
+		value__set_u64(out, VALUE_BOOL, s->tap_is_gone);
+	else
+		value__set_none(out);
+}
+
+const char *close_by__name(enum close_by by)
+{
+	static const char *const names[] = {
+		[CLOSE_NOBODY] = NULL, [CLOSE_LOCAL] = "local", [CLOSE_REMOTE] = "remote"};
+
+	return by <= CLOSE_REMOTE ? names[by] : NULL;
+}
+
+const char *view__name(unsigned view)
+{
+	static const char *const names[] = {
+		[VIEW_SOCKET] = "socket", [VIEW_WIRE] = "wire", [VIEW_BOTH] = "both"};
+
+	return view <= VIEW_BOTH ? names[view] : NULL;
+}

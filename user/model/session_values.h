@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What can be said of a session, one getter for each field; and the rows that the tables of
+ * sessions and of events have in common. The kernel's value wins where there is a socket; what the
+ * taps saw serves where there is none; what nothing has told is VALUE_NONE. Not here: the tables
+ * (session_fields.c, event_fields.c).
+ */
+#ifndef TCPWATCH_SESSION_VALUES_H
+#define TCPWATCH_SESSION_VALUES_H
+
+#include "field.h"
+
+/* Groups of rows. X(key, title, unit, kind, min_width, choices, help) */
+#define ADDRESS_FIELDS(X)                                                                         \
+	X(local_addr, "LOCAL ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the local endpoint") \
+	X(local_port, "LPORT", "", VALUE_PORT, 5, NULL, "port of the local endpoint")             \
+	X(remote_addr, "REMOTE ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the peer")         \
+	X(remote_port, "RPORT", "", VALUE_PORT, 5, NULL, "port of the peer; a listener has none")
+
+#define DIRECTION_FIELDS(X)                                      \
+	X(direction, "DIR", "", VALUE_TEXT, 3, "in|out|forward", \
+	  "who opened it: in (the peer), out (this host), forward (it passes through)")
+
+#define VIEW_FIELDS(X) \
+	X(view, "VIEW", "", VALUE_TEXT, 6, "socket|wire|both", "which view tells of it")
+
+#define PLACE_FIELDS(X)                                                                        \
+	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
+	X(ifname, "IFACE", "", VALUE_TEXT, 5, NULL, "interface where the wire view saw it")
+
+#define OWNER_FIELDS(X)                                                          \
+	X(pid, "PID", "", VALUE_COUNT, 7, NULL, "process that holds the socket") \
+	X(comm, "COMMAND", "", VALUE_TEXT, 8, NULL, "name of that process")
+
+#define HANDSHAKE_FIELDS(X)                                                   \
+	X(handshake_seconds, "HANDSHAKE", "seconds", VALUE_DURATION, 9, NULL, \
+	  "time from the SYN to the acknowledgement that completed the handshake")
+
+#define TOTAL_FIELDS(X)                                                                \
+	X(tx_bytes, "TX", "bytes", VALUE_BYTES, 5, NULL,                               \
+	  "payload sent: acknowledged by the peer (socket), seen once each (wire)")    \
+	X(rx_bytes, "RX", "bytes", VALUE_BYTES, 5, NULL, "payload received")           \
+	X(tx_segments, "TXSEG", "segments", VALUE_COUNT, 6, NULL, "segments sent")     \
+	X(rx_segments, "RXSEG", "segments", VALUE_COUNT, 6, NULL, "segments received") \
+	X(retransmits, "RETR", "segments", VALUE_COUNT, 4, NULL,                       \
+	  "segments that the local endpoint sent again, SYN and FIN included")
+
+#define CONN_STATE_CHOICE(id, help) #id "|"
+
+#define SUMMARY_FIELDS(X)                                                        \
+	X(conn_state, "CONN", "", VALUE_TEXT, 6, CONN_STATES(CONN_STATE_CHOICE), \
+	  "how it went, in the words of Zeek's conn_state")                      \
+	X(history, "HISTORY", "", VALUE_TEXT, 10, NULL,                          \
+	  "what was seen, in order, in Zeek's letters; capitals are the originator's")
+
+/* What only a session has. */
+#define SESSION_STATE_FIELDS(X)                                                         \
+	X(state, "STATE", "", VALUE_STATE, 10, NULL, "TCP state of the local endpoint") \
+	X(peer_state, "PEER", "", VALUE_STATE, 10, NULL,                                \
+	  "TCP state of the peer, as the segments on the wire prove it")
+
+#define SESSION_TIME_FIELDS(X) \
+	X(age_seconds, "AGE", "seconds", VALUE_DURATION, 6, NULL, "time since it began")
+
+#define SESSION_RTT_FIELDS(X)                                     \
+	X(rtt_seconds, "RTT", "seconds", VALUE_DURATION, 6, NULL, \
+	  "round-trip time as the kernel smooths it (srtt)")
+
+#define SESSION_MORE_FIELDS(X)                                                                    \
+	X(cwnd, "CWND", "segments", VALUE_COUNT, 5, NULL, "congestion window")                    \
+	X(rx_queue, "RECV-Q", "bytes", VALUE_COUNT, 6, NULL,                                      \
+	  "bytes not yet read; of a listener: connections in its accept queue")                   \
+	X(tx_queue, "SEND-Q", "bytes", VALUE_COUNT, 6, NULL,                                      \
+	  "bytes not yet acknowledged; of a listener: the limit of its accept queue")             \
+	X(syn_queue, "SYN-Q", "", VALUE_COUNT, 5, NULL,                                           \
+	  "of a listener: connections half open in its SYN queue")                                \
+	X(uid, "UID", "", VALUE_COUNT, 5, NULL, "user who owns the socket")                       \
+	X(cookie, "COOKIE", "", VALUE_COUNT, 6, NULL, "the kernel's unique number of the socket") \
+	X(cgroup_id, "CGROUP", "", VALUE_COUNT, 6, NULL, "id of the socket's cgroup (v2)")        \
+	X(roles_guessed, "GUESS", "", VALUE_BOOL, 5, NULL,                                        \
+	  "who opened it is a guess: the handshake was not seen")                                 \
+	X(closed_by, "CLOSED BY", "", VALUE_TEXT, 9, "local|remote", "who ended it first")        \
+	X(iface_gone, "GONE", "", VALUE_BOOL, 4, NULL,                                            \
+	  "the interface vanished: what the wire view says is old")
+
+#define SESSION_COLUMN_FIELDS(X)                                                                   \
+	X(local, "LOCAL", "", VALUE_ENDPOINT, 21, NULL, "local address and port, as ss prints it") \
+	X(remote, "REMOTE", "", VALUE_ENDPOINT, 21, NULL, "the peer's address and port")
+
+#define SESSION_FIELDS(X)       \
+	ADDRESS_FIELDS(X)       \
+	DIRECTION_FIELDS(X)     \
+	SESSION_STATE_FIELDS(X) \
+	VIEW_FIELDS(X)          \
+	PLACE_FIELDS(X)         \
+	OWNER_FIELDS(X)         \
+	SESSION_TIME_FIELDS(X)  \
+	HANDSHAKE_FIELDS(X)     \
+	SESSION_RTT_FIELDS(X)   \
+	TOTAL_FIELDS(X)         \
+	SUMMARY_FIELDS(X)       \
+	SESSION_MORE_FIELDS(X)
+
+#define FIELD_ROW(key_, title_, unit_, kind_, width_, choices_, help_, column_only_, get_)        \
+	{                                                                                         \
+		.key = #key_, .title = title_, .unit = unit_, .help = help_, .choices = choices_, \
+		.kind = kind_, .column_only = column_only_, .min_width = width_, .get = get_,     \
+	}
+
+/* session_value__KEY() - the getter of each field of a session; @row is a struct session */
+#define DECLARE_GETTER(key, title, unit, kind, width, choices, help) \
+	void session_value__##key(const void *row, const struct moment *now, struct value *out);
+SESSION_FIELDS(DECLARE_GETTER)
+SESSION_COLUMN_FIELDS(DECLARE_GETTER)
+#undef DECLARE_GETTER
+
+/* close_by__name() - "local", "remote", or NULL: nobody has */
+const char *close_by__name(enum close_by by);
+
+/* view__name() - "socket", "wire", "both", or NULL: none */
+const char *view__name(unsigned view);
+
+#endif
