@@ -17,7 +17,8 @@ struct cache_array {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1); /* the real one is made by userspace, as is the outer array */
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct cache_set)); /* as a type it would be a mere forward in BTF */
+	__uint(value_size,
+	       sizeof(struct cache_set)); /* as a type it would be a mere forward in BTF */
 };
 
 struct {

@@ -24,6 +24,23 @@ struct {
 	__type(value, struct wire_counters);
 } counters SEC(".maps");
 
+/* A segment as one hook saw it. */
+struct sighting {
+	struct flow_key key;
+	struct segment seg;
+	__u64 time_ns; /* set by track() */
+	__u32 why;     /* enum segment_why: why userspace should hear of it, or 0 */
+	__u32 ingress;
+};
+
+/* The rest of what parse__frame() filled; no byte stays unset, as a global function's argument. */
+static __always_inline void sighting__init(struct sighting *seen, bool ingress)
+{
+	seen->time_ns = 0;
+	seen->why = 0;
+	seen->ingress = ingress;
+}
+
 static __always_inline void count(struct wire_counters *cnt, enum wire_counter which)
 {
 	cnt->value[which]++;
@@ -44,7 +61,7 @@ static __always_inline void copy_options(struct rec_segment *rec, const struct f
 	if (!(seg->flags & TCPF_SYN) ||
 	    off > 0x3ff) /* beyond: behind kilobytes of extension headers */
 		return;
-TW_UNROLL
+	TW_UNROLL
 	for (int i = 0; i < TCP_OPTIONS_MAX; i += 4) {
 		const __u8 *at = frame->data + (off & 0x3ff) + i;
 
@@ -52,27 +69,6 @@ TW_UNROLL
 			return;
 		__builtin_memcpy(rec->options + i, at, 4);
 	}
-}
-
-static __always_inline void report_segment(const struct frame *frame, const struct flow_key *key,
-					   const struct segment *seg, enum segment_why why,
-					   bool ingress, __u64 now_ns)
-{
-	struct rec_segment *rec;
-
-	if (!is_wanted(REC_SEGMENT))
-		return;
-	rec = record__reserve(REC_SEGMENT, sizeof(*rec));
-	if (!rec)
-		return;
-	rec->hdr.time_ns = now_ns;
-	rec->key = *key;
-	rec->seg = *seg;
-	rec->why = why;
-	rec->ingress = ingress;
-	__builtin_memset(rec->zero, 0, sizeof(rec->zero));
-	copy_options(rec, frame, seg);
-	record__submit(rec, cfg.wake_bytes);
 }
 
 /* Sends @frag to userspace, which joins it: leaving the cache loses nothing. */
@@ -91,6 +87,15 @@ static __always_inline void hand_over(const struct fragment *frag, enum fragment
 	rec->why = why;
 	rec->zero = 0;
 	record__submit(rec, cfg.wake_bytes);
+}
+
+/*
+ * Time to a jiffy. Jiffies are counted from CLOCK_MONOTONIC (kernel/time/tick-sched.c,
+ * tick_do_update_jiffies64), so they tell it; bpf_ktime_get_coarse_ns() costs seven times as much.
+ */
+static __always_inline __u64 coarse_now(void)
+{
+	return bpf_jiffies64() * cfg.tick_ns + cfg.jiffies_0_ns;
 }
 
 /* Whether a segment has a fragment, and whether that one has just begun. */
@@ -152,47 +157,82 @@ static __always_inline enum place_found find_place(struct cache_slot *slot,
 	return FOUND_NEW;
 }
 
-static __always_inline void track(const struct frame *frame, const struct flow_key *key,
-				  const struct segment *seg, struct wire_counters *cnt,
-				  bool ingress)
+/* Where in this CPU's cache a flow is looked for. */
+struct locus {
+	void *array; /* NULL: this CPU has none */
+	struct cache_slot slot;
+	__u32 index; /* of the set */
+	__u16 tag;
+};
+
+static __always_inline bool locate(struct locus *at, const struct flow_key *key)
 {
 	__u32 hash = flow_key__hash(key, cfg.hash_seed);
-	__u32 index = hash & (cfg.n_sets - 1);
-	void *array = cache__of_this_cpu();
-	struct cache_slot slot = {};
+
+	at->index = hash & (cfg.n_sets - 1);
+	at->tag = cache__tag(hash);
+	at->array = cache__of_this_cpu();
+	if (!at->array)
+		return false;
+	at->slot.set = bpf_map_lookup_elem(at->array, &at->index);
+	return at->slot.set;
+}
+
+/* Adds the segment to its fragment. Returns why userspace should hear of it, or 0. */
+static __always_inline enum segment_why track(struct sighting *seen, struct wire_counters *cnt)
+{
+	struct locus at = {};
 	struct fragment *frag;
 	enum place_found found;
 	enum segment_why why;
 	__u64 now_ns;
 
-	if (array)
-		slot.set = bpf_map_lookup_elem(array, &index);
-	if (!slot.set) {
+	if (!locate(&at, &seen->key)) {
 		count(cnt, WIRE_UNTRACKED);
-		return;
+		return 0;
 	}
-	now_ns = bpf_ktime_get_coarse_ns();
-	found = find_place(&slot, key, seg, cache__tag(hash), cnt, now_ns);
+	now_ns = coarse_now();
+	found = find_place(&at.slot, &seen->key, &seen->seg, at.tag, cnt, now_ns);
 	if (found == FOUND_NONE)
-		return;
-	frag = cache__fragment(&slot);
+		return 0;
+	frag = cache__fragment(&at.slot);
 	if (TW_UNLIKELY(found == FOUND_NEW))
 		now_ns = frag->first_ns;
-	else if (TW_UNLIKELY(track__wants_precise_time(frag, seg)))
+	else if (TW_UNLIKELY(track__wants_precise_time(frag, &seen->seg)))
 		now_ns = bpf_ktime_get_ns();
 
-	cache__begin_write(&slot);
-	why = track__segment(frag, seg, now_ns);
-	cache__end_write(&slot);
-	cache__touch(array, index, cfg.n_sets, coarse_time(now_ns));
+	cache__begin_write(&at.slot);
+	why = track__segment(frag, &seen->seg, now_ns);
+	cache__end_write(&at.slot);
+	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(now_ns));
+	seen->time_ns = now_ns;
+	return why;
+}
 
-	if (TW_LIKELY(!why))
-		return;
-	if (why == SEG_RETRANSMIT)
-		cnt->value[WIRE_RETRANSMIT] += seg->segs;
-	if (why == SEG_RST_IGNORED)
-		count(cnt, WIRE_RST_IGNORED);
-	report_segment(frame, key, seg, why, ingress, now_ns);
+/* The common case whole and inlined: the next segment of an open session. False: not that. */
+static __always_inline bool track_next(const struct flow_key *key, const struct segment *seg)
+{
+	struct wire_counters *cnt;
+	struct locus at = {};
+	struct fragment *frag;
+	__u64 now_ns;
+	__u32 zero = 0;
+
+	if (!locate(&at, key) || !cache__find(&at.slot, key, at.tag))
+		return false;
+	frag = cache__fragment(&at.slot);
+	cnt = bpf_map_lookup_elem(&counters, &zero);
+	if (!cnt || !track__is_next(frag, seg) || !seg->window)
+		return false;
+	cnt->value[WIRE_FRAMES]++;
+	cnt->value[WIRE_SEGMENTS] += seg->segs;
+	cnt->value[WIRE_BYTES] += seg->payload;
+	now_ns = coarse_now();
+	cache__begin_write(&at.slot);
+	track__next(frag, seg, now_ns);
+	cache__end_write(&at.slot);
+	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(now_ns));
+	return true;
 }
 
 static __always_inline void count_segment(struct wire_counters *cnt, const struct segment *seg)
@@ -209,62 +249,117 @@ static __always_inline void count_segment(struct wire_counters *cnt, const struc
 		count(cnt, WIRE_ZERO_WINDOW);
 }
 
-/* Parse, track, report. Returns the wire_counter that says why the frame was not parsed, or 0. */
-static __always_inline int watch(const struct frame *frame, bool ingress, bool last_try)
+/*
+ * Counts and tracks what was parsed. Returns 1 if userspace wants to hear of it. A global function
+ * is verified once, for any input: inlined, it would be followed anew for each of the many ways
+ * through the headers.
+ */
+__noinline int account(struct sighting *seen)
 {
 	struct wire_counters *cnt;
-	struct flow_key key;
-	struct segment seg;
 	__u32 zero = 0;
-	int err;
 
-	err = parse__frame(frame, cfg.tap, &key, &seg);
-	if (TW_UNLIKELY(err == WIRE_TRUNCATED && !last_try))
-		return err;
 	cnt = bpf_map_lookup_elem(&counters, &zero);
-	if (!cnt)
+	if (!seen || !cnt)
 		return 0;
 	count(cnt, WIRE_FRAMES);
-	if (TW_UNLIKELY(err)) {
-		if (err > 0 && err < WIRE_COUNTER_COUNT)
-			count(cnt, err);
-		return err;
-	}
-	count_segment(cnt, &seg);
-	track(frame, &key, &seg, cnt, ingress);
-	return 0;
+	count_segment(cnt, &seen->seg);
+	seen->why = track(seen, cnt);
+	if (TW_LIKELY(!seen->why))
+		return 0;
+	if (seen->why == SEG_RETRANSMIT)
+		cnt->value[WIRE_RETRANSMIT] += seen->seg.segs;
+	if (seen->why == SEG_RST_IGNORED)
+		count(cnt, WIRE_RST_IGNORED);
+	return is_wanted(REC_SEGMENT);
 }
 
-static __always_inline struct frame xdp_frame(struct xdp_md *ctx, __u32 len)
+/* Counts a frame that is not a segment, under the counter that says why. */
+static __always_inline void count_other(__u32 reason)
+{
+	struct wire_counters *cnt;
+	__u32 zero = 0;
+
+	cnt = bpf_map_lookup_elem(&counters, &zero);
+	if (!cnt)
+		return;
+	count(cnt, WIRE_FRAMES);
+	if (reason < WIRE_COUNTER_COUNT)
+		count(cnt, reason);
+}
+
+static __always_inline void report_segment(const struct frame *frame, const struct sighting *seen)
+{
+	struct rec_segment *rec;
+
+	rec = record__reserve(REC_SEGMENT, sizeof(*rec));
+	if (!rec)
+		return;
+	rec->hdr.time_ns = seen->time_ns;
+	rec->key = seen->key;
+	rec->seg = seen->seg;
+	rec->why = seen->why;
+	rec->ingress = seen->ingress;
+	__builtin_memset(rec->zero, 0, sizeof(rec->zero));
+	copy_options(rec, frame, &seen->seg);
+	record__submit(rec, cfg.wake_bytes);
+}
+
+static __always_inline struct frame xdp_frame(struct xdp_md *ctx)
 {
 	struct frame frame = {
 		.data = (const __u8 *)(long)ctx->data,
 		.end = (const __u8 *)(long)ctx->data_end,
+		.len = ctx->data_end - ctx->data,
 		.mtu = cfg.mtu,
 		.l3 = cfg.l3,
 	};
 
-	frame.len = len;
 	return frame;
+}
+
+__noinline int report_xdp(struct xdp_md *ctx, struct sighting *seen)
+{
+	struct frame frame = xdp_frame(ctx);
+
+	if (seen)
+		report_segment(&frame, seen);
+	return 0;
+}
+
+static __always_inline int watch_xdp(struct xdp_md *ctx, const struct frame *frame)
+{
+	struct sighting seen;
+	int reason = parse__frame(frame, cfg.tap, &seen.key, &seen.seg);
+
+	if (reason) {
+		count_other(reason);
+		return XDP_PASS;
+	}
+	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
+		return XDP_PASS;
+	sighting__init(&seen, true);
+	if (TW_UNLIKELY(account(&seen)))
+		report_xdp(ctx, &seen);
+	return XDP_PASS;
 }
 
 SEC("xdp")
 int wire_xdp(struct xdp_md *ctx)
 {
-	struct frame frame = xdp_frame(ctx, ctx->data_end - ctx->data);
+	struct frame frame = xdp_frame(ctx);
 
-	watch(&frame, true, true);
-	return XDP_PASS;
+	return watch_xdp(ctx, &frame);
 }
 
 /* For MTUs beyond a page: the frame continues in fragments, the headers are in the first part. */
 SEC("xdp.frags")
 int wire_xdp_frags(struct xdp_md *ctx)
 {
-	struct frame frame = xdp_frame(ctx, bpf_xdp_get_buff_len(ctx));
+	struct frame frame = xdp_frame(ctx);
 
-	watch(&frame, true, true);
-	return XDP_PASS;
+	frame.len = bpf_xdp_get_buff_len(ctx);
+	return watch_xdp(ctx, &frame);
 }
 
 static __always_inline struct frame skb_frame(struct __sk_buff *skb)
@@ -280,21 +375,47 @@ static __always_inline struct frame skb_frame(struct __sk_buff *skb)
 	return frame;
 }
 
+__noinline int report_skb(struct __sk_buff *skb, struct sighting *seen)
+{
+	struct frame frame = skb_frame(skb);
+
+	if (seen)
+		report_segment(&frame, seen);
+	return 0;
+}
+
+__noinline int parse_skb(struct __sk_buff *skb, struct sighting *seen)
+{
+	struct frame frame = skb_frame(skb);
+
+	if (!seen)
+		return 0;
+	return parse__frame(&frame, cfg.tap, &seen->key, &seen->seg);
+}
+
 /* Room for Ethernet, two tags, IPv6 with extension headers and TCP with options. */
 #define PULL_BYTES 256u
 
 static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 {
-	struct frame frame = skb_frame(skb);
+	struct sighting seen = {};
+	int reason = parse_skb(skb, &seen);
 
-	if (watch(&frame, ingress, false) != WIRE_TRUNCATED)
-		return TC_ACT_UNSPEC;
 	/* The headers may lie beyond the linear part: bring them in, once. */
-	if (skb->len > skb->data_end - skb->data)
+	if (TW_UNLIKELY(reason == WIRE_TRUNCATED && skb->len > skb->data_end - skb->data)) {
 		bpf_skb_pull_data(skb, skb->len < PULL_BYTES ? skb->len : PULL_BYTES);
-	frame = skb_frame(skb);
-	watch(&frame, ingress, true);
-	return TC_ACT_UNSPEC; /* whatever comes next decides */
+		reason = parse_skb(skb, &seen);
+	}
+	if (reason) {
+		count_other(reason);
+		return TC_ACT_UNSPEC; /* whatever comes next decides */
+	}
+	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
+		return TC_ACT_UNSPEC;
+	sighting__init(&seen, ingress);
+	if (TW_UNLIKELY(account(&seen)))
+		report_skb(skb, &seen);
+	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")

@@ -280,9 +280,11 @@ struct sock_counters {
 
 struct wire_config {
 	__u64 hash_seed;
-	__u32 n_sets;	   /* power of two */
-	__u32 record_mask; /* 1 << enum record_kind: what to send */
-	__u32 wake_bytes;  /* wake the reader when this much waits in the ring */
+	__u64 tick_ns; /* CLOCK_MONOTONIC advances so much with each of the kernel's jiffies … */
+	__s64 jiffies_0_ns; /* … and stood here at jiffy 0 */
+	__u32 n_sets;	    /* power of two */
+	__u32 record_mask;  /* 1 << enum record_kind: what to send */
+	__u32 wake_bytes;   /* wake the reader when this much waits in the ring */
 	__u16 tap;
 	__u8 ignore_egress; /* lo: each packet passes twice, count it on ingress only */
 	__u8 l3;	    /* the interface has no link-layer header (tun, wireguard) */

@@ -26,9 +26,14 @@ enum flow_dir { DIR_LOW, DIR_HIGH, DIR_COUNT };
  */
 struct flow_key {
 	struct ip_addr addr[DIR_COUNT];
-	__be16 port[DIR_COUNT];
-	__u16 tap; /* id of the tap that saw it: 1 … 65535 */
-	__u16 zero;
+	union {
+		struct {
+			__be16 port[DIR_COUNT];
+			__u16 tap; /* id of the tap that saw it: 1 … 65535 */
+			__u16 zero;
+		};
+		__u64 ports_tap;
+	};
 };
 
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key is ABI");
@@ -43,11 +48,31 @@ static __always_inline bool ip_addr__is_v4(const struct ip_addr *addr)
 	return addr->quads[0] == 0 && addr->words[2] == TW_BE32(0x0000ffffu);
 }
 
+/* The parts of 64-bit words in memory order: 32 bits @first, then 32 bits @second. */
+static __always_inline __u64 quad_of(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u64)second << 32;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
+static __always_inline __u32 word_of(__u16 first, __u16 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u32)second << 16;
+#else
+	return (__u32)first << 16 | second;
+#endif
+}
+
+/* Whole words, here and in flow_key__set(): parts stored apart and loaded as one stall the
+ * processor. */
 static __always_inline void ip_addr__set_v4(struct ip_addr *addr, __be32 v4)
 {
 	addr->quads[0] = 0;
-	addr->words[2] = TW_BE32(0x0000ffffu);
-	addr->words[3] = v4;
+	addr->quads[1] = quad_of(TW_BE32(0x0000ffffu), v4);
 }
 
 static __always_inline bool flow_key__equal(const struct flow_key *a, const struct flow_key *b)
@@ -75,19 +100,15 @@ static __always_inline enum flow_dir flow_key__set(struct flow_key *key, const s
 	else
 		src_is_low = sport <= dport;
 
-	key->tap = tap;
-	key->zero = 0;
 	if (src_is_low) {
 		key->addr[DIR_LOW] = *src;
 		key->addr[DIR_HIGH] = *dst;
-		key->port[DIR_LOW] = sport;
-		key->port[DIR_HIGH] = dport;
+		key->ports_tap = quad_of(word_of(sport, dport), word_of(tap, 0));
 		return DIR_LOW;
 	}
 	key->addr[DIR_LOW] = *dst;
 	key->addr[DIR_HIGH] = *src;
-	key->port[DIR_LOW] = dport;
-	key->port[DIR_HIGH] = sport;
+	key->ports_tap = quad_of(word_of(dport, sport), word_of(tap, 0));
 	return DIR_HIGH;
 }
 

@@ -33,6 +33,12 @@ struct segment {
 	__u16 zero;
 };
 
+/* segment__dir() - who sent it, as an index the verifier can see the bounds of */
+static __always_inline __u32 segment__dir(const struct segment *seg)
+{
+	return seg->dir & 1;
+}
+
 /*
  * The events of a session whose first time per direction is kept. Append-only.
  * X(enumerator, Zeek's history letter)

@@ -38,6 +38,8 @@ struct wire_view {
 	uint32_t n_sets, n_groups;
 	uint32_t n_cpus; /* possible ones */
 	uint64_t hash_seed;
+	uint64_t tick_ns;
+	int64_t jiffies_0_ns;
 	uint64_t torn_reads;
 	struct cpu_cache *cpus;
 };
@@ -82,8 +84,9 @@ static int create_array(const struct wire_view *view, int node)
 }
 
 /*
- * Inner arrays must be alike in all but their memory node, which the kernel does not compare
- * (bpf_map_meta_equal, array_map_meta_equal).
+ * Inner arrays must be alike in all but their memory node, which the kernel does not compare,
+ * though it does compare the flag that there is one (bpf_map_meta_equal in
+ * kernel/bpf/map_in_map.c).
  */
 static int add_cpu(struct wire_view *view, uint32_t cpu)
 {
@@ -150,7 +153,7 @@ static int add_online_cpus(struct wire_view *view)
 static int create_outer(struct wire_view *view)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
-	int template = create_array(view, -1);
+	int template = create_array(view, numa_node_of(0));
 
 	if (template <0)
 		return -errno;
@@ -164,6 +167,51 @@ static int create_outer(struct wire_view *view)
 		return err;
 	}
 	close(template);
+	return 0;
+}
+
+/* Runs a program that tells bpf_jiffies64(). Returns 0 or -errno. */
+static int read_jiffies(uint64_t *jiffies)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_jiffies64},
+		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, load, .prog_flags = BPF_F_SLEEPABLE);
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = jiffies, .ctx_size_in = sizeof(*jiffies));
+	int fd, err = 0;
+
+	fd = bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "tcpw_jiffies", "Dual BSD/GPL", insns,
+			   sizeof(insns) / sizeof(insns[0]), &load);
+	if (fd < 0)
+		return -errno;
+	if (bpf_prog_test_run_opts(fd, &run))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/*
+ * How jiffies tell CLOCK_MONOTONIC: one is as long as the coarse clock's resolution (TICK_NSEC),
+ * and they are counted from that clock, so one look at both gives the offset for good.
+ */
+static int read_clock(struct wire_view *view)
+{
+	struct timespec tick, now;
+	uint64_t jiffies = 0;
+	int err;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || clock_gettime(CLOCK_MONOTONIC, &now))
+		return -errno;
+	err = read_jiffies(&jiffies);
+	if (err)
+		return err;
+	view->tick_ns = tick.tv_nsec;
+	view->jiffies_0_ns =
+		(int64_t)(now.tv_sec * TW_NSEC_PER_SEC + now.tv_nsec - jiffies * view->tick_ns);
 	return 0;
 }
 
@@ -189,7 +237,9 @@ int wire_view__open(struct wire_view **out, uint32_t slots)
 		err = -errno;
 		goto err_out;
 	}
-	err = create_outer(view);
+	err = read_clock(view);
+	if (!err)
+		err = create_outer(view);
 	if (!err)
 		err = add_online_cpus(view);
 	if (err)
@@ -225,14 +275,12 @@ int wire_view__cache_fd(const struct wire_view *view)
 	return view->cache_fd;
 }
 
-uint32_t wire_view__n_sets(const struct wire_view *view)
+void wire_view__configure(const struct wire_view *view, struct wire_config *config)
 {
-	return view->n_sets;
-}
-
-uint64_t wire_view__hash_seed(const struct wire_view *view)
-{
-	return view->hash_seed;
+	config->n_sets = view->n_sets;
+	config->hash_seed = view->hash_seed;
+	config->tick_ns = view->tick_ns;
+	config->jiffies_0_ns = view->jiffies_0_ns;
 }
 
 /* A whole copy of one way into @rec: false if it is empty, or (counted) if its CPU kept writing it.

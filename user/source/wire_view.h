@@ -15,8 +15,8 @@ int wire_view__open(struct wire_view **out, uint32_t slots);
 void wire_view__close(struct wire_view *view);
 
 int wire_view__cache_fd(const struct wire_view *view);
-uint32_t wire_view__n_sets(const struct wire_view *view);
-uint64_t wire_view__hash_seed(const struct wire_view *view);
+/* wire_view__configure() - the constants of @config that depend on the cache and on this kernel's clock */
+void wire_view__configure(const struct wire_view *view, struct wire_config *config);
 
 /* wire_view__scan() - a live REC_FRAGMENT for every fragment that changed since the last scan */
 int wire_view__scan(struct wire_view *view, uint64_t now_ns, record_sink sink, void *ctx);
