@@ -14,6 +14,10 @@
 void json__row(struct strbuf *sb, const struct field_table *table, const void *row,
 	       const struct moment *now);
 
+/* json__chosen_row() - likewise, but only @fields of @table */
+void json__chosen_row(struct strbuf *sb, const struct field_table *table,
+		      const struct field_list *fields, const void *row, const struct moment *now);
+
 /* json__string() - @len hostile bytes as a JSON string, quotes included; bad UTF-8 becomes U+FFFD
  */
 void json__string(struct strbuf *sb, const char *bytes, size_t len);

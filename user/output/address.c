@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Addresses and endpoints as text.
+ */
+#include "address.h"
+
+#include <string.h>
+
+char *address__put(char *out, const struct ip_addr *addr, bool is_v6)
+{
+	static const char mapped[] = "::ffff:";
+
+	if (!ip_addr__is_v4(addr))
+		return out + fmt__ipv6(out, addr->bytes);
+	if (is_v6) {
+		memcpy(out, mapped, sizeof(mapped) - 1);
+		out += sizeof(mapped) - 1;
+	}
+	return out + fmt__ipv4(out, addr->bytes + 12);
+}
+
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6)
+{
+	bool has_brackets = is_v6 || !ip_addr__is_v4(&endpoint->addr);
+
+	if (has_brackets)
+		*out++ = '[';
+	out = address__put(out, &endpoint->addr, is_v6);
+	if (has_brackets)
+		*out++ = ']';
+	*out++ = ':';
+	if (endpoint->port)
+		return out + fmt__u64(out, endpoint->port);
+	*out++ = '*';
+	return out;
+}

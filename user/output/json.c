@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * JSON lines (RFC 8259, one object per line). Always valid UTF-8, whatever the names hold.
+ * Not here: which keys there are (the tables of fields).
+ */
+#include "output.h"
+
+#include "address.h"
+#include "user/model/tcp_state.h"
+#include "user/util/fmt.h"
+#include "user/util/utf8.h"
+
+#define ESCAPED_MAX 6 /* bytes that one byte may become: a control as \u00XX */
+#define NUMBER_MAX  (ENDPOINT_TEXT_MAX + 2) /* bytes of any value but text */
+
+static char *put_bytes(char *out, const char *bytes, size_t len)
+{
+	memcpy(out, bytes, len);
+	return out + len;
+}
+
+static char *put_escaped(char *out, unsigned code)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*out++ = '\\';
+	*out++ = 'u';
+	for (int shift = 12; shift >= 0; shift -= 4)
+		*out++ = digits[code >> shift & 0xf];
+	return out;
+}
+
+/* One character that is not plain ASCII. Sets *@size to the bytes it took. */
+static char *put_special(char *out, const char *bytes, size_t len, size_t *size)
+{
+	uint32_t code;
+
+	*size = utf8__decode(bytes, len, &code);
+	if (!*size) {
+		*size = 1;
+		return put_bytes(out, "\xef\xbf\xbd", 3); /* U+FFFD */
+	}
+	if (code == '"' || code == '\\') {
+		*out++ = '\\';
+		*out++ = (char)code;
+		return out;
+	}
+	if (utf8__is_unsafe(code))
+		return put_escaped(out, code);
+	return put_bytes(out, bytes, *size);
+}
+
+static bool is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+void json__string(struct strbuf *sb, const char *bytes, size_t len)
+{
+	char *start = strbuf__reserve(sb, len * ESCAPED_MAX + 2), *out = start;
+
+	if (!start)
+		return;
+	*out++ = '"';
+	for (size_t i = 0, size; i < len; i += size) {
+		if (is_plain(bytes[i])) {
+			*out++ = bytes[i];
+			size = 1;
+		} else {
+			out = put_special(out, bytes + i, len - i, &size);
+		}
+	}
+	*out++ = '"';
+	*out = '\0';
+	sb->len += (size_t)(out - start);
+}
+
+static char *put_string(char *out, const char *text)
+{
+	*out++ = '"';
+	out = put_bytes(out, text, strlen(text));
+	*out++ = '"';
+	return out;
+}
+
+/* Any value but text: at most NUMBER_MAX bytes. */
+static char *put_value(char *out, const struct value *value)
+{
+	switch (value->kind) {
+	case VALUE_NONE:
+	case VALUE_TEXT:
+		return put_bytes(out, "null", 4);
+	case VALUE_COUNT:
+	case VALUE_BYTES:
+	case VALUE_PORT:
+		return out + fmt__u64(out, value->u);
+	case VALUE_BOOL:
+		return value->u ? put_bytes(out, "true", 4) : put_bytes(out, "false", 5);
+	case VALUE_DURATION:
+		return out + fmt__seconds(out, value->u);
+	case VALUE_STATE:
+		return put_string(out, tcp_state__name((unsigned)value->u));
+	case VALUE_TIME:
+	case VALUE_ADDR:
+	case VALUE_ENDPOINT:
+		break;
+	}
+	*out++ = '"';
+	if (value->kind == VALUE_TIME)
+		out += fmt__time(out, value->u);
+	else if (value->kind == VALUE_ADDR)
+		out = address__put(out, value->addr, false);
+	else
+		out = endpoint__put(out, value->endpoint, false);
+	*out++ = '"';
+	return out;
+}
+
+static void add_member(struct strbuf *sb, const char *key, const struct value *value)
+{
+	size_t len = strlen(key);
+	char *start = strbuf__reserve(sb, len + 4 + NUMBER_MAX), *out = start;
+
+	if (!start)
+		return;
+	*out++ = ',';
+	*out++ = '"';
+	out = put_bytes(out, key, len);
+	*out++ = '"';
+	*out++ = ':';
+	if (value->kind != VALUE_TEXT)
+		out = put_value(out, value);
+	sb->len += (size_t)(out - start);
+	if (value->kind == VALUE_TEXT)
+		json__string(sb, value->text, value->text_len);
+}
+
+static void begin_row(struct strbuf *sb, const struct field_table *table)
+{
+	strbuf__adds(sb, "{\"schema\":");
+	json__string(sb, table->schema, strlen(table->schema));
+}
+
+static void add_field(struct strbuf *sb, const struct field *field, const void *row,
+		      const struct moment *now)
+{
+	struct value value;
+
+	field->get(row, now, &value);
+	add_member(sb, field->key, &value);
+}
+
+void json__row(struct strbuf *sb, const struct field_table *table, const void *row,
+	       const struct moment *now)
+{
+	begin_row(sb, table);
+	for (size_t i = 0; i < table->count; i++)
+		if (!table->fields[i].column_only)
+			add_field(sb, &table->fields[i], row, now);
+	strbuf__adds(sb, "}\n");
+}
+
+void json__chosen_row(struct strbuf *sb, const struct field_table *table,
+		      const struct field_list *fields, const void *row, const struct moment *now)
+{
+	begin_row(sb, table);
+	for (size_t i = 0; i < fields->count; i++)
+		add_field(sb, fields->items[i], row, now);
+	strbuf__adds(sb, "}\n");
+}
