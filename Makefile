@@ -63,14 +63,16 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.
 TEST_BPF_SRC   := $(wildcard tests/*/*.bpf.c)
 TEST_SKELETONS := $(patsubst %.bpf.c,$(BUILD)/skel/%.skel.h,$(notdir $(TEST_BPF_SRC)))
 
-C_SRC        := $(USER_SRC) $(filter-out %.bpf.c,$(wildcard tests/*/*.c))
-USES_SKEL    := $(shell grep -l '\.skel\.h"' $(C_SRC) /dev/null)
+# Benchmarks: each .c file with a main is a program.
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(shell grep -l '^int main(' tests/bench/*.c 2>/dev/null))
+
+USES_SKEL    := $(shell grep -l '\.skel\.h"' $(USER_SRC) /dev/null)
 USES_VERSION := $(shell grep -l TCPWATCH_VERSION $(USER_SRC) /dev/null)
 
 # --- build ---------------------------------------------------------------------------------------
 
 .PHONY: all
-all: $(PROGRAM) $(if $(PROGRAM),,$(LIB)) $(SKELETONS) ## Build tcpwatch into build/ (the default)
+all: $(or $(PROGRAM),$(LIB)) $(SKELETONS) ## Build tcpwatch into build/ (the default)
 
 $(BUILD)/tcpwatch: $(BUILD)/user/main.o $(LIB)
 	@echo "  LINK  $@"
@@ -128,8 +130,9 @@ $(foreach s,$(TEST_BPF_SRC),$(eval $(call test_bpf_rules,$(s))))
 
 # A first compilation needs the generated headers; later the .d files know which.
 object_of = $(patsubst %.c,$(BUILD)/%.o,$(1)) $(patsubst %.c,$(BUILD)/asan/%.o,$(1))
-$(call object_of,$(filter user/%,$(USES_SKEL))): | $(SKELETONS)
-$(call object_of,$(filter tests/%,$(USES_SKEL))): | $(SKELETONS) $(TEST_SKELETONS)
+$(call object_of,$(USES_SKEL)): | $(SKELETONS)
+$(call object_of,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c tests/bench/*.c))): \
+	| $(SKELETONS) $(TEST_SKELETONS)
 
 # The version: VERSION, and in a checkout what git says. Only the sources that name it depend on it.
 $(call object_of,$(USES_VERSION)): VERSION_FLAG = -include $(BUILD)/version.h
@@ -160,6 +163,9 @@ $(UNIT_TESTS): %: %.o $(call support_of,unit) $(LIB)
 $(BPF_TESTS): %: %.o $(call support_of,bpf) $(LIB)
 	$(link_test)
 
+$(BENCHES): %: %.o $(filter-out $(BENCHES:%=%.o),$(call support_of,bench)) $(LIB)
+	$(link_test)
+
 $(ASAN_TESTS): LINK_SANITIZE = $(SANITIZE)
 $(ASAN_TESTS): %: %.o $(patsubst $(BUILD)/%,$(BUILD)/asan/%,$(call support_of,unit)) \
 		$(BUILD)/asan/libtcpwatch.a
@@ -171,8 +177,71 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c | $(BUILD)/.tools
 	@$(CLANG) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -MMD -MP -MF $@.d \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $<
 
-.PHONY: clean
+# --- for people ----------------------------------------------------------------------------------
+
+# Installing packages comes first and changes what the rest of the makefile sees: hence a second
+# make. It uses every processor unless told otherwise.
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: top test unit bench lint fmt fuzz install uninstall clean help
+
+top: ## Install what is missing, build, and open the live table on this host (needs root)
+	@packaging/install-packages build run
+	@$(MAKE) $(jobs) all
+	@$(BUILD)/tcpwatch top $(ARGS)
+
+test: ## Install what is missing, build, and run every test (needs root)
+	@packaging/install-packages build run test
+	@$(MAKE) $(jobs) built-tests
+	@tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS)
+
+unit: all $(UNIT_TESTS) ## Build and run only the unit tests: seconds, no root
+	@tests/run --build $(BUILD) unit
+
+bench: ## Measure each budget beside its comparator and write bench.json (needs root)
+	@packaging/install-packages build run test
+	@$(MAKE) $(jobs) all built-bench
+	@tests/bench/run
+
+lint: ## Check format, layers, sizes, headers, warnings and scripts
+	@packaging/install-packages build lint
+	@$(MAKE) $(jobs) all
+	@tests/lint/run --build $(BUILD)
+
+fmt: ## Format the C sources in place
+	clang-format -i $(shell find bpf user tests vmlinux -name '*.[ch]')
+
+fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
+	@tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
+
+# DESTDIR is for packagers: files go to DESTDIR/PREFIX.
+DOC_FILES  = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md LICENSES/*)
+doc_dir    = $(DESTDIR)$(PREFIX)/share/doc/tcpwatch
+installed  = $(DESTDIR)$(PREFIX)/sbin/tcpwatch $(DESTDIR)$(PREFIX)/share/man/man8/tcpwatch.8 \
+	$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
+
+install: all ## Install into PREFIX (/usr/local), below DESTDIR if given
+	install -D -m 755 $(BUILD)/tcpwatch $(DESTDIR)$(PREFIX)/sbin/tcpwatch
+	install -D -m 644 docs/tcpwatch.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwatch.8
+	install -D -m 644 packaging/tcpwatch.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
+	install -d $(doc_dir)
+	install -m 644 $(DOC_FILES) $(doc_dir)
+
+uninstall: ## Remove what install put there
+	rm -f $(installed)
+	rm -rf $(doc_dir)
+
 clean: ## Remove everything that was built
 	rm -rf $(BUILD)
+
+help: ## Say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo "Variables: PREFIX, DESTDIR, BUILD, CFLAGS, WERROR=1, FUZZ_SECONDS, ARGS (of tcpwatch top)"
+
+# What `make test` and `make bench` need built, as targets of their second make.
+.PHONY: built-tests built-bench
+built-tests: all $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
+built-bench: $(TEST_SKELETONS) $(BENCHES)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
