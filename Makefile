@@ -64,7 +64,7 @@ TEST_BPF_SRC   := $(wildcard tests/*/*.bpf.c)
 TEST_SKELETONS := $(patsubst %.bpf.c,$(BUILD)/skel/%.skel.h,$(notdir $(TEST_BPF_SRC)))
 
 # Benchmarks: each .c file with a main is a program.
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(shell grep -l '^int main(' tests/bench/*.c 2>/dev/null))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(shell grep -l '^int main\>' tests/bench/*.c 2>/dev/null))
 
 USES_SKEL    := $(shell grep -l '\.skel\.h"' $(USER_SRC) /dev/null)
 USES_VERSION := $(shell grep -l TCPWATCH_VERSION $(USER_SRC) /dev/null)
