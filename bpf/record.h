@@ -53,11 +53,18 @@ static __always_inline void *record__reserve(__u32 kind, __u32 size)
 	return hdr;
 }
 
-/* record__submit() - publish; wakes the reader only once @wake_bytes wait, who looks by itself
- * otherwise */
+/*
+ * record__submit() - publish; wakes the reader each time another @wake_bytes (a power of two) wait
+ *
+ * Not with every record beyond that: a wake-up is an interrupt to this CPU and costs microseconds.
+ * A reader that sleeps through one looks by itself.
+ */
 static __always_inline void record__submit(void *rec, __u32 wake_bytes)
 {
-	bool wake = bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) >= wake_bytes;
+	const struct record_hdr *hdr = rec;
+	__u64 after = bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA);
+	__u64 before = after - (hdr->size + BPF_RINGBUF_HDR_SZ);
+	bool wake = (after ^ before) & -(__u64)wake_bytes;
 
 	bpf_ringbuf_submit(rec, wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
