@@ -7,6 +7,7 @@
 #ifndef TCPWATCH_TESTS_TRACKER_H
 #define TCPWATCH_TESTS_TRACKER_H
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "bpf/shared/evidence.h"
