@@ -296,8 +296,9 @@ struct wire_config {
 struct sock_config {
 	__u32 record_mask;
 	__u32 wake_bytes;
-	__u32 filter_netns; /* 1: only namespaces that are keys of the map `namespaces` */
-	__u32 zero;
+	__u32 filter_netns;    /* 1: only namespaces that are keys of the map `namespaces` */
+	__u32 can_read_kernel; /* 0: lockdown refuses to read packets; resets without a socket are
+				  counted but not reported */
 };
 
 #endif

@@ -26,21 +26,21 @@ struct evidence {
 };
 
 /* Zeek's conn_state. X(enumerator, meaning) */
-#define CONN_STATES(X)                                                                          \
-	X(S0, "SYN seen, no reply")                                                             \
-	X(S1, "established, not ended")                                                         \
-	X(SF, "established and ended by both sides")                                            \
-	X(REJ, "attempt rejected")                                                              \
-	X(S2, "established, the originator closed, no reply "                                   \
-	      "from the responder")                                                             \
-	X(S3, "established, the responder closed, no reply from the originator")                \
-	X(RSTO, "established, the originator reset")                                            \
-	X(RSTR, "the responder reset")                                                          \
-	X(RSTOS0, "the originator sent a SYN, then a reset; no SYN-ACK")                        \
-		X(RSTRH, "the responder sent a SYN-ACK, then a reset; no SYN seen")             \
-			X(SH, "the originator sent a SYN, then a FIN; no SYN-ACK")              \
-				X(SHR, "the responder sent a SYN-ACK, then a FIN; no SYN seen") \
-					X(OTH, "no SYN seen: picked up midstream")
+#define CONN_STATES(X)                                                           \
+	X(S0, "SYN seen, no reply")                                              \
+	X(S1, "established, not ended")                                          \
+	X(SF, "established and ended by both sides")                             \
+	X(REJ, "attempt rejected")                                               \
+	X(S2, "established, the originator closed, no reply "                    \
+	      "from the responder")                                              \
+	X(S3, "established, the responder closed, no reply from the originator") \
+	X(RSTO, "established, the originator reset")                             \
+	X(RSTR, "the responder reset")                                           \
+	X(RSTOS0, "the originator sent a SYN, then a reset; no SYN-ACK")         \
+	X(RSTRH, "the responder sent a SYN-ACK, then a reset; no SYN seen")      \
+	X(SH, "the originator sent a SYN, then a FIN; no SYN-ACK")               \
+	X(SHR, "the responder sent a SYN-ACK, then a FIN; no SYN seen")          \
+	X(OTH, "no SYN seen: picked up midstream")
 
 enum conn_state {
 #define X(id, help) CONN_##id,

@@ -155,16 +155,21 @@ static __always_inline void fragment__continue(struct fragment *f, __u64 now_ns)
 }
 
 /*
- * track__wants_precise_time() - true if @seg takes a step whose time is kept, or is worth an event
+ * track__wants_precise_time() - true if @seg may take a step whose time is kept, or be worth an
+ * event
  *
- * Otherwise the coarse clock will do, which costs a tenth.
+ * Otherwise the coarse clock will do, which costs a fraction.
  */
 static __always_inline bool track__wants_precise_time(const struct fragment *f,
 						      const struct segment *seg)
 {
-	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST))
+	__u32 dir = segment__dir(seg);
+
+	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST) || fragment__is_closing(f))
 		return true;
-	return !f->step_at[segment__dir(seg)][seg->payload ? STEP_DATA : STEP_ACK];
+	if (seg->payload && seq_before(seg->seq, f->half[dir].nxt))
+		return true;
+	return !f->step_at[dir][seg->payload ? STEP_DATA : STEP_ACK];
 }
 
 /* Notes the first time of @step; true if it is new to the fragment. */
