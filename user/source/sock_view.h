@@ -17,7 +17,10 @@ struct sock_view;
 /*
  * sock_view__open() - load and attach the tracepoints; from then on no transition is missed
  *
- * @config: record_mask and wake_bytes; filter_netns is set here from @netns (all: no filter).
+ * @config: record_mask and wake_bytes; the rest is set here, filter_netns from @netns (all: no filter). The
+ * tracepoints are loaded, and anything counted, only if record_mask has one of their records
+ * (REC_SOCK_STATE, …): whoever wants a snapshot alone starts faster.
+ * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @records_fd, @lost_fd: the ring buffer and the loss counters, shared with the wire view.
  * Returns 0 or -errno after logging.
  */

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Loads the socket programs, attaches their tracepoints and reads their iterators.
+ * Not here: what the programs report (bpf/sock.bpf.c), who reads the ring buffer (source/live.h).
+ */
+#include "sock_view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "sock.skel.h"
+#include "user/util/log.h"
+
+/* The kernel hands over at most eight pages at a time (bpf_seq_read in kernel/bpf/bpf_iter.c). */
+#define READ_BYTES (128u << 10)
+
+struct sock_view {
+	struct sock_bpf *skel;
+	const struct netns_list *netns;
+	int n_cpus;
+	char *buffer;
+};
+
+/* What is given up, step by step, when a kernel refuses the programs. */
+enum effort { EFFORT_FULL, EFFORT_NO_PACKETS, EFFORT_STATES_ONLY, EFFORT_COUNT };
+
+static const char *const effort_lacks[EFFORT_COUNT] = {
+	[EFFORT_NO_PACKETS] = "resets sent without a socket are counted but not shown",
+	[EFFORT_STATES_ONLY] = "retransmissions and resets are not seen",
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * TW_NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+#define TRACEPOINT_RECORDS (1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT | 1u << REC_SOCK_RESET)
+
+static void choose_programs(struct sock_bpf *skel, uint32_t record_mask, enum effort effort)
+{
+	bool is_live = record_mask & TRACEPOINT_RECORDS;
+	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
+
+	bpf_program__set_autoload(skel->progs.sock_state, is_live);
+	bpf_program__set_autoload(skel->progs.sock_retransmit, has_more);
+	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
+	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
+	bpf_program__set_autoload(skel->progs.sock_reset_received, has_more);
+}
+
+static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
+		   const struct sock_config *config, int records_fd, int lost_fd,
+		   enum effort effort)
+{
+	int err;
+
+	skel->rodata->cfg = *config;
+	skel->rodata->cfg.filter_netns = !netns->all;
+	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
+	choose_programs(skel, config->record_mask, effort);
+	err = bpf_map__reuse_fd(skel->maps.records, records_fd);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.lost, lost_fd);
+	if (!err && netns->count)
+		err = bpf_map__set_max_entries(skel->maps.namespaces, netns->count);
+	return err;
+}
+
+static int choose_namespaces(const struct sock_bpf *skel, const struct netns_list *netns)
+{
+	int fd = bpf_map__fd(skel->maps.namespaces);
+	uint8_t is_chosen = 1;
+
+	if (netns->all)
+		return 0;
+	for (size_t i = 0; i < netns->count; i++)
+		if (bpf_map_update_elem(fd, &netns->items[i].inum, &is_chosen, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static int load(struct sock_view *view, const struct sock_config *config, int records_fd,
+		int lost_fd, enum effort effort)
+{
+	int err;
+
+	view->skel = sock_bpf__open();
+	if (!view->skel)
+		return -errno;
+	err = prepare(view->skel, view->netns, config, records_fd, lost_fd, effort);
+	if (!err)
+		err = sock_bpf__load(view->skel);
+	if (!err)
+		err = choose_namespaces(view->skel, view->netns);
+	if (!err)
+		err = sock_bpf__attach(view->skel);
+	if (err) {
+		sock_bpf__destroy(view->skel);
+		view->skel = NULL;
+	}
+	return err;
+}
+
+/* Too few file descriptors show as strange errors of the verifier: is that it? */
+static bool is_out_of_files(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	if (fd < 0)
+		return errno == EMFILE;
+	close(fd);
+	return false;
+}
+
+static void explain(int err)
+{
+	const char *remedy = "`tcpwatch doctor` tells what this kernel lacks";
+
+	if (err == -EPERM || err == -EACCES)
+		remedy = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN";
+	else if (is_out_of_files())
+		remedy = "allow more open files (ulimit -n)";
+	else if (access("/sys/kernel/btf/vmlinux", R_OK))
+		remedy = "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), which the socket view "
+			 "needs";
+	log_error("cannot load the socket view: %s; %s", strerror(-err), remedy);
+}
+
+static int load_what_works(struct sock_view *view, const struct sock_config *config, int records_fd,
+			   int lost_fd)
+{
+	int err = 0;
+
+	for (enum effort effort = EFFORT_FULL; effort < EFFORT_COUNT; effort++) {
+		err = load(view, config, records_fd, lost_fd, effort);
+		if (!err && effort != EFFORT_FULL)
+			log_warn("the socket view is incomplete on this kernel: %s",
+				 effort_lacks[effort]);
+		if (!err || err == -EPERM || is_out_of_files())
+			break;
+	}
+	if (err)
+		explain(err);
+	return err;
+}
+
+int sock_view__open(struct sock_view **out, const struct netns_list *netns,
+		    const struct sock_config *config, int records_fd, int lost_fd)
+{
+	struct sock_view *view = calloc(1, sizeof(*view));
+	int err = -ENOMEM;
+
+	if (!view)
+		return err;
+	view->netns = netns;
+	view->n_cpus = libbpf_num_possible_cpus();
+	view->buffer = malloc(READ_BYTES);
+	if (view->n_cpus < 0)
+		err = view->n_cpus;
+	else if (view->buffer)
+		err = load_what_works(view, config, records_fd, lost_fd);
+	if (err) {
+		sock_view__close(view);
+		return err;
+	}
+	*out = view;
+	return 0;
+}
+
+void sock_view__close(struct sock_view *view)
+{
+	if (!view)
+		return;
+	sock_bpf__destroy(view->skel);
+	free(view->buffer);
+	free(view);
+}
+
+/* ---- iterators ------------------------------------------------------------------------------- */
+
+/* Whole records of the first @len bytes go to @sink. Returns how many bytes they were. */
+static size_t hand_out(char *buffer, size_t len, uint64_t time_ns, record_sink sink, void *ctx)
+{
+	size_t at = 0;
+
+	while (len - at >= sizeof(struct record_hdr)) {
+		union record *rec = (union record *)(buffer + at);
+
+		if (rec->hdr.size < sizeof(rec->hdr) || rec->hdr.size > len - at)
+			break;
+		rec->hdr.time_ns = time_ns;
+		sink(ctx, rec);
+		at += rec->hdr.size;
+	}
+	return at;
+}
+
+/*
+ * Records are given the time just before they were read: whatever a tracepoint told at a later time
+ * is newer than they are, or already in them.
+ */
+static int read_records(int fd, char *buffer, record_sink sink, void *ctx)
+{
+	size_t have = 0, used;
+
+	for (;;) {
+		uint64_t time_ns = now_ns();
+		ssize_t n = read(fd, buffer + have, READ_BYTES - have);
+
+		if (n == 0)
+			return have ? -EIO : 0;
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (n < 0)
+			continue; /* EAGAIN: a million objects gave no record, there are more */
+		have += n;
+		used = hand_out(buffer, have, time_ns, sink, ctx);
+		have -= used;
+		memmove(buffer, buffer + used, have);
+	}
+}
+
+static int iterate(struct sock_view *view, int iter_fd, record_sink sink, void *ctx)
+{
+	int err = read_records(iter_fd, view->buffer, sink, ctx);
+
+	close(iter_fd);
+	return err;
+}
+
+static void mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void *ctx)
+{
+	union record rec = {
+		.snapshot =
+			{
+				.hdr = {kind, sizeof(struct rec_snapshot), 0, now_ns()},
+				.netns = netns,
+				.ok = ok,
+			},
+	};
+
+	sink(ctx, &rec);
+}
+
+/* The iterator lists the namespace it was created in, wherever it is read. */
+static int create_in(struct sock_view *view, const struct netns *ns)
+{
+	struct netns_return back;
+	int fd, err = netns__enter(ns, &back);
+
+	if (err)
+		return err;
+	fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_sockets));
+	if (fd < 0)
+		fd = -errno;
+	netns__leave(&back);
+	return fd;
+}
+
+int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < view->netns->count; i++) {
+		const struct netns *ns = &view->netns->items[i];
+		int fd = create_in(view, ns);
+		int err = fd;
+
+		mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
+		if (fd >= 0)
+			err = iterate(view, fd, sink, ctx);
+		mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
+		if (fd >= 0 && err)
+			result = err;
+	}
+	return result;
+}
+
+int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx)
+{
+	int fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_owners));
+
+	return fd < 0 ? -errno : iterate(view, fd, sink, ctx);
+}
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+int sock_view__counters(const struct sock_view *view, struct sock_counters *out)
+{
+	struct sock_counters *per_cpu = calloc(view->n_cpus, sizeof(*per_cpu));
+	uint32_t zero = 0;
+	int err = 0;
+
+	if (!per_cpu)
+		return -ENOMEM;
+	memset(out, 0, sizeof(*out));
+	if (bpf_map_lookup_elem(bpf_map__fd(view->skel->maps.counters), &zero, per_cpu))
+		err = -errno;
+	for (int cpu = 0; !err && cpu < view->n_cpus; cpu++)
+		for (int i = 0; i < SOCK_COUNTER_COUNT; i++)
+			out->value[i] += per_cpu[cpu].value[i];
+	free(per_cpu);
+	return err;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's own types, as far as the socket programs read them: only the members that are read.
+ * CO-RE finds their real places when a program is loaded, and a member that came late or may be
+ * compiled out is asked for with bpf_core_field_exists().
+ * Not here: packet headers (bpf/shared/parse.h), which must load without BTF.
+ */
+#ifndef TCPWATCH_VMLINUX_H
+#define TCPWATCH_VMLINUX_H
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+/* include/net/sock.h: what full, request and TIME_WAIT socks have in common */
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;	  /* CONFIG_IPV6 */
+	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
+	atomic64_t skc_cookie;
+	unsigned long skc_flags;
+};
+
+typedef struct {
+	int owned;
+} socket_lock_t;
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	int sk_err;
+	kuid_t sk_uid;
+	__u16 sk_protocol;
+	__u8 sk_kern_sock: 1;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	struct sock_cgroup_data sk_cgrp_data; /* CONFIG_SOCK_CGROUP_DATA */
+};
+
+struct inet_sock {
+	struct sock sk;
+	__be16 inet_sport;
+};
+
+struct request_sock_queue {
+	atomic_t qlen;
+	atomic_t young;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u8 repair: 1;
+	__u32 copied_seq;
+	__u32 rcv_nxt;
+	__u32 snd_nxt;
+	__u32 snd_una;
+	__u32 write_seq;
+	__u32 snd_cwnd;
+	__u32 srtt_us; /* eight times the smoothed round trip */
+	__u32 segs_in;
+	__u32 segs_out;
+	__u32 total_retrans;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	bool is_mptcp; /* CONFIG_MPTCP */
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	__u8 num_retrans;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	__u64 snt_synack;
+	bool is_mptcp; /* CONFIG_MPTCP and 5.9 */
+};
+
+struct inet_timewait_sock {
+	struct sock_common __tw_common;
+	unsigned char tw_substate;
+};
+
+struct tcp_timewait_sock {
+	struct inet_timewait_sock tw_sk;
+};
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	char cb[48];
+	__be16 protocol;
+	__u16 transport_header;
+	__u16 network_header;
+	unsigned char *head;
+};
+
+/* include/net/tcp.h: lies in sk_buff.cb while TCP owns the packet */
+struct tcp_skb_cb {
+	__u16 tcp_gso_segs;
+};
+
+struct trace_event_raw_tcp_send_reset {
+	int reason; /* 6.10 */
+};
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	int tgid;
+	struct task_struct *group_leader;
+	char comm[16];
+};
+
+struct file {
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct seq_file {
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop
+
+#endif
