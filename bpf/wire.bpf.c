@@ -178,34 +178,44 @@ static __always_inline bool locate(struct locus *at, const struct flow_key *key)
 	return at->slot.set;
 }
 
-/* Adds the segment to its fragment. Returns why userspace should hear of it, or 0. */
+/*
+ * Adds the segment to its fragment, at the time in @seen. Like account() a global function, so that
+ * the verifier follows it once and not once for each way of the set.
+ */
+__noinline int add(struct fragment *frag, const struct sighting *seen)
+{
+	if (!frag || !seen)
+		return 0;
+	return track__segment(frag, &seen->seg, seen->time_ns);
+}
+
+/* Finds or begins the segment's fragment and adds to it. Returns why userspace should hear of it,
+ * or 0. */
 static __always_inline enum segment_why track(struct sighting *seen, struct wire_counters *cnt)
 {
 	struct locus at = {};
 	struct fragment *frag;
 	enum place_found found;
 	enum segment_why why;
-	__u64 now_ns;
 
 	if (!locate(&at, &seen->key)) {
 		count(cnt, WIRE_UNTRACKED);
 		return 0;
 	}
-	now_ns = coarse_now();
-	found = find_place(&at.slot, &seen->key, &seen->seg, at.tag, cnt, now_ns);
+	seen->time_ns = coarse_now();
+	found = find_place(&at.slot, &seen->key, &seen->seg, at.tag, cnt, seen->time_ns);
 	if (found == FOUND_NONE)
 		return 0;
 	frag = cache__fragment(&at.slot);
 	if (TW_UNLIKELY(found == FOUND_NEW))
-		now_ns = frag->first_ns;
+		seen->time_ns = frag->first_ns;
 	else if (TW_UNLIKELY(track__wants_precise_time(frag, &seen->seg)))
-		now_ns = bpf_ktime_get_ns();
+		seen->time_ns = bpf_ktime_get_ns();
 
 	cache__begin_write(&at.slot);
-	why = track__segment(frag, &seen->seg, now_ns);
+	why = add(frag, seen);
 	cache__end_write(&at.slot);
-	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(now_ns));
-	seen->time_ns = now_ns;
+	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(seen->time_ns));
 	return why;
 }
 
