@@ -240,8 +240,11 @@ help: ## Say what there is to make
 	@echo "Variables: PREFIX, DESTDIR, BUILD, CFLAGS, WERROR=1, FUZZ_SECONDS, ARGS (of tcpwatch top)"
 
 # What `make test` and `make bench` need built, as targets of their second make.
-.PHONY: built-tests built-bench
+.PHONY: built-tests built-bench built-warnings
 built-tests: all $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
 built-bench: $(TEST_SKELETONS) $(BENCHES)
+
+# What `make lint` compiles with warnings as errors: everything, nothing linked but the program.
+built-warnings: all $(patsubst %.c,$(BUILD)/%.o,$(filter-out %.bpf.c,$(wildcard tests/*/*.c)))
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
