@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * All sessions that userspace knows. Records go in through apply(), which alone changes them; events come
- * out through a callback; rows are read through a visitor. Time is always an argument.
+ * All sessions that userspace knows. Records go in through apply(), which alone changes them;
+ * events come out through a callback; rows are read through a visitor. Time is always an argument.
  * Not here: where records come from (source/), where rows and events go (output/, ui/).
  */
 #ifndef TCPWATCH_SESSION_TABLE_H
@@ -17,26 +17,32 @@ struct session_table;
 /* What the table asks of its surroundings; constant while it lives. */
 struct session_table_env {
 	void *ctx;
-	/* Is @addr an address of the namespace that @tap is in? NULL: nothing is (all wire-only rows forward). */
+	/* Is @addr an address of the namespace that @tap is in? NULL: nothing is (all wire-only
+	 * rows forward). */
 	bool (*is_local)(void *ctx, uint32_t tap, const struct ip_addr *addr);
 	/* Names for rows; may return NULL. */
 	const char *(*tap_ifname)(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/*
-	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has one):
-	 * called before the totals of an ended session are told. NULL: there are none.
+	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
+	 * one): called before the totals of an ended session are told. NULL: there are none.
 	 */
 	void (*pull)(void *ctx, struct session_table *table, const struct flow_key *key);
 	/* Receives each event; NULL: events are not derived, which is cheaper. */
 	void (*on_event)(void *ctx, const struct event *event);
 	/*
-	 * Both views are on and the socket view covers every local socket: tell opens, closes and states of
-	 * local sessions from it alone, so that each is told once.
+	 * Both views are on and the socket view covers every local socket: tell opens, closes and
+	 * states of local sessions from it alone, so that each is told once; and a local session
+	 * for which the kernel has no socket is no row, whatever the wire still remembers of it.
 	 */
 	bool prefer_socket_events;
+	/* The kernel's name of a reset's reason (enum sk_rst_reason), static text or NULL; may be
+	 * NULL. */
+	const char *(*reset_reason)(void *ctx, int reason);
 };
 
-/* session_table__new() - an empty table, or NULL (ENOMEM). @max_wire bounds wire-only sessions kept. */
+/* session_table__new() - an empty table, or NULL (ENOMEM). @max_wire bounds wire-only sessions
+ * kept. */
 struct session_table *session_table__new(const struct session_table_env *env, size_t max_wire);
 void session_table__free(struct session_table *table);
 
@@ -49,26 +55,38 @@ void session_table__free(struct session_table *table);
 int session_table__apply(struct session_table *table, const union record *record, uint64_t now_ns);
 
 /*
- * session_table__settle() - let time pass: tell the totals of sessions that ended, forget what timed out
+ * session_table__settle() - let time pass: tell the totals of sessions that ended, forget what
+ * timed out
  *
  * Call after each batch of records.
  */
 void session_table__settle(struct session_table *table, uint64_t now_ns);
 
-/* session_table__visit() - call @visit for each session; pointers are valid until the next apply or settle */
+/* session_table__visit() - call @visit for each session; pointers are valid until the next apply or
+ * settle */
 typedef void (*session_visitor)(void *ctx, const struct session *session);
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx);
 
-/* session_table__has_unowned() - sockets that a process may hold but none is known for: OWNER records help */
+/*
+ * session_table__forget_owners() - OWNER records of every process follow: those known so far may be
+ * wrong
+ *
+ * What the tracepoints said of a socket's process stays, in want of better.
+ */
+void session_table__forget_owners(struct session_table *table);
+
+/* session_table__has_unowned() - sockets that a process may hold but none is known for: OWNER
+ * records help */
 bool session_table__has_unowned(const struct session_table *table);
 
 struct session_table_stats {
-	uint64_t sessions;	       /* rows that visit gives */
+	uint64_t sessions; /* rows that visit gives */
 	uint64_t wire_sessions;
 	uint64_t by_state[TCPS_COUNT]; /* of the local endpoints */
 	uint64_t wire_forgotten;       /* wire-only sessions dropped because max_wire was reached */
 	uint64_t bad_records;
+	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */
 };
 void session_table__stats(const struct session_table *table, struct session_table_stats *stats);
 

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The session table as its users see it: records in by kind, rows and figures out.
+ * Not here: what a record does to a socket or a wire session, nor the events that follow (the other
+ * session_table_*.c).
+ */
+#include "session_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_table_internal.h"
+
+uint32_t table__hash(const struct session_table *table, const struct flow_key *key, uint32_t netns)
+{
+	struct flow_key bare = *key;
+
+	bare.tap = 0;
+	return flow_key__hash(&bare, table->seed + netns * 0x9e3779b97f4a7c15ULL);
+}
+
+const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
+{
+	struct tap_memo *memo = &table->tap;
+
+	if (memo->is_set && memo->tap == tap)
+		return memo;
+	*memo = (struct tap_memo){.tap = tap, .is_set = true};
+	if (table->env.tap_ifname && tap)
+		memo->ifname =
+			table->env.tap_ifname(table->env.ctx, tap, &memo->netns, &memo->is_gone);
+	return memo;
+}
+
+void table__name_row(struct session_table *table, struct session *row)
+{
+	const struct tap_memo *tap = table__tap(table, row->tap);
+	struct netns_memo *netns = &table->netns;
+
+	row->ifname = tap->ifname;
+	row->tap_is_gone = tap->is_gone;
+	if (!netns->is_set || netns->netns != row->netns) {
+		*netns = (struct netns_memo){.netns = row->netns, .is_set = true};
+		if (table->env.netns_name)
+			netns->name = table->env.netns_name(table->env.ctx, row->netns);
+	}
+	row->netns_name = netns->name;
+}
+
+void table__count(struct session_table *table, uint8_t *counted, uint8_t state)
+{
+	if (*counted == state)
+		return;
+	if (*counted != NOT_SHOWN) {
+		table->stats.by_state[*counted]--;
+		table->stats.sessions--;
+	}
+	*counted = state < TCPS_COUNT ? state : NOT_SHOWN;
+	if (*counted == NOT_SHOWN)
+		return;
+	table->stats.by_state[*counted]++;
+	table->stats.sessions++;
+}
+
+/* Whatever was asked of the environment may have changed since the last batch. */
+static void begin_batch(struct session_table *table, uint64_t now_ns)
+{
+	table->now_ns = now_ns;
+	table->tap.is_set = false;
+	table->netns.is_set = false;
+}
+
+struct session_table *session_table__new(const struct session_table_env *env, size_t max_wire)
+{
+	struct session_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->env = *env;
+	table->max_wire = max_wire;
+	/* Where this table lies in memory: a peer cannot know it and aim at one bucket. */
+	table->seed = (uintptr_t)table * 0xbf58476d1ce4e5b9ULL;
+	pool__init(&table->socks, sizeof(struct sock_row));
+	pool__init(&table->wires, sizeof(struct wire_session));
+	if (hash_index__init(&table->sock_by_id, &table->socks, offsetof(struct sock_row, by_id)) ||
+	    hash_index__init(&table->sock_by_tuple, &table->socks,
+			     offsetof(struct sock_row, by_tuple)) ||
+	    hash_index__init(&table->wire_by_tuple, &table->wires,
+			     offsetof(struct wire_session, by_tuple))) {
+		session_table__free(table);
+		return NULL;
+	}
+	return table;
+}
+
+void session_table__free(struct session_table *table)
+{
+	if (!table)
+		return;
+	for (uint32_t id = 1; id <= table->wires.end; id++) {
+		struct wire_session *wire = pool__get(&table->wires, id);
+
+		if (wire)
+			free(wire->more);
+	}
+	hash_index__fini(&table->sock_by_id);
+	hash_index__fini(&table->sock_by_tuple);
+	hash_index__fini(&table->wire_by_tuple);
+	pool__fini(&table->socks);
+	pool__fini(&table->wires);
+	free(table->pending);
+	free(table->marks);
+	free(table);
+}
+
+static int apply_fragment(struct session_table *table, const union record *rec)
+{
+	return wire__apply_fragment(table, &rec->fragment);
+}
+
+static int apply_segment(struct session_table *table, const union record *rec)
+{
+	return wire__apply_segment(table, &rec->segment);
+}
+
+static int apply_sock(struct session_table *table, const union record *rec)
+{
+	return socks__apply(table, &rec->sock);
+}
+
+static int apply_sock_state(struct session_table *table, const union record *rec)
+{
+	return socks__apply_state(table, &rec->sock_state);
+}
+
+static int apply_sock_retransmit(struct session_table *table, const union record *rec)
+{
+	socks__apply_retransmit(table, &rec->sock_retransmit);
+	return 0;
+}
+
+static int apply_sock_reset(struct session_table *table, const union record *rec)
+{
+	socks__apply_reset(table, &rec->sock_reset);
+	return 0;
+}
+
+static int apply_owner(struct session_table *table, const union record *rec)
+{
+	socks__apply_owner(table, &rec->owner);
+	return 0;
+}
+
+static int apply_snapshot(struct session_table *table, const union record *rec)
+{
+	if (rec->hdr.kind == REC_SNAPSHOT_BEGIN)
+		return socks__begin_snapshot(table, rec->snapshot.netns);
+	socks__end_snapshot(table, rec->snapshot.netns, rec->snapshot.ok);
+	return 0;
+}
+
+static const struct {
+	size_t size;
+	int (*apply)(struct session_table *table, const union record *rec);
+} handlers[REC_COUNT] = {
+	[REC_SEGMENT] = {sizeof(struct rec_segment), apply_segment},
+	[REC_FRAGMENT] = {sizeof(struct rec_fragment), apply_fragment},
+	[REC_SOCK] = {sizeof(struct rec_sock), apply_sock},
+	[REC_SOCK_STATE] = {sizeof(struct rec_sock_state), apply_sock_state},
+	[REC_SOCK_RETRANSMIT] = {sizeof(struct rec_sock_retransmit), apply_sock_retransmit},
+	[REC_SOCK_RESET] = {sizeof(struct rec_sock_reset), apply_sock_reset},
+	[REC_OWNER] = {sizeof(struct rec_owner), apply_owner},
+	[REC_SNAPSHOT_BEGIN] = {sizeof(struct rec_snapshot), apply_snapshot},
+	[REC_SNAPSHOT_END] = {sizeof(struct rec_snapshot), apply_snapshot},
+};
+
+int session_table__apply(struct session_table *table, const union record *record, uint64_t now_ns)
+{
+	uint16_t kind = record->hdr.kind;
+
+	if (kind >= REC_COUNT || !handlers[kind].apply || record->hdr.size < handlers[kind].size) {
+		table->stats.bad_records++;
+		return 0;
+	}
+	table->now_ns = now_ns;
+	return handlers[kind].apply(table, record);
+}
+
+void session_table__settle(struct session_table *table, uint64_t now_ns)
+{
+	begin_batch(table, now_ns);
+	if (table->sweep_is_due)
+		socks__sweep(table);
+	wire__settle(table);
+}
+
+void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
+			  void *ctx)
+{
+	begin_batch(table, now_ns);
+	for (uint32_t id = 1; id <= table->socks.end; id++) {
+		struct sock_row *sock = pool__get(&table->socks, id);
+
+		if (!sock)
+			continue;
+		socks__join(table, sock);
+		table__name_row(table, &sock->row);
+		visit(ctx, &sock->row);
+	}
+	for (uint32_t id = 1; id <= table->wires.end; id++) {
+		struct wire_session *wire = pool__get(&table->wires, id);
+
+		if (!wire || (now_ns >= wire->due_ns && wire__expire(table, wire)))
+			continue;
+		if (wire->counted == NOT_SHOWN)
+			continue;
+		table__name_row(table, &wire->row);
+		visit(ctx, &wire->row);
+	}
+}
+
+void session_table__forget_owners(struct session_table *table)
+{
+	socks__forget_owners(table);
+}
+
+bool session_table__has_unowned(const struct session_table *table)
+{
+	return table->n_unowned > 0;
+}
+
+void session_table__stats(const struct session_table *table, struct session_table_stats *stats)
+{
+	*stats = table->stats;
+	stats->wire_sessions = table->wires.count;
+}

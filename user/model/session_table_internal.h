@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The inside of the session table, shared by its files alone: rows of sockets
+ * (session_table_socks.c), sessions of the wire (…_wire.c, …_parts.c), and the events that follow
+ * from their changes (…_events.c). The table itself ties them together (session_table.c).
+ */
+#ifndef TCPWATCH_SESSION_TABLE_INTERNAL_H
+#define TCPWATCH_SESSION_TABLE_INTERNAL_H
+
+#include "pool.h"
+#include "session_table.h"
+
+/* ---- time-outs of wire sessions, since their last segment ---- */
+
+/* How long a session whose local endpoint is CLOSED stays on the screen. */
+#define CLOSED_SHOWN_NS (5 * TW_NSEC_PER_SEC)
+/* TCP_TIMEWAIT_LEN, a constant of the kernel (include/net/tcp.h); late segments find their session.
+ */
+#define ENDED_KEPT_NS (60 * TW_NSEC_PER_SEC)
+/* Longer than the six retries of a SYN take (127 s, Documentation/networking/ip-sysctl.rst). */
+#define HALF_OPEN_KEPT_NS (180 * TW_NSEC_PER_SEC)
+/* FIN_WAIT1, CLOSING, LAST_ACK: more retries of a FIN than an orphan gets (tcp_orphan_retries). */
+#define CLOSING_KEPT_NS (300 * TW_NSEC_PER_SEC)
+/* Open or half-closed: beyond the first keep-alive (tcp_keepalive_time, 2 h). */
+#define IDLE_KEPT_NS (10800 * TW_NSEC_PER_SEC)
+
+#define NOT_SHOWN    0xff /* in place of a state: no row */
+
+/*
+ * What was last read of one fragment. Joining the evidence of a newer copy of it again changes
+ * nothing, counters apart: they are added as the difference to this.
+ */
+struct wire_part {
+	uint64_t first_ns; /* with cpu, the fragment's identity */
+	uint32_t segments[DIR_COUNT], bytes[DIR_COUNT];
+	uint32_t nxt[DIR_COUNT], ack[DIR_COUNT];
+	uint16_t retransmits[DIR_COUNT];
+	uint8_t syn_retransmits[DIR_COUNT], fin_retransmits[DIR_COUNT];
+	uint16_t cpu;
+	bool confirmed; /* the pull under way has found it in the cache */
+};
+
+/* Bits of wire_session.told and .todo. */
+#define TOLD_ESTABLISHED (1u << 0)
+#define TOLD_END	 (1u << 1)
+#define TOLD_SYN(dir)	 (1u << (2 + (dir)))
+#define TOLD_SYNACK(dir) (1u << (4 + (dir)))
+#define TODO_LISTED	 (1u << 0) /* it is in table->pending */
+#define TODO_END	 (1u << 1) /* the end is to be told once all fragments are in */
+#define TODO_PULL	 (1u << 2) /* fragments of this incarnation may have joined the one before */
+#define TODO_WAITED	 (1u << 3) /* … and one settle has passed since */
+
+/* A session that taps saw: one tuple in one namespace. */
+struct wire_session {
+	struct pool_head head;
+	struct hash_link by_tuple;
+	struct session row; /* shown if no socket is known; .wire and .verdict point below */
+	struct evidence ev; /* the join of everything read */
+	struct evidence_verdict verdict;
+	uint64_t due_ns;   /* when time alone changes something about it */
+	uint64_t prior_ns; /* the session before on this tuple was alive then, 0: none */
+	uint64_t cpus_heard,
+		cpus_read;	  /* CPUs (modulo 64) that reported segments, gave a fragment */
+	uint32_t sock[DIR_COUNT]; /* the socket row of each endpoint, 0: none */
+	uint32_t older, newer;	  /* neighbours among the half-open */
+	struct wire_part part;	  /* the first of n_parts; most sessions have one or two */
+	struct wire_part *more;	  /* the others */
+	uint16_t n_parts;
+	uint8_t told, todo;
+	uint8_t locals;	 /* bit per direction: its sender is of the tap's namespace */
+	uint8_t counted; /* the state it is counted under, or NOT_SHOWN */
+	bool is_half_open;
+};
+
+/* What a wire session was before a record was joined. */
+struct wire_before {
+	uint8_t state[DIR_COUNT];
+	bool has_fin[DIR_COUNT];
+	uint32_t flags; /* of the evidence */
+};
+
+/* A socket of this kernel. */
+struct sock_row {
+	struct pool_head head;
+	struct hash_link by_id;	   /* cookie, or tuple if it has none */
+	struct hash_link by_tuple; /* the canonical one */
+	struct session row;	   /* .sock points below */
+	struct sock_info info;
+	uint64_t info_ns; /* when .info was true */
+	uint32_t seen;	  /* table->serial when it was last heard of */
+	uint32_t wire;	  /* its wire session, 0: none */
+	uint8_t counted;
+	bool in_tuples;	      /* listeners and half-made sockets have no tuple */
+	bool is_unowned;      /* a process may hold it, none is known */
+	bool owner_is_listed; /* told by the iterator, which beats the tracepoints */
+};
+
+/* The last whole snapshot of a namespace. */
+struct netns_mark {
+	uint32_t netns;
+	uint32_t begun; /* serial of one under way, 0: none */
+	uint32_t whole; /* rows not seen since this serial are gone */
+};
+
+/* What the environment said of a tap, and the name of a namespace: asked once per batch. */
+struct tap_memo {
+	uint32_t tap, netns;
+	const char *ifname;
+	bool is_gone, is_set;
+};
+struct netns_memo {
+	uint32_t netns;
+	const char *name;
+	bool is_set;
+};
+
+struct session_table {
+	struct session_table_env env;
+	size_t max_wire;
+	uint64_t seed;
+	uint64_t now_ns; /* as the last call gave it */
+	struct pool socks, wires;
+	struct hash_index sock_by_id, sock_by_tuple, wire_by_tuple;
+	uint32_t oldest_half_open, newest_half_open;
+	uint32_t victim_at; /* where the search for a session to drop goes on */
+	uint32_t expiry_at; /* where the search for expired sessions goes on … */
+	uint64_t expiry_ns; /* … and when it was there */
+	uint32_t *pending;  /* numbers of wire sessions with something to do at the next settle */
+	size_t n_pending, pending_room;
+	const struct wire_session
+		*pulling; /* fragments of other incarnations are to be left alone */
+	uint32_t serial;
+	struct netns_mark *marks;
+	size_t n_marks;
+	bool sweep_is_due;
+	size_t n_unowned;
+	struct tap_memo tap;
+	struct netns_memo netns;
+	struct session_table_stats stats; /* .sessions and .by_state kept up to date */
+};
+
+/* ---- session_table.c ---- */
+
+/* table__hash() - of a canonical key (its tap is not looked at) in a namespace */
+uint32_t table__hash(const struct session_table *table, const struct flow_key *key, uint32_t netns);
+/* table__tap() - what is known of @tap; valid until the next call */
+const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
+/* table__name_row() - bring the texts of @row up to date */
+void table__name_row(struct session_table *table, struct session *row);
+/* table__count() - a row is now in @state (or NOT_SHOWN); @counted is what it was counted under */
+void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
+
+/* ---- session_table_socks.c ---- */
+
+int socks__apply(struct session_table *table, const struct rec_sock *rec);
+int socks__apply_state(struct session_table *table, const struct rec_sock_state *rec);
+void socks__apply_retransmit(struct session_table *table, const struct rec_sock_retransmit *rec);
+void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec);
+void socks__apply_owner(struct session_table *table, const struct rec_owner *rec);
+int socks__begin_snapshot(struct session_table *table, uint32_t netns);
+void socks__end_snapshot(struct session_table *table, uint32_t netns, bool is_whole);
+/* socks__sweep() - remove the rows that whole snapshots did not have */
+void socks__sweep(struct session_table *table);
+void socks__forget_owners(struct session_table *table);
+/* socks__join() - bring the wire half of @sock's row up to date */
+void socks__join(struct session_table *table, struct sock_row *sock);
+/* socks__link_wire() - find the sockets of a wire session that has just appeared */
+void socks__link_wire(struct session_table *table, struct wire_session *wire);
+
+/* ---- session_table_wire.c ---- */
+
+int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec);
+int wire__apply_segment(struct session_table *table, const struct rec_segment *rec);
+struct wire_session *wire__find(const struct session_table *table, const struct flow_key *key,
+				uint32_t netns);
+/* wire__before() - what @wire is now, before something is joined to it */
+struct wire_before wire__before(const struct wire_session *wire);
+
+/* ---- session_table_wire_life.c ---- */
+
+/* wire__judge() - draw all conclusions anew: the evidence, the time or its sockets have changed */
+void wire__judge(struct session_table *table, struct wire_session *wire);
+/* wire__forget() - unlink and free it; an end that waits to be told is told */
+void wire__forget(struct session_table *table, struct wire_session *wire);
+/* wire__make_room() - if there are too many sessions, drop the one that matters least */
+void wire__make_room(struct session_table *table);
+/* wire__put_off() - do @todo at the next settle */
+void wire__put_off(struct session_table *table, struct wire_session *wire, uint8_t todo);
+/* wire__expire() - if its time has come: tell what time has ended, forget it. True if it is gone */
+bool wire__expire(struct session_table *table, struct wire_session *wire);
+/* wire__settle() - do what is pending, look for expired sessions */
+void wire__settle(struct session_table *table);
+
+/* ---- session_table_parts.c ---- */
+
+/* parts__find() - the part that is fragment (@cpu, @first_ns), or NULL */
+struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns);
+/* parts__take() - join the record's fragment, counting what is new in it. Returns 0 or -ENOMEM */
+int parts__take(struct wire_session *wire, const struct rec_fragment *rec, uint64_t now_ns);
+/* parts__pull() - read what the caches hold now; true if no fragment known to exist is missing */
+bool parts__pull(struct session_table *table, struct wire_session *wire);
+void parts__clear(struct wire_session *wire);
+
+/* ---- session_table_events.c: each does nothing unless events are wanted ---- */
+
+void events__segment(struct session_table *table, struct wire_session *wire,
+		     const struct rec_segment *rec, const struct wire_before *before);
+/* events__wire_changed() - establishment and state; @time_ns is when */
+void events__wire_changed(struct session_table *table, struct wire_session *wire,
+			  const struct wire_before *before, uint64_t time_ns);
+/* events__has_end() - the session has ended and that is still to be told */
+bool events__has_end(const struct session_table *table, struct wire_session *wire);
+/* events__wire_end() - tell the end; @why overrides what the verdict says, NULL: it does not */
+void events__wire_end(struct session_table *table, struct wire_session *wire, const char *why,
+		      uint64_t time_ns);
+void events__evicted(struct session_table *table, struct wire_session *wire, uint64_t time_ns);
+void events__sock_state(struct session_table *table, struct sock_row *sock, uint8_t old_state,
+			uint64_t time_ns);
+void events__sock(struct session_table *table, struct sock_row *sock, enum event_kind kind,
+		  const char *reason, uint64_t time_ns);
+
+#endif

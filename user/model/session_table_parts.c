@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which fragments a wire session was joined from, so that each is counted once however often a copy
+ * of it is read. Not here: whether a fragment belongs to the session (session_table_wire.c).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_table_internal.h"
+
+/*
+ * Fragments of one CPU that may be known at a time: the one in the cache, and those handed over
+ * whose records are still on their way. Beyond that the oldest one's record was lost.
+ */
+#define PARTS_PER_CPU 4
+
+static struct wire_part *part_at(struct wire_session *wire, unsigned i)
+{
+	return i ? &wire->more[i - 1] : &wire->part;
+}
+
+struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns)
+{
+	for (unsigned i = 0; i < wire->n_parts; i++) {
+		struct wire_part *part = part_at(wire, i);
+
+		if (part->first_ns == first_ns && part->cpu == (uint16_t)cpu)
+			return part;
+	}
+	return NULL;
+}
+
+void parts__clear(struct wire_session *wire)
+{
+	free(wire->more);
+	wire->more = NULL;
+	wire->n_parts = 0;
+	wire->cpus_heard = wire->cpus_read = 0;
+}
+
+static void remove_part(struct wire_session *wire, struct wire_part *part)
+{
+	*part = *part_at(wire, --wire->n_parts);
+	if (wire->n_parts == 1) {
+		free(wire->more);
+		wire->more = NULL;
+	}
+}
+
+/* The place for a new part: that of this CPU's oldest if it has too many, else one more. */
+static struct wire_part *add_part(struct wire_session *wire, uint32_t cpu)
+{
+	struct wire_part *oldest = NULL, *more;
+	unsigned of_cpu = 0;
+
+	for (unsigned i = 0; i < wire->n_parts; i++) {
+		struct wire_part *part = part_at(wire, i);
+
+		if (part->cpu != (uint16_t)cpu)
+			continue;
+		of_cpu++;
+		if (!oldest || part->first_ns < oldest->first_ns)
+			oldest = part;
+	}
+	if (of_cpu >= PARTS_PER_CPU)
+		return oldest;
+	if (wire->n_parts) {
+		more = realloc(wire->more, wire->n_parts * sizeof(*more));
+		if (!more)
+			return NULL;
+		wire->more = more;
+	}
+	return part_at(wire, wire->n_parts++);
+}
+
+static void remember(struct wire_part *part, const struct fragment *frag)
+{
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		const struct fragment_half *half = &frag->half[dir];
+
+		part->segments[dir] = half->segments;
+		part->bytes[dir] = half->bytes;
+		part->nxt[dir] = half->nxt;
+		part->ack[dir] = half->ack;
+		part->retransmits[dir] = frag->retransmits[dir];
+		part->syn_retransmits[dir] = frag->syn_retransmits[dir];
+		part->fin_retransmits[dir] = frag->fin_retransmits[dir];
+	}
+}
+
+/* Leaves in @frag only what its counters gained since @part was read. */
+static void subtract(struct fragment *frag, const struct wire_part *part)
+{
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		frag->half[dir].segments -= part->segments[dir];
+		frag->half[dir].bytes -= part->bytes[dir];
+		frag->retransmits[dir] -= part->retransmits[dir];
+		frag->syn_retransmits[dir] -= part->syn_retransmits[dir];
+		frag->fin_retransmits[dir] -= part->fin_retransmits[dir];
+	}
+}
+
+/*
+ * Where this very fragment knew the farthest sequence numbers, its newer ones go farther, even if
+ * more than 2^31 bytes passed since, when comparing them modulo 2^32 says otherwise.
+ */
+static void advance(struct evidence *ev, const struct fragment *frag, const struct wire_part *part)
+{
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		if (frag->flags & FRAG_SEQ_VALID(dir) && ev->half[dir].nxt == part->nxt[dir])
+			ev->half[dir].nxt = frag->half[dir].nxt;
+		if (frag->flags & FRAG_ACK_VALID(dir) && ev->half[dir].ack == part->ack[dir])
+			ev->half[dir].ack = frag->half[dir].ack;
+	}
+}
+
+int parts__take(struct wire_session *wire, const struct rec_fragment *rec, uint64_t now_ns)
+{
+	struct wire_part *part = parts__find(wire, rec->hdr.cpu, rec->frag.first_ns);
+	bool is_live = rec->why == FRAGMENT_LIVE;
+	struct fragment frag = rec->frag;
+
+	if (part) {
+		advance(&wire->ev, &frag, part);
+		subtract(&frag, part);
+	} else if (is_live) {
+		part = add_part(wire, rec->hdr.cpu);
+		if (!part)
+			return -ENOMEM;
+		part->first_ns = frag.first_ns;
+		part->cpu = (uint16_t)rec->hdr.cpu;
+	}
+	evidence__add_fragment(&wire->ev, &frag, now_ns);
+	wire->cpus_read |= 1ULL << (rec->hdr.cpu & 63);
+	if (is_live) {
+		remember(part, &rec->frag);
+		part->confirmed = true;
+	} else if (part) {
+		remove_part(wire, part);
+	}
+	return 0;
+}
+
+bool parts__pull(struct session_table *table, struct wire_session *wire)
+{
+	struct flow_key key = wire->ev.key;
+
+	if (!table->env.pull)
+		return true;
+	for (unsigned i = 0; i < wire->n_parts; i++)
+		part_at(wire, i)->confirmed = false;
+	table->pulling = wire;
+	key.tap = (uint16_t)wire->row.tap;
+	table->env.pull(table->env.ctx, table, &key);
+	table->pulling = NULL;
+	for (unsigned i = 0; i < wire->n_parts; i++)
+		if (!part_at(wire, i)->confirmed)
+			return false;
+	return !(wire->cpus_heard & ~wire->cpus_read);
+}

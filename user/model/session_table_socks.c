@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Rows of sockets: made, renewed and removed as tracepoints and snapshots tell, owned as the
+ * iterator tells, linked with what the wire saw of the same tuple. Not here: events that follow.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_table_internal.h"
+
+/* A wire session silent for this long when the socket was born is the one before. */
+#define SAME_BIRTH_NS TW_NSEC_PER_SEC
+
+static enum flow_dir key_of(const struct sock_info *info, struct flow_key *key)
+{
+	return flow_key__set(key, &info->local, TW_BE16(info->local_port), &info->remote,
+			     TW_BE16(info->remote_port), 0);
+}
+
+static bool same_addresses(const struct sock_info *a, const struct sock_info *b)
+{
+	return a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	       ip_addr__equal(&a->local, &b->local) && ip_addr__equal(&a->remote, &b->remote) &&
+	       a->netns == b->netns;
+}
+
+static uint32_t hash_cookie(const struct session_table *table, uint64_t cookie)
+{
+	return (uint32_t)(((cookie ^ table->seed) * 0x9e3779b97f4a7c15ULL) >> 32);
+}
+
+static uint32_t hash_tuple(const struct session_table *table, const struct sock_info *info)
+{
+	struct flow_key key;
+
+	key_of(info, &key);
+	return table__hash(table, &key, info->netns);
+}
+
+static uint32_t hash_id(const struct session_table *table, const struct sock_info *info)
+{
+	return info->cookie ? hash_cookie(table, info->cookie) : hash_tuple(table, info);
+}
+
+static struct sock_row *find(const struct session_table *table, const struct sock_info *info)
+{
+	struct sock_row *sock = hash_index__first(&table->sock_by_id, hash_id(table, info));
+
+	while (sock && (sock->info.cookie != info->cookie ||
+			(!info->cookie && !same_addresses(&sock->info, info))))
+		sock = hash_index__next(&table->sock_by_id, sock);
+	return sock;
+}
+
+/* ---- the wire half ---- */
+
+void socks__join(struct session_table *table, struct sock_row *sock)
+{
+	struct wire_session *wire = pool__get(&table->wires, sock->wire);
+	struct session *row = &sock->row;
+
+	if (wire && sock->info.born_ns > wire->ev.last_ns + SAME_BIRTH_NS)
+		wire = NULL;
+	row->wire = wire ? &wire->ev : NULL;
+	row->verdict = wire ? &wire->verdict : NULL;
+	row->tap = wire ? wire->row.tap : 0;
+}
+
+static void link_pair(struct sock_row *sock, struct wire_session *wire)
+{
+	wire->sock[sock->row.local_dir] = sock->head.id;
+	sock->wire = wire->head.id;
+}
+
+/* The tuple is known: be found by it, and find what the wire saw of it. */
+static void enter_tuple(struct session_table *table, struct sock_row *sock)
+{
+	struct wire_session *wire;
+	struct flow_key key;
+
+	if (!sock->info.local_port || !sock->info.remote_port)
+		return;
+	sock->row.local_dir = key_of(&sock->info, &key);
+	hash_index__insert(&table->sock_by_tuple, sock, table__hash(table, &key, sock->info.netns));
+	sock->in_tuples = true;
+	wire = wire__find(table, &key, sock->info.netns);
+	if (!wire)
+		return;
+	link_pair(sock, wire);
+	wire__judge(table, wire);
+}
+
+static void leave_tuple(struct session_table *table, struct sock_row *sock)
+{
+	struct wire_session *wire = pool__get(&table->wires, sock->wire);
+
+	if (sock->in_tuples)
+		hash_index__remove(&table->sock_by_tuple, sock);
+	sock->in_tuples = false;
+	sock->wire = 0;
+	if (!wire || wire->sock[sock->row.local_dir] != sock->head.id)
+		return;
+	wire->sock[sock->row.local_dir] = 0;
+	wire__judge(table, wire);
+}
+
+void socks__link_wire(struct session_table *table, struct wire_session *wire)
+{
+	uint32_t hash = table__hash(table, &wire->ev.key, wire->row.netns);
+	struct sock_row *sock = hash_index__first(&table->sock_by_tuple, hash);
+
+	for (; sock; sock = hash_index__next(&table->sock_by_tuple, sock)) {
+		struct flow_key key;
+
+		key_of(&sock->info, &key);
+		key.tap = wire->ev.key.tap;
+		if (sock->info.netns == wire->row.netns && flow_key__equal(&key, &wire->ev.key))
+			link_pair(sock, wire);
+	}
+}
+
+/* ---- rows ---- */
+
+static bool may_have_owner(const struct sock_info *info)
+{
+	return info->cookie && !info->is_minisock &&
+	       (info->state == TCPS_ESTABLISHED || info->state == TCPS_SYN_SENT ||
+		info->state == TCPS_CLOSE_WAIT || info->state == TCPS_LISTEN);
+}
+
+static void note_owner(struct session_table *table, struct sock_row *sock)
+{
+	bool is_unowned = !sock->row.owner.pid && may_have_owner(&sock->info);
+
+	table->n_unowned += is_unowned - sock->is_unowned;
+	sock->is_unowned = is_unowned;
+}
+
+static void set_owner(struct owner *owner, uint32_t pid, const char *comm)
+{
+	memset(owner, 0, sizeof(*owner));
+	owner->pid = pid;
+	memcpy(owner->comm, comm, SOCK_COMM_LEN - 1);
+}
+
+/* Brings @sock to what @info says, but for its places in indexes and counts. */
+static void fill(struct sock_row *sock, const struct sock_info *info, uint64_t time_ns)
+{
+	sock->info = *info;
+	sock->info_ns = time_ns;
+	sock->row.sock = &sock->info;
+	sock->row.netns = info->netns;
+	sock->row.local.addr = info->local;
+	sock->row.local.port = info->local_port;
+	sock->row.remote.addr = info->remote;
+	sock->row.remote.port = info->remote_port;
+	if (info->pid && !sock->owner_is_listed)
+		set_owner(&sock->row.owner, info->pid, info->comm);
+}
+
+static void count_row(struct session_table *table, struct sock_row *sock)
+{
+	table__count(table, &sock->counted, sock->info.state);
+	note_owner(table, sock);
+}
+
+static struct sock_row *add(struct session_table *table, const struct sock_info *info,
+			    uint64_t time_ns)
+{
+	struct sock_row *sock = pool__new(&table->socks);
+
+	if (!sock)
+		return NULL;
+	sock->counted = NOT_SHOWN;
+	sock->seen = table->serial;
+	fill(sock, info, time_ns);
+	hash_index__insert(&table->sock_by_id, sock, hash_id(table, info));
+	enter_tuple(table, sock);
+	count_row(table, sock);
+	return sock;
+}
+
+static void renew(struct session_table *table, struct sock_row *sock, const struct sock_info *info,
+		  uint64_t time_ns)
+{
+	bool moved;
+
+	sock->seen = table->serial;
+	if (time_ns < sock->info_ns) /* a snapshot was newer */
+		return;
+	moved = !same_addresses(&sock->info, info);
+	if (moved)
+		leave_tuple(table, sock);
+	fill(sock, info, time_ns);
+	if (moved)
+		enter_tuple(table, sock);
+	count_row(table, sock);
+}
+
+static void drop(struct session_table *table, struct sock_row *sock)
+{
+	leave_tuple(table, sock);
+	hash_index__remove(&table->sock_by_id, sock);
+	table__count(table, &sock->counted, NOT_SHOWN);
+	table->n_unowned -= sock->is_unowned;
+	pool__delete(&table->socks, sock);
+}
+
+/* A row that lasts for one event: of a socket that is gone already, or never was. */
+static void fill_passing(struct session_table *table, struct sock_row *sock,
+			 const struct sock_info *info, uint64_t time_ns)
+{
+	struct wire_session *wire;
+	struct flow_key key;
+
+	memset(sock, 0, sizeof(*sock));
+	fill(sock, info, time_ns);
+	sock->row.local_dir = key_of(info, &key);
+	wire = wire__find(table, &key, info->netns);
+	sock->wire = wire ? wire->head.id : 0;
+}
+
+/* ---- records ---- */
+
+int socks__apply(struct session_table *table, const struct rec_sock *rec)
+{
+	struct sock_row *sock = find(table, &rec->sock);
+
+	if (rec->sock.state >= TCPS_COUNT) {
+		table->stats.bad_records++;
+		return 0;
+	}
+	if (sock)
+		renew(table, sock, &rec->sock, rec->hdr.time_ns);
+	else if (!add(table, &rec->sock, rec->hdr.time_ns))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Older kernels report a child's birth before its addresses and cookie are set. */
+static bool is_unborn(const struct sock_info *info)
+{
+	return info->state != TCPS_LISTEN && info->state != TCPS_CLOSED && !info->remote_port;
+}
+
+int socks__apply_state(struct session_table *table, const struct rec_sock_state *rec)
+{
+	const struct sock_info *info = &rec->sock;
+	struct sock_row *sock, passing;
+
+	if (info->state >= TCPS_COUNT || rec->old_state >= TCPS_COUNT) {
+		table->stats.bad_records++;
+		return 0;
+	}
+	if (is_unborn(info))
+		return 0;
+	sock = find(table, info);
+	if (sock ? rec->hdr.time_ns < sock->info_ns : info->state == TCPS_CLOSED || !info->cookie) {
+		fill_passing(table, &passing, info, rec->hdr.time_ns);
+		if (sock)
+			passing.row.owner = sock->row.owner;
+		events__sock_state(table, &passing, rec->old_state, rec->hdr.time_ns);
+		return 0;
+	}
+	if (sock)
+		renew(table, sock, info, rec->hdr.time_ns);
+	else
+		sock = add(table, info, rec->hdr.time_ns);
+	if (!sock)
+		return -ENOMEM;
+	events__sock_state(table, sock, rec->old_state, rec->hdr.time_ns);
+	if (info->state == TCPS_CLOSED)
+		drop(table, sock);
+	return 0;
+}
+
+static void tell(struct session_table *table, const struct sock_info *info, enum event_kind kind,
+		 const char *reason, uint64_t time_ns)
+{
+	struct sock_row *sock = find(table, info), passing;
+
+	if (sock) {
+		renew(table, sock, info, time_ns);
+	} else {
+		sock = &passing;
+		fill_passing(table, sock, info, time_ns);
+	}
+	events__sock(table, sock, kind, reason, time_ns);
+}
+
+void socks__apply_retransmit(struct session_table *table, const struct rec_sock_retransmit *rec)
+{
+	tell(table, &rec->sock, EVENT_RETRANSMIT, NULL, rec->hdr.time_ns);
+}
+
+void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec)
+{
+	const char *reason = NULL;
+
+	if (rec->reason >= 0 && table->env.reset_reason)
+		reason = table->env.reset_reason(table->env.ctx, rec->reason);
+	tell(table, &rec->sock, rec->by == CLOSE_REMOTE ? EVENT_RESET_RECEIVED : EVENT_RESET_SENT,
+	     reason, rec->hdr.time_ns);
+}
+
+void socks__apply_owner(struct session_table *table, const struct rec_owner *rec)
+{
+	struct sock_row *sock;
+
+	if (!rec->cookie)
+		return;
+	sock = hash_index__first(&table->sock_by_id, hash_cookie(table, rec->cookie));
+	while (sock && sock->info.cookie != rec->cookie)
+		sock = hash_index__next(&table->sock_by_id, sock);
+	if (!sock || sock->owner_is_listed) /* of several holders the first, which is the oldest */
+		return;
+	set_owner(&sock->row.owner, rec->pid, rec->comm);
+	sock->owner_is_listed = true;
+	note_owner(table, sock);
+}
+
+void socks__forget_owners(struct session_table *table)
+{
+	for (uint32_t id = 1; id <= table->socks.end; id++) {
+		struct sock_row *sock = pool__get(&table->socks, id);
+
+		if (!sock || !sock->owner_is_listed)
+			continue;
+		sock->owner_is_listed = false;
+		set_owner(&sock->row.owner, sock->info.pid, sock->info.comm);
+		note_owner(table, sock);
+	}
+}
+
+/* ---- snapshots ---- */
+
+static struct netns_mark *find_mark(struct session_table *table, uint32_t netns)
+{
+	for (size_t i = 0; i < table->n_marks; i++)
+		if (table->marks[i].netns == netns)
+			return &table->marks[i];
+	return NULL;
+}
+
+int socks__begin_snapshot(struct session_table *table, uint32_t netns)
+{
+	struct netns_mark *mark = find_mark(table, netns);
+
+	if (!mark) {
+		mark = realloc(table->marks, (table->n_marks + 1) * sizeof(*mark));
+		if (!mark)
+			return -ENOMEM;
+		table->marks = mark;
+		mark += table->n_marks++;
+		*mark = (struct netns_mark){.netns = netns};
+	}
+	mark->begun = ++table->serial;
+	return 0;
+}
+
+void socks__end_snapshot(struct session_table *table, uint32_t netns, bool is_whole)
+{
+	struct netns_mark *mark = find_mark(table, netns);
+
+	if (!mark || !mark->begun)
+		return;
+	if (is_whole) {
+		mark->whole = mark->begun;
+		table->sweep_is_due = true;
+	}
+	mark->begun = 0;
+}
+
+void socks__sweep(struct session_table *table)
+{
+	const struct netns_mark *mark = NULL;
+
+	table->sweep_is_due = false;
+	for (uint32_t id = 1; id <= table->socks.end; id++) {
+		struct sock_row *sock = pool__get(&table->socks, id);
+
+		if (!sock)
+			continue;
+		if (!mark || mark->netns != sock->info.netns)
+			mark = find_mark(table, sock->info.netns);
+		if (mark && sock->seen < mark->whole)
+			drop(table, sock);
+	}
+}
