@@ -186,19 +186,19 @@ size_t fmt__bytes(char *out, uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";
 	unsigned unit = 0;
-	uint64_t rest;
+	uint64_t whole;
 	char *end;
 
 	if (bytes < 1024)
 		return fmt__u64(out, bytes);
-	while (bytes >> (10 * (unit + 2)) && unit + 2 < sizeof(units))
+	while (unit + 2 < sizeof(units) && bytes >> (10 * (unit + 2)))
 		unit++;
-	/* Four digits before the unit ("1023K") rather than a second rounding. */
-	rest = bytes >> (10 * (unit + 1)) << 10 | (bytes >> (10 * unit) & 1023);
-	if (rest >> 10 >= 1000)
-		end = put_u64(out, rest >> 10);
+	whole = bytes >> (10 * (unit + 1));
+	if (whole >= 1000) /* four digits, "1023K", as it is not yet the next unit */
+		end = put_u64(out, whole);
 	else
-		end = put_three_digits(out, (rest >> 10) * 1000 + (rest & 1023) * 1000 / 1024);
+		end = put_three_digits(
+			out, (uint64_t)((unsigned __int128)bytes * 1000 >> (10 * (unit + 1))));
 	*end++ = units[unit];
 	return (size_t)(end - out);
 }
