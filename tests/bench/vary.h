@@ -16,8 +16,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "comparators.skel.h"
 #include "frames.h"
+#include "comparators.skel.h"
 
 /* vary__aim() - the frames that follow go into the XDP program @prog_fd. Returns 0 or -errno */
 static inline int vary__aim(struct comparators_bpf *skel, int prog_fd)

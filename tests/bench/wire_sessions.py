@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a refresh of top costs with a million sessions in the wire view's cache: all of them idle, a
+tenth of them active since the last refresh, and all of them active."""
+
+import contextlib
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from machine import TCPWATCH, BenchError, cpu_seconds, helper, links_of, running, spread, veth_pair
+from report import Row
+
+LOG2_SESSIONS = 20
+DELAY = 2  # seconds between refreshes
+
+
+@contextlib.contextmanager
+def filled(pid, log2_sessions):
+    """The running tcpwatch @pid has its cache filled; yields what makes sessions active."""
+    programs = [prog for kind, prog in links_of(pid) if kind == "xdp"]
+    if not programs:
+        raise BenchError("tcpwatch holds no XDP link")
+    filler = subprocess.Popen([helper("wire_fill"), str(programs[0]), str(log2_sessions)],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def wait():
+        if filler.stdout.readline() != "done\n":
+            raise BenchError("wire_fill failed")
+
+    def touch(sessions):
+        filler.stdin.write(f"{sessions}\n")
+        wait()
+
+    try:
+        wait()
+        yield touch
+    finally:
+        filler.stdin.close()
+        filler.wait()
+
+
+def resident_bytes(pid):
+    """Without the cache itself, which is mapped and counted as shared."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def refreshes(pid, touch, active, rounds):
+    """CPU seconds of each of @rounds refreshes, @active sessions having been active before it."""
+    costs = []
+    for _ in range(rounds):
+        if active:
+            touch(active)
+        before = cpu_seconds(pid)
+        time.sleep(DELAY)
+        costs.append(cpu_seconds(pid) - before)
+    return costs
+
+
+def row(name, costs, budget):
+    return Row(name=name, measured=f"CPU {statistics.median(costs):.3f} s",
+               comparator=f"worst {max(costs):.3f} s", value=statistics.median(costs), unit="s",
+               budget=budget, spread=spread(costs), samples={"cpu": costs})
+
+
+def wire_sessions(quick):
+    log2 = LOG2_SESSIONS - 4 if quick else LOG2_SESSIONS
+    rounds = 3 if quick else 5
+    count = 1 << log2
+    rows = []
+    # As many slots for each CPU as sessions in all: each set is half full, so none is evicted.
+    words = [str(TCPWATCH), "top", "-b", "-d", str(DELAY), "-i", "veth0", "--hook", "xdp",
+             "--cache", str(count)]
+    with veth_pair() as (server, _), running(words, server) as tool:
+        with filled(tool.pid, log2) as touch:
+            time.sleep(2 * DELAY)
+            for share, title in ((0, "idle"), (0.1, "10% active"), (1, "all active")):
+                costs = refreshes(tool.pid, touch, int(share * count), rounds)
+                rows.append(row(f"top refresh, {count:,} wire sessions {title}", costs, 0.25))
+        held = resident_bytes(tool.pid)
+        rows.append(Row(name="userspace's table", measured=f"{held >> 20} MiB",
+                        comparator=f"{count:,} wire sessions", value=held / count, unit="bytes"))
+    return rows
