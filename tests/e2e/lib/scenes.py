@@ -42,7 +42,7 @@ class Session:
 
     def call(self):
         """SYN-RECV: the peer has the SYN-ACK and says nothing."""
-        self.conn = RawConnection(self.peer, near_port=LISTEN_PORT)
+        self.conn = RawConnection(self.peer, near_port=LISTEN_PORT, port=self.conn and self.conn.port)
         self.conn.send("S", options=[("MSS", 1400)])
         self.conn.expect("SA")
 
@@ -173,9 +173,15 @@ def time_wait_at_once(s):
     s.peer_fins()
 
 
-def closed(s):
-    last_ack(s)
+def close_from_established(s):
+    s.peer_fins()
+    s.drop()
     s.peer_acks()
+
+
+def closed(s):
+    s.open()
+    close_from_established(s)
 
 
 def reset_by_peer(s):

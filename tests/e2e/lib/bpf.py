@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What BPF objects a process holds and what is attached to interfaces, to show that nothing stays behind."""
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from lib.wait import wait_for
+
+
+def held_by(pid):
+    """{(kind, id)} of the BPF links, programs and maps that a process has open."""
+    held = set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            text = info.read_text()
+        except OSError:  # closed meanwhile
+            continue
+        held |= {(kind, int(number)) for kind, number in re.findall(r"^(link|prog|map)_id:\s*(\d+)", text, re.M)}
+    return held
+
+
+def alive(kind):
+    """{(kind, id)} of all that the kernel has."""
+    output = subprocess.run(["bpftool", "-j", kind, "list"], check=True, capture_output=True, text=True).stdout
+    return {(kind, thing["id"]) for thing in json.loads(output or "[]")}
+
+
+def wait_all_gone(held, seconds=5.0):
+    """The kernel frees them after a grace period."""
+    assert {kind for kind, _ in held} >= {"link", "prog", "map"}, f"the tool held {held}"
+    wait_for(lambda: not held & (alive("link") | alive("prog") | alive("map")),
+             lambda: f"gone: {held & (alive('link') | alive('prog') | alive('map'))}", seconds)
+
+
+def attachments(ns, ifname):
+    """Whatever `ip` and `tc` know to be attached to an interface."""
+    link = json.loads(ns.run("ip", "-j", "-d", "link", "show", ifname))[0]
+    filters = [ns.run("tc", "filter", "show", "dev", ifname, hook) for hook in ("ingress", "egress")]
+    return [link.get("xdp"), *filters, ns.run("tc", "qdisc", "show", "dev", ifname, "clsact")]

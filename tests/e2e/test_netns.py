@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""-N: sockets of other network namespaces, by name, PID and path, of all of them, and of those to come."""
+import os
+import subprocess
+
+import pytest
+
+from lib import ss, tool
+from lib.netns import NETS, Namespace, removing
+from lib.traffic import Connection, probe
+from lib.wait import wait_for
+
+PORT = 8080
+
+
+@pytest.fixture
+def connection(pair):
+    with Connection(pair.near, pair.far, NETS[4].far, PORT) as the_connection:
+        yield the_connection
+
+
+@pytest.fixture
+def holder(pair):
+    """A process in the near namespace."""
+    with pair.near.popen(["cat"], stdin=-1, stdout=-1) as process:
+        yield process
+        process.communicate()
+
+
+def words(pair, holder):
+    return {"name": pair.near.name, "pid": str(holder.pid), "path": str(pair.near.path),
+            "proc-path": f"/proc/{holder.pid}/ns/net"}
+
+
+@pytest.mark.parametrize("kind", ["name", "pid", "path", "proc-path"])
+def test_namespace_by(pair, connection, holder, kind):
+    rows = tool.sessions(None, "--view", "socket", "-N", words(pair, holder)[kind], "state", "all")
+    assert list(map(tool.ss_row, rows)) == ss.rows(pair.near)
+    assert rows[0]["netns"] == pair.near.name
+    assert tool.key_of(rows[0]) == connection.client_key
+
+
+def test_two_namespaces(pair, connection):
+    rows = tool.sessions(None, "--view", "socket", "-N", pair.near.name, "-N", pair.far.name, "state", "all")
+    assert {(row["netns"], tool.key_of(row)) for row in rows} == {
+        (pair.near.name, connection.client_key), (pair.far.name, connection.server_key)}
+
+
+def test_all_namespaces(pair, connection):
+    rows = tool.sessions(None, "--view", "socket", "-N", "all", "state", "all")
+    for ns in (pair.near, pair.far):
+        mine = [tool.ss_row(row) for row in rows if row["netns"] == ns.name]
+        assert sorted(mine) == sorted(ss.rows(ns))
+
+
+def test_self_is_the_default(pair, connection):
+    for args in ([], ["-N", "self"]):
+        row, = tool.sessions(pair.near, "--view", "socket", *args)
+        assert tool.key_of(row) == connection.client_key
+
+
+class Anonymous:
+    """A process with a listener in a namespace that only it holds."""
+
+    script = ("import ctypes, socket; ctypes.CDLL(None).unshare(0x40000000); "
+              "s = socket.create_server(('0.0.0.0', 8080)); print(flush=True); input()")
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["/usr/bin/python3", "-c", self.script], stdin=-1, stdout=-1)
+        self.process.stdout.readline()
+        self.inum = os.stat(f"/proc/{self.process.pid}/ns/net").st_ino
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate(b"\n")
+
+
+def test_namespace_without_a_name_is_told_by_its_number():
+    with Anonymous() as anonymous:
+        row, = tool.sessions(None, "--view", "socket", "-N", str(anonymous.process.pid), "state", "all")
+    assert row["netns"] == str(anonymous.inum) and row["pid"] == anonymous.process.pid
+
+
+@pytest.mark.parametrize("word", ["no-such-namespace", "999999999", "/no/such/path", "/etc/passwd"])
+def test_unknown_namespace_is_a_usage_error(word):
+    done = tool.run(None, "sessions", "-N", word)
+    assert done.returncode == 2
+    assert word in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_events_of_another_namespace(pair):
+    with tool.Events(None, "--view", "socket", "-N", pair.near.name) as events:
+        events.wait_ready(probe(pair, ["socket"]))
+        with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:
+            assert events.wait(conn.client_key, "established")["netns"] == pair.near.name
+            assert not events.of(conn.server_key)
+
+
+def test_all_takes_in_a_namespace_made_later(pair):
+    with tool.Events(None, "--view", "socket", "-N", "all") as events:
+        events.wait_ready(probe(pair, ["socket"]))
+        with removing(Namespace("late")) as late:
+            with Connection(late, late, "127.0.0.1", PORT) as conn:
+                assert events.wait(conn.client_key, "established")
+                assert events.wait(conn.server_key, "established")
+            wait_for(lambda: events.kinds(conn.client_key).count("closed") == 1, "the close")
