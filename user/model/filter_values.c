@@ -108,7 +108,7 @@ static bool split_bracketed(char *text, struct host_parts *parts)
 		parts->prefix = rest + 1;
 		rest += strcspn(rest, ":");
 	}
-	if (*rest && *rest != ':')
+	if (!*parts->addr || (*rest && *rest != ':'))
 		return false;
 	if (*rest)
 		parts->port = cut(rest);
