@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The options of all subcommands: one table gives the parser, --help and the manual's list.
+ * Not here: what they mean to a command.
+ */
+#ifndef TCPWATCH_OPTIONS_H
+#define TCPWATCH_OPTIONS_H
+
+#include "user/model/filter.h"
+#include "user/source/live.h"
+#include "user/util/exit_status.h"
+
+/* Groups of options that a command takes; every one takes --help and --verbose. */
+#define OPT_WATCH    (1u << 0) /* -i, -N, --hook, --view, --cache: what is looked at */
+#define OPT_ROWS     (1u << 1) /* --fields, --sort, the filter */
+#define OPT_OUTPUT   (1u << 2) /* --json, --color */
+#define OPT_REFRESH  (1u << 3) /* -d, -n, -b */
+#define OPT_DURATION (1u << 4) /* --duration */
+#define OPT_TRY	     (1u << 5) /* --try */
+
+struct command;
+
+struct options {
+	struct live_options live;
+	struct field_list fields;
+	struct sort_spec sort; /* .field NULL: as they come */
+	struct filter *filter; /* NULL: everything */
+	bool json;
+	bool color; /* decided: --color, NO_COLOR, and whether stdout is a terminal */
+	bool has_fields; /* --fields was given */
+	bool batch;
+	bool try_hooks;
+	uint64_t delay_ns;
+	uint64_t duration_ns; /* 0: no limit */
+	uint64_t count;	      /* of frames, 0: no limit */
+};
+
+/*
+ * options__parse() - what the arguments after the command's name say; argv[0] is the command
+ *
+ * Returns 0; EXIT_USAGE after logging one line; or -1 if all was said (--help, --fields help).
+ */
+int options__parse(struct options *options, const struct command *command, int argc, char **argv);
+void options__free(struct options *options);
+
+/* options__is_used() - @key is shown, sorted by, or in the filter: an expensive field is needed */
+bool options__is_used(const struct options *options, const char *key);
+
+/* options__wants() - @session is to be shown: the filter passes it; without "state" no listeners */
+bool options__wants(const struct options *options, const struct session *session,
+		    const struct moment *now);
+
+#endif

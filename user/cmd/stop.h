@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * SIGINT, SIGTERM and SIGHUP as a wish to end; a closed pipe as an error of write(). Not here: what
+ * has to be undone then.
+ */
+#ifndef TCPWATCH_STOP_H
+#define TCPWATCH_STOP_H
+
+#include <stdbool.h>
+
+/* stop__install() - from now on signals ask to stop instead of killing. Returns 0 or -errno */
+int stop__install(void);
+
+/* stop__is_asked() - a signal has come */
+bool stop__is_asked(void);
+
+/* stop__fd() - readable from then on; for poll() beside other things. Do not read it. */
+int stop__fd(void);
+
+#endif
