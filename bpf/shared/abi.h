@@ -299,6 +299,8 @@ struct sock_config {
 	__u32 filter_netns;    /* 1: only namespaces that are keys of the map `namespaces` */
 	__u32 can_read_kernel; /* 0: lockdown refuses to read packets; resets without a socket are
 				  counted but not reported */
+	__u32 follow; /* 1: count transitions and remember births, whatever is reported */
+	__u32 zero;
 };
 
 #endif

@@ -33,5 +33,6 @@
 #endif
 
 #define TW_NSEC_PER_SEC 1000000000ULL
+#define TW_NSEC_PER_MSEC 1000000ULL
 
 #endif

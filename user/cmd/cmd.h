@@ -23,7 +23,8 @@ struct command {
 
 extern const struct command *const commands[]; /* NULL-terminated, in the order of --help */
 
-/* command__main() - tcpwatch with the arguments of main(): find the command, read options, run it */
+/* command__main() - tcpwatch with the arguments of main(): find the command, read options, run it
+ */
 enum exit_status command__main(int argc, char **argv);
 
 #endif

@@ -26,7 +26,7 @@ struct options {
 	struct sort_spec sort; /* .field NULL: as they come */
 	struct filter *filter; /* NULL: everything */
 	bool json;
-	bool color; /* decided: --color, NO_COLOR, and whether stdout is a terminal */
+	bool color;	 /* decided: --color, NO_COLOR, and whether stdout is a terminal */
 	bool has_fields; /* --fields was given */
 	bool batch;
 	bool try_hooks;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The live source: both views of this kernel, opened from options, polled, and poured into a session table.
- * Not here: what is done with the table (cmd/).
+ * The live source: both views of this kernel, opened from options, polled, and poured into a
+ * session table. Not here: what is done with the table (cmd/).
  */
 #ifndef TCPWATCH_LIVE_H
 #define TCPWATCH_LIVE_H
@@ -10,16 +10,18 @@
 #include "wire_view.h"
 #include "user/model/session_table.h"
 #include "user/tap/tap.h"
+#include "user/util/exit_status.h"
 
 struct live_options {
-	unsigned views;			/* VIEW_SOCKET | VIEW_WIRE */
-	const char *const *ifaces;	/* -i patterns; none: interfaces of the default routes */
+	unsigned views;		   /* VIEW_SOCKET | VIEW_WIRE */
+	const char *const *ifaces; /* -i patterns; none: interfaces of the default routes */
 	size_t n_ifaces;
-	const char *const *netns;	/* -N words; none: self */
+	const char *const *netns; /* -N words; none: self */
 	size_t n_netns;
 	enum hook_mode hook;
-	uint32_t cache_slots;		/* sessions for each CPU, 0: default */
-	bool want_events;		/* derive events (on_event is called from poll) */
+	uint32_t cache_slots; /* sessions for each CPU, 0: default */
+	bool follow;	      /* count what happens between two looks: tracepoints are attached */
+	bool want_events;     /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
 	void *ctx;
 };
@@ -27,23 +29,36 @@ struct live_options {
 struct live;
 
 /*
- * live__open() - load, attach, take the first snapshot
+ * live__open() - load, attach, take the first snapshot (live__refresh() is not needed for it)
  *
- * Returns 0, or an exit status (enum exit_status of cmd.h is the same numbers): 1 runtime, 2 usage,
- * 3 missing privilege, 4 kernel lacks something; logged.
+ * @options and what it points to must outlive the source. Without -i, interfaces that cannot be
+ * watched are no failure while the socket view works. Whatever fails is logged.
  */
-int live__open(struct live **out, const struct live_options *options);
+enum exit_status live__open(struct live **out, const struct live_options *options);
 void live__close(struct live *live); /* detaches everything */
 
 struct session_table *live__table(struct live *live);
 
-/* live__poll() - wait up to @timeout_ms for records or interface changes, take them in. Returns 0 or -errno (-EINTR) */
+/*
+ * live__poll() - wait up to @timeout_ms for records or changes of interfaces, and take them in
+ *
+ * Returns early, after each batch. Returns 0 or -errno (-EINTR: a signal came).
+ */
 int live__poll(struct live *live, int timeout_ms);
 
-/* live__refresh() - drain, then bring the table up to date with the sockets and the cache as they are now */
+/* live__fd() - readable when live__poll(live, 0) has something urgent to do */
+int live__fd(const struct live *live);
+
+/* live__refresh() - drain, then bring the table up to date with the sockets and the cache. Returns
+ * 0 or -errno */
 int live__refresh(struct live *live);
 
-/* live__find_owners() - ask which processes hold sockets, if any are unowned and it was not asked too recently (@force: now) */
+/*
+ * live__find_owners() - ask which processes hold sockets, if any are unowned
+ *
+ * It takes a look at every open file of every process: without @force not more often than costs
+ * one twentieth of the time. Returns 0 or -errno.
+ */
 int live__find_owners(struct live *live, bool force);
 
 /* Figures for a header. All totals are since the tool's start. */
@@ -54,8 +69,9 @@ struct live_stats {
 	struct wire_view_stats cache;
 	struct wire_counters wire; /* sum over taps */
 	struct lost_counters lost; /* sum over CPUs */
-	uint64_t attempt_fails;	   /* TCP AttemptFails of the chosen namespaces (RFC 4022), since boot */
-	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept queue is full */
+	uint64_t attempt_fails;	   /* TCP AttemptFails of the chosen namespaces (RFC 4022) */
+	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept
+						  queue is full */
 	uint64_t time_wait, time_wait_fin2;    /* TIME_WAIT now; orphaned FIN_WAIT2 minisocks now */
 	bool has_sock, has_wire;
 };

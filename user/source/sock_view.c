@@ -47,9 +47,10 @@ static uint64_t now_ns(void)
 
 #define TRACEPOINT_RECORDS (1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT | 1u << REC_SOCK_RESET)
 
-static void choose_programs(struct sock_bpf *skel, uint32_t record_mask, enum effort effort)
+static void choose_programs(struct sock_bpf *skel, const struct sock_config *config,
+			    enum effort effort)
 {
-	bool is_live = record_mask & TRACEPOINT_RECORDS;
+	bool is_live = config->follow || config->record_mask & TRACEPOINT_RECORDS;
 	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
 
 	bpf_program__set_autoload(skel->progs.sock_state, is_live);
@@ -68,7 +69,7 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	skel->rodata->cfg = *config;
 	skel->rodata->cfg.filter_netns = !netns->all;
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
-	choose_programs(skel, config->record_mask, effort);
+	choose_programs(skel, config, effort);
 	err = bpf_map__reuse_fd(skel->maps.records, records_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, lost_fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The socket view: tracepoints attached, sockets listed by iterator, owners found by iterator. Hands records
- * to a sink. Not here: the join with the wire view (model/session_table.h).
+ * The socket view: tracepoints attached, sockets listed by iterator, owners found by iterator.
+ * Hands records to a sink. Not here: the join with the wire view (model/session_table.h).
  */
 #ifndef TCPWATCH_SOCK_VIEW_H
 #define TCPWATCH_SOCK_VIEW_H
@@ -17,9 +17,9 @@ struct sock_view;
 /*
  * sock_view__open() - load and attach the tracepoints; from then on no transition is missed
  *
- * @config: record_mask and wake_bytes; the rest is set here, filter_netns from @netns (all: no filter). The
- * tracepoints are loaded, and anything counted, only if record_mask has one of their records
- * (REC_SOCK_STATE, …): whoever wants a snapshot alone starts faster.
+ * @config: record_mask, wake_bytes and follow; the rest is set here, filter_netns from @netns (all:
+ * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
+ * has one of their records (REC_SOCK_STATE, …): whoever wants a snapshot alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @records_fd, @lost_fd: the ring buffer and the loss counters, shared with the wire view.
  * Returns 0 or -errno after logging.
@@ -29,13 +29,15 @@ int sock_view__open(struct sock_view **out, const struct netns_list *netns,
 void sock_view__close(struct sock_view *view);
 
 /*
- * sock_view__snapshot() - for each namespace SNAPSHOT_BEGIN, a REC_SOCK for every TCP socket, SNAPSHOT_END
+ * sock_view__snapshot() - for each namespace SNAPSHOT_BEGIN, a REC_SOCK for every TCP socket,
+ * SNAPSHOT_END
  *
  * A namespace that vanished is given an empty snapshot that is not ok. Returns 0 or -errno.
  */
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
 
-/* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or -errno */
+/* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
+ * -errno */
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx);
 
 /* sock_view__counters() - sums over CPUs; returns 0 or -errno */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The wire view's memory: the session cache shared by all taps, created, mapped and read without system
- * calls. Not here: attaching (tap/tap.h), what fragments mean (bpf/shared/evidence.h).
+ * The wire view's memory: the session cache shared by all taps, created, mapped and read without
+ * system calls. Not here: attaching (tap/tap.h), what fragments mean (bpf/shared/evidence.h).
  */
 #ifndef TCPWATCH_WIRE_VIEW_H
 #define TCPWATCH_WIRE_VIEW_H
@@ -10,12 +10,14 @@
 
 struct wire_view;
 
-/* wire_view__open() - a cache of at least @slots sessions for each CPU online. Returns 0 or -errno after logging */
+/* wire_view__open() - a cache of at least @slots sessions for each CPU online. Returns 0 or -errno
+ * after logging */
 int wire_view__open(struct wire_view **out, uint32_t slots);
 void wire_view__close(struct wire_view *view);
 
 int wire_view__cache_fd(const struct wire_view *view);
-/* wire_view__configure() - the constants of @config that depend on the cache and on this kernel's clock */
+/* wire_view__configure() - the constants of @config that depend on the cache and on this kernel's
+ * clock */
 void wire_view__configure(const struct wire_view *view, struct wire_config *config);
 
 /* wire_view__scan() - a live REC_FRAGMENT for every fragment that changed since the last scan */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table of options, shared by its reader (options.c) and by --help (help.c). Nobody else needs
+ * it.
+ */
+#ifndef TCPWATCH_OPTION_TABLE_H
+#define TCPWATCH_OPTION_TABLE_H
+
+#include "cmd.h"
+
+#define OPT_ALL		0 /* every command takes it */
+#define OPTION_SAID_ALL 1 /* what .set returns after it printed all that was asked for */
+
+struct reading;
+
+struct option_row {
+	char letter; /* 0: none */
+	const char *name;
+	const char *arg;				/* name of its value, NULL: it has none */
+	unsigned group;					/* OPT_* */
+	int (*set)(struct reading *r, const char *arg); /* 0, OPTION_SAID_ALL, or -errno, logged */
+	const char *help;
+};
+
+extern const struct option_row option_rows[];
+extern const size_t n_option_rows;
+
+static inline bool option_row__is_of(const struct option_row *row, const struct command *command)
+{
+	return row->group == OPT_ALL || row->group & command->options;
+}
+
+/* help__command() - print the help of one command; help__tcpwatch() - of all */
+void help__command(const struct command *command);
+void help__tcpwatch(void);
+/* help__fields() - print the fields of @table, one per line, the key first */
+void help__fields(const struct field_table *table);
+
+#endif

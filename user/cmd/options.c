@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reading the arguments of a subcommand by the table of options. Not here: the text of --help
+ * (help.c), what the options mean to a command.
+ */
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "option_table.h"
+#include "user/util/log.h"
+#include "user/util/nearest.h"
+
+#define MAX_SECONDS 1e9
+
+enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+/* What reading needs beside the result. */
+struct reading {
+	struct options *options;
+	const struct command *command;
+	enum color_mode color;
+	const char *fields, *sort;
+	bool has_view, has_taps;
+};
+
+/* ---- one function for each option --------------------------------------------------------- */
+
+/* Appends to one of the lists of words in live_options. */
+static int add_word(const char *const **words, size_t *count, const char *word)
+{
+	const char **more = reallocarray((void *)*words, *count + 1, sizeof(**words));
+
+	if (!more)
+		return -ENOMEM;
+	more[(*count)++] = word;
+	*words = more;
+	return 0;
+}
+
+static int set_interface(struct reading *r, const char *arg)
+{
+	struct live_options *live = &r->options->live;
+
+	r->has_taps = true;
+	return add_word(&live->ifaces, &live->n_ifaces, arg);
+}
+
+static int set_netns(struct reading *r, const char *arg)
+{
+	struct live_options *live = &r->options->live;
+
+	return add_word(&live->netns, &live->n_netns, arg);
+}
+
+static int set_hook(struct reading *r, const char *arg)
+{
+	r->has_taps = true;
+	if (!hook_mode__parse(&r->options->live.hook, arg))
+		return 0;
+	log_error("no hook is called %s; there are auto, xdp, xdp-generic and tc", arg);
+	return -EINVAL;
+}
+
+static int set_view(struct reading *r, const char *arg)
+{
+	static const struct {
+		const char *name;
+		unsigned views;
+	} names[] = {{"socket", VIEW_SOCKET}, {"wire", VIEW_WIRE}, {"both", VIEW_BOTH}};
+
+	r->has_view = true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(arg, names[i].name))
+			continue;
+		r->options->live.views = names[i].views;
+		return 0;
+	}
+	log_error("no view is called %s; there are socket, wire and both", arg);
+	return -EINVAL;
+}
+
+/* A whole number from 1 to @max. */
+static int parse_count(const char *what, const char *arg, uint64_t max, uint64_t *out)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	if (errno || *end || end == arg || *arg == '-' || !n || n > max) {
+		log_error("%s: %s is not a whole number from 1 to %llu", what, arg,
+			  (unsigned long long)max);
+		return -EINVAL;
+	}
+	*out = n;
+	return 0;
+}
+
+static int parse_seconds(const char *what, const char *arg, double least, uint64_t *out_ns)
+{
+	char *end;
+	double seconds = strtod(arg, &end);
+
+	if (*end || end == arg || !isfinite(seconds) || seconds < least || seconds > MAX_SECONDS) {
+		log_error("%s: %s is not a number of seconds from %g on", what, arg, least);
+		return -EINVAL;
+	}
+	*out_ns = (uint64_t)(seconds * TW_NSEC_PER_SEC);
+	return 0;
+}
+
+static int set_cache(struct reading *r, const char *arg)
+{
+	uint64_t slots;
+	int err = parse_count("--cache", arg, 1u << 26, &slots);
+
+	if (!err)
+		r->options->live.cache_slots = slots;
+	return err;
+}
+
+static int set_fields(struct reading *r, const char *arg)
+{
+	r->fields = arg;
+	return 0;
+}
+
+static int set_sort(struct reading *r, const char *arg)
+{
+	r->sort = arg;
+	return 0;
+}
+
+static int set_json(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->json = true;
+	return 0;
+}
+
+static int set_color(struct reading *r, const char *arg)
+{
+	static const char *const names[] = {
+		[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(arg, names[i]))
+			continue;
+		r->color = i;
+		return 0;
+	}
+	log_error("--color: %s is none of auto, always and never", arg);
+	return -EINVAL;
+}
+
+static int set_delay(struct reading *r, const char *arg)
+{
+	return parse_seconds("-d", arg, 0.1, &r->options->delay_ns);
+}
+
+static int set_frames(struct reading *r, const char *arg)
+{
+	return parse_count("-n", arg, UINT32_MAX, &r->options->count);
+}
+
+static int set_batch(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->batch = true;
+	return 0;
+}
+
+static int set_duration(struct reading *r, const char *arg)
+{
+	return parse_seconds("--duration", arg, 0.001, &r->options->duration_ns);
+}
+
+static int set_try(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->try_hooks = true;
+	return 0;
+}
+
+static int set_verbose(struct reading *r __attribute__((unused)),
+		       const char *arg __attribute__((unused)))
+{
+	log__set_level(LOG_DEBUG);
+	return 0;
+}
+
+static int set_help(struct reading *r, const char *arg __attribute__((unused)))
+{
+	help__command(r->command);
+	return OPTION_SAID_ALL;
+}
+
+/* In the order of --help. */
+const struct option_row option_rows[] = {
+	{'i', "interface", "IFACE", OPT_WATCH, set_interface,
+	 "watch this interface (a name or a glob; repeatable); else those of the default routes"},
+	{'N', "netns", "NETNS", OPT_WATCH, set_netns,
+	 "network namespace: self, all, a name, a PID or a path (repeatable)"},
+	{0, "hook", "HOOK", OPT_WATCH, set_hook,
+	 "where to watch an interface: auto, xdp, xdp-generic or tc"},
+	{0, "view", "VIEW", OPT_WATCH, set_view,
+	 "socket: this kernel's sockets; wire: segments at interfaces; or both"},
+	{0, "cache", "SESSIONS", OPT_WATCH, set_cache,
+	 "room for so many sessions on each CPU, at 156 bytes each"},
+	{0, "duration", "SECONDS", OPT_DURATION, set_duration, "end after this time"},
+	{'d', "delay", "SECONDS", OPT_REFRESH, set_delay, "time between frames (2)"},
+	{'n', "count", "COUNT", OPT_REFRESH, set_frames, "end after so many frames"},
+	{'b', "batch", NULL, OPT_REFRESH, set_batch, "print frames instead of a full screen"},
+	{0, "fields", "LIST", OPT_ROWS, set_fields,
+	 "fields to show, a,b,c; +a,b adds to the usual ones; help lists them"},
+	{0, "sort", "FIELD", OPT_ROWS, set_sort, "order of the rows; -FIELD: descending"},
+	{0, "json", NULL, OPT_OUTPUT, set_json, "one JSON object per line"},
+	{0, "color", "WHEN", OPT_OUTPUT, set_color, "auto, always or never; NO_COLOR is heeded"},
+	{0, "try", NULL, OPT_TRY, set_try, "attach to the interfaces for a moment, to be sure"},
+	{0, "verbose", NULL, OPT_ALL, set_verbose, "tell what libbpf and the kernel say"},
+	{'h', "help", NULL, OPT_ALL, set_help, "this text"},
+};
+
+const size_t n_option_rows = sizeof(option_rows) / sizeof(option_rows[0]);
+
+/* ---- the table as getopt wants it ---------------------------------------------------------- */
+
+struct getopt_tables {
+	char shorts[2 * sizeof(option_rows) / sizeof(option_rows[0]) + 2];
+	struct option longs[sizeof(option_rows) / sizeof(option_rows[0]) + 1];
+};
+
+/* Each long option returns LONG_BASE and its row's number; each short one its letter. */
+#define LONG_BASE 1000
+
+static void make_tables(struct getopt_tables *tables, const struct command *command)
+{
+	char *shorts = tables->shorts;
+	size_t n = 0;
+
+	*shorts++ = ':';
+	for (size_t i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (!option_row__is_of(row, command))
+			continue;
+		if (row->letter) {
+			*shorts++ = row->letter;
+			if (row->arg)
+				*shorts++ = ':';
+		}
+		tables->longs[n++] =
+			(struct option){row->name, row->arg ? required_argument : no_argument, NULL,
+					LONG_BASE + (int)i};
+	}
+	*shorts = '\0';
+	tables->longs[n] = (struct option){0};
+}
+
+static const struct option_row *row_of(int code)
+{
+	if (code >= LONG_BASE)
+		return &option_rows[code - LONG_BASE];
+	for (size_t i = 0; i < n_option_rows; i++)
+		if (option_rows[i].letter == code)
+			return &option_rows[i];
+	return NULL;
+}
+
+static int complain_unknown(const struct command *command, const char *word)
+{
+	struct nearest nearest;
+
+	nearest__init(&nearest, word, strlen(word));
+	for (size_t i = 0; i < n_option_rows; i++)
+		if (option_row__is_of(&option_rows[i], command))
+			nearest__offer(&nearest, option_rows[i].name);
+	if (nearest.best)
+		log_error("unknown option %s; did you mean --%s?", word, nearest.best);
+	else
+		log_error("unknown option %s; try tcpwatch %s --help", word, command->name);
+	return -EINVAL;
+}
+
+static int complain(const struct command *command, int code, char **argv)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+	const char *word = optopt && optopt < LONG_BASE ? letter : argv[optind - 1];
+
+	if (code == ':') {
+		log_error("%s needs a value; try tcpwatch %s --help", word, command->name);
+		return -EINVAL;
+	}
+	return complain_unknown(command, word);
+}
+
+static int read_options(struct reading *r, int argc, char **argv)
+{
+	struct getopt_tables tables;
+	int code, result;
+
+	make_tables(&tables, r->command);
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) != -1) {
+		if (code == '?' || code == ':')
+			return complain(r->command, code, argv);
+		result = row_of(code)->set(r, optarg);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* ---- what follows from several of them ------------------------------------------------------ */
+
+static int choose_rows(struct reading *r)
+{
+	const struct command *command = r->command;
+	struct options *options = r->options;
+	const char *sort = r->sort ? r->sort : command->default_sort;
+	int err;
+
+	if (!command->table)
+		return 0;
+	if (r->fields && !strcmp(r->fields, "help")) {
+		help__fields(command->table);
+		return OPTION_SAID_ALL;
+	}
+	err = field_list__parse(&options->fields, command->table, command->default_fields);
+	if (!err && r->fields)
+		err = field_list__parse(&options->fields, command->table, r->fields);
+	if (!err && sort)
+		err = sort_spec__parse(&options->sort, command->table, sort);
+	options->has_fields = r->fields;
+	return err;
+}
+
+static bool wants_color(enum color_mode mode)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (mode != COLOR_AUTO)
+		return mode == COLOR_ALWAYS;
+	return !(no_color && *no_color) && isatty(STDOUT_FILENO);
+}
+
+static int read_filter(struct reading *r, int argc, char **argv)
+{
+	if (r->command->options & OPT_ROWS)
+		return filter__parse(&r->options->filter, argc, (const char *const *)argv);
+	if (!argc)
+		return 0;
+	log_error("tcpwatch %s takes no argument %s", r->command->name, argv[0]);
+	return -EINVAL;
+}
+
+int options__parse(struct options *options, const struct command *command, int argc, char **argv)
+{
+	struct reading r = {.options = options, .command = command};
+	int result;
+
+	*options = (struct options){.delay_ns = 2 * TW_NSEC_PER_SEC};
+	options->live.views = command->views;
+	result = read_options(&r, argc, argv);
+	if (!result)
+		result = choose_rows(&r);
+	if (!result)
+		result = read_filter(&r, argc - optind, argv + optind);
+	options->color = wants_color(r.color);
+	if (r.has_taps && !r.has_view)
+		options->live.views |= VIEW_WIRE;
+	if (result < 0)
+		return result == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
+	return result == OPTION_SAID_ALL ? -1 : 0;
+}
+
+void options__free(struct options *options)
+{
+	free((void *)options->live.ifaces);
+	free((void *)options->live.netns);
+	filter__free(options->filter);
+}
+
+bool options__is_used(const struct options *options, const char *key)
+{
+	if (options->sort.field && !strcmp(options->sort.field->key, key))
+		return true;
+	for (size_t i = 0; i < options->fields.count; i++)
+		if (!strcmp(options->fields.items[i]->key, key))
+			return true;
+	return (options->json && !options->has_fields) || filter__uses(options->filter, key);
+}
+
+bool options__wants(const struct options *options, const struct session *session,
+		    const struct moment *now)
+{
+	if (!filter__names_states(options->filter) && session->sock &&
+	    session->sock->state == TCPS_LISTEN)
+		return false;
+	return filter__match(options->filter, session, now);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The signal flag, and an eventfd that makes it something to wait for.
+ */
+#include "stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static int stop_fd = -1;
+static volatile sig_atomic_t is_asked;
+
+static void on_signal(int signum __attribute__((unused)))
+{
+	const uint64_t one = 1;
+	int saved = errno;
+
+	is_asked = 1;
+	if (write(stop_fd, &one, sizeof(one)) < 0)
+		errno = 0; /* the flag is set, that will do */
+	errno = saved;
+}
+
+int stop__install(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_fd < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], &action, NULL))
+			return -errno;
+	action.sa_handler = SIG_IGN;
+	return sigaction(SIGPIPE, &action, NULL) ? -errno : 0;
+}
+
+bool stop__is_asked(void)
+{
+	return is_asked;
+}
+
+int stop__fd(void)
+{
+	return stop_fd;
+}

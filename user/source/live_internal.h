@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The inside of the live source, shared by its files alone: opening and closing (live_open.c),
+ * taking records in (live.c), figures (live_stats.c).
+ */
+#ifndef TCPWATCH_LIVE_INTERNAL_H
+#define TCPWATCH_LIVE_INTERNAL_H
+
+#include "live.h"
+
+/* What a snapshot of the sockets shows that the table does not keep. */
+struct snapshot_tally {
+	uint64_t syn_queue, accept_queue_full;
+	uint64_t time_wait, time_wait_fin2;
+};
+
+/* The kernel's own counters of one namespace, as /proc/net/snmp gives them. */
+struct netns_counters {
+	uint32_t inum;
+	int snmp_fd;
+	uint64_t attempt_fails_0; /* when first read */
+};
+
+struct live {
+	struct live_options options;
+	struct netns_list netns;
+	struct session_table *table;
+	struct sock_view *sock;
+	struct wire_view *wire;
+	struct tap_set *taps;
+	struct ring_buffer *ring;
+	int ring_fd, lost_fd, epoll_fd;
+	int n_cpus;
+	int tick_ms;		   /* how long the next wait may last */
+	size_t n_drained;	   /* records of the drain under way */
+	int apply_err;		   /* the first error of the table since it was last told */
+	uint64_t now_ns;	   /* of the batch under way */
+	struct lost_counters lost; /* told so far … */
+	uint64_t lost_checked_ns;  /* … at this time */
+	uint64_t owners_asked_ns, owners_cost_ns;
+	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
+	struct netns_counters *counters;
+	size_t n_counters;
+};
+
+/* live__on_ring() - what the ring buffer calls with each record */
+int live__on_ring(void *ctx, void *data, size_t size);
+
+/* What the table asks of its surroundings (struct session_table_env); @ctx is the live source. */
+bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
+const char *live__tap_ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
+const char *live__netns_name(void *ctx, uint32_t netns);
+void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
+void live__on_event(void *ctx, const struct event *event);
+const char *live__reset_reason(void *ctx, int reason);
+
+/* live__lost() - sums over CPUs of the records that found the ring buffer full */
+int live__lost(const struct live *live, struct lost_counters *out);
+
+/* live__open_taps() - tap the chosen interfaces of @ns. Returns their number or -errno, logged */
+int live__open_taps(struct live *live, const struct netns *ns);
+
+/* live_stats__add_netns() - from now on count what happens in @ns too; live_stats__fini() */
+int live_stats__add_netns(struct live *live, const struct netns *ns);
+void live_stats__fini(struct live *live);
+
+/* tally__count() - @sock is part of the snapshot under way */
+static inline void tally__count(struct snapshot_tally *tally, const struct sock_info *sock)
+{
+	if (sock->state == TCPS_LISTEN) {
+		tally->syn_queue += sock->syn_queue;
+		tally->accept_queue_full += sock->rx_queue > sock->tx_queue;
+	} else if (sock->is_minisock) {
+		tally->time_wait += sock->state == TCPS_TIME_WAIT;
+		tally->time_wait_fin2 += sock->state == TCPS_FIN_WAIT2;
+	}
+}
+
+#endif
