@@ -2,7 +2,7 @@
 /*
  * The table of fields: one row per thing that can be said of a session or of an event. Columns,
  * --fields,
- * --sort, --json keys, filter keys, metric names and docs/FIELDS.md all come from it.
+ * --sort, --json keys, filter keys and the list of `--fields help` all come from it.
  * Not here: layout of columns (output/), which fields a view shows by default (its command).
  */
 #ifndef TCPWATCH_FIELD_H

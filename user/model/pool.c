@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BUCKETS 1024u
+#define FIRST_SLOTS 1024u
 
 void pool__init(struct pool *pool, size_t size)
 {
@@ -65,9 +65,9 @@ void pool__delete(struct pool *pool, void *object)
 	pool->count--;
 }
 
-static struct hash_link *link_of(const struct hash_index *index, const void *object)
+static uint32_t *hash_of(const struct hash_index *index, const void *object)
 {
-	return (struct hash_link *)((char *)object + index->link);
+	return (uint32_t *)((char *)object + index->hash_offset);
 }
 
 static uint32_t id_of(const void *object)
@@ -75,90 +75,113 @@ static uint32_t id_of(const void *object)
 	return ((const struct pool_head *)object)->id;
 }
 
-int hash_index__init(struct hash_index *index, const struct pool *pool, size_t link_offset)
+int hash_index__init(struct hash_index *index, const struct pool *pool, size_t hash_offset)
 {
-	*index = (struct hash_index){.pool = pool, .link = link_offset};
-	index->buckets = calloc(FIRST_BUCKETS, sizeof(*index->buckets));
-	if (!index->buckets)
+	*index = (struct hash_index){.pool = pool, .hash_offset = hash_offset};
+	index->slots = calloc(FIRST_SLOTS, sizeof(*index->slots));
+	if (!index->slots)
 		return -ENOMEM;
-	index->mask = FIRST_BUCKETS - 1;
+	index->mask = FIRST_SLOTS - 1;
 	return 0;
 }
 
 void hash_index__fini(struct hash_index *index)
 {
-	free(index->buckets);
-	index->buckets = NULL;
+	free(index->slots);
+	index->slots = NULL;
 }
 
-static void push(const struct hash_index *index, uint32_t *buckets, uint32_t mask, void *object)
+/* There is always an empty slot. */
+static void put(struct hash_slot *slots, uint32_t mask, struct hash_slot slot)
 {
-	struct hash_link *link = link_of(index, object);
+	uint32_t at = slot.hash & mask;
 
-	link->next = buckets[link->hash & mask];
-	buckets[link->hash & mask] = id_of(object);
+	while (slots[at].id)
+		at = (at + 1) & mask;
+	slots[at] = slot;
 }
 
-/* Twice the buckets. Without memory for them chains just get longer. */
-static void grow(struct hash_index *index)
+static int grow(struct hash_index *index)
 {
 	uint32_t mask = index->mask * 2 + 1;
-	uint32_t *buckets = calloc((size_t)mask + 1, sizeof(*buckets));
+	struct hash_slot *slots = calloc((size_t)mask + 1, sizeof(*slots));
 
-	if (!buckets)
-		return;
-	for (uint32_t i = 0; i <= index->mask; i++) {
-		for (uint32_t id = index->buckets[i], next; id; id = next) {
-			void *object = pool__slot(index->pool, id);
-
-			next = link_of(index, object)->next;
-			push(index, buckets, mask, object);
-		}
-	}
-	free(index->buckets);
-	index->buckets = buckets;
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= index->mask; i++)
+		if (index->slots[i].id)
+			put(slots, mask, index->slots[i]);
+	free(index->slots);
+	index->slots = slots;
 	index->mask = mask;
+	return 0;
 }
 
-void hash_index__insert(struct hash_index *index, void *object, uint32_t hash)
+int hash_index__insert(struct hash_index *index, void *object, uint32_t hash)
 {
-	if (index->count > index->mask)
-		grow(index);
-	link_of(index, object)->hash = hash;
-	push(index, index->buckets, index->mask, object);
+	/* At most two thirds full, but without memory to grow one empty slot is enough. */
+	if (3ULL * index->count > 2ULL * index->mask && grow(index) && index->count >= index->mask)
+		return -ENOMEM;
+	*hash_of(index, object) = hash;
+	put(index->slots, index->mask, (struct hash_slot){hash, id_of(object)});
 	index->count++;
+	return 0;
+}
+
+/* The slot of the object numbered @id, or UINT32_MAX. */
+static uint32_t slot_of(const struct hash_index *index, uint32_t id, uint32_t hash)
+{
+	uint32_t at = hash & index->mask;
+
+	for (; index->slots[at].id; at = (at + 1) & index->mask)
+		if (index->slots[at].id == id)
+			return at;
+	return UINT32_MAX;
+}
+
+/* Moves back what probing would no longer find behind the gap. */
+static void close_gap(struct hash_index *index, uint32_t gap)
+{
+	uint32_t mask = index->mask;
+
+	for (uint32_t at = (gap + 1) & mask; index->slots[at].id; at = (at + 1) & mask) {
+		uint32_t home = index->slots[at].hash & mask;
+
+		if (((at - home) & mask) < ((at - gap) & mask))
+			continue; /* its home lies behind the gap */
+		index->slots[gap] = index->slots[at];
+		gap = at;
+	}
+	index->slots[gap].id = 0;
 }
 
 void hash_index__remove(struct hash_index *index, void *object)
 {
-	uint32_t *at = &index->buckets[link_of(index, object)->hash & index->mask];
+	uint32_t at = slot_of(index, id_of(object), *hash_of(index, object));
 
-	while (*at && *at != id_of(object))
-		at = &link_of(index, pool__slot(index->pool, *at))->next;
-	if (!*at)
+	if (at == UINT32_MAX)
 		return;
-	*at = link_of(index, object)->next;
+	close_gap(index, at);
 	index->count--;
 }
 
-static void *first_from(const struct hash_index *index, uint32_t id, uint32_t hash)
+static void *first_from(const struct hash_index *index, uint32_t at, uint32_t hash)
 {
-	while (id) {
-		void *object = pool__slot(index->pool, id);
-
-		if (link_of(index, object)->hash == hash)
-			return object;
-		id = link_of(index, object)->next;
-	}
+	for (; index->slots[at].id; at = (at + 1) & index->mask)
+		if (index->slots[at].hash == hash)
+			return pool__slot(index->pool, index->slots[at].id);
 	return NULL;
 }
 
 void *hash_index__next(const struct hash_index *index, const void *object)
 {
-	return first_from(index, link_of(index, object)->next, link_of(index, object)->hash);
+	uint32_t hash = *hash_of(index, object);
+	uint32_t at = slot_of(index, id_of(object), hash);
+
+	return at == UINT32_MAX ? NULL : first_from(index, (at + 1) & index->mask, hash);
 }
 
 void *hash_index__first(const struct hash_index *index, uint32_t hash)
 {
-	return first_from(index, index->buckets[hash & index->mask], hash);
+	return first_from(index, hash & index->mask, hash);
 }

@@ -2,8 +2,8 @@
 /*
  * Memory for many objects of one kind, and hash indexes over them. Objects never move, are named by
  * 32-bit numbers (half the size of a pointer) and lie in chunks, so walking all of them runs
- * through memory in order. An entry costs 8 bytes per index, against 56 of a uthash handle. Not
- * here: what the objects are.
+ * through memory in order. An entry costs some 16 bytes per index, against 56 of a uthash handle.
+ * Not here: what the objects are.
  */
 #ifndef TCPWATCH_POOL_H
 #define TCPWATCH_POOL_H
@@ -50,23 +50,25 @@ static inline void *pool__get(const struct pool *pool, uint32_t id)
 	return head && head->id ? head : NULL;
 }
 
-/* A member of the object for each index it is in. */
-struct hash_link {
+/* One slot of an index: looking past it does not touch the object. */
+struct hash_slot {
 	uint32_t hash;
-	uint32_t next;
+	uint32_t id; /* 0: empty */
 };
 
+/* Open addressing with linear probing. An object keeps its hash, at a fixed offset, for removal. */
 struct hash_index {
 	const struct pool *pool;
-	size_t link; /* offset of the struct hash_link */
-	uint32_t *buckets;
+	size_t hash_offset; /* of that uint32_t in an object */
+	struct hash_slot *slots;
 	uint32_t mask, count;
 };
 
 /* hash_index__init() - returns 0 or -ENOMEM */
-int hash_index__init(struct hash_index *index, const struct pool *pool, size_t link_offset);
+int hash_index__init(struct hash_index *index, const struct pool *pool, size_t hash_offset);
 void hash_index__fini(struct hash_index *index);
-void hash_index__insert(struct hash_index *index, void *object, uint32_t hash);
+/* hash_index__insert() - returns 0 or -ENOMEM: @object is not in then */
+int hash_index__insert(struct hash_index *index, void *object, uint32_t hash);
 void hash_index__remove(struct hash_index *index, void *object);
 
 /*

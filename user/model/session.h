@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One TCP session as userspace knows it: the join of a socket of this kernel and of what the taps saw.
- * Like `ss`, one session object per socket: a loopback connection is two.
- * Not here: how it changes (session_table.h), how it is shown (field.h).
+ * One TCP session as userspace knows it: the join of a socket of this kernel and of what the taps
+ * saw. Like `ss`, one session object per socket: a loopback connection is two. Not here: how it
+ * changes (session_table.h), how it is shown (field.h).
  */
 #ifndef TCPWATCH_SESSION_H
 #define TCPWATCH_SESSION_H
@@ -32,23 +32,24 @@ struct owner {
 
 struct session {
 	struct endpoint local, remote;
-	uint32_t netns;		/* inode number */
-	uint32_t tap;		/* id of the tap whose fragments .wire joins, 0: none */
+	uint32_t netns;		 /* inode number */
+	uint32_t tap;		 /* id of the tap whose fragments .wire joins, 0: none */
 	enum flow_dir local_dir; /* which direction of .wire the local endpoint sends */
-	bool is_forwarded;	/* neither address belongs to the namespace; local is then the originator */
+	bool is_forwarded; /* neither address belongs to the namespace; local is then the originator
+			    */
 
-	const struct sock_info *sock;	    /* NULL: no socket of this kernel */
-	const struct evidence *wire;	    /* NULL: no tap saw it */
+	const struct sock_info *sock;		/* NULL: no socket of this kernel */
+	const struct evidence *wire;		/* NULL: no tap saw it */
 	const struct evidence_verdict *verdict; /* of .wire; NULL with it */
-	struct owner owner;		    /* pid 0: unknown */
-	const char *ifname;		    /* of .tap, NULL: none. Hostile bytes */
-	const char *netns_name;		    /* as `ip netns` names it, or its inode number. Hostile bytes */
-	bool tap_is_gone;		    /* the interface vanished: what the wire view shows is old */
+	struct owner owner;			/* pid 0: unknown */
+	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
+	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
+	bool tap_is_gone;	/* the interface vanished: what the wire view shows is old */
 };
 
 /* What a getter needs beside the session. */
 struct moment {
-	uint64_t mono_ns;	 /* CLOCK_MONOTONIC */
+	uint64_t mono_ns;	  /* CLOCK_MONOTONIC */
 	uint64_t mono_to_real_ns; /* add to get CLOCK_REALTIME */
 };
 

@@ -83,11 +83,12 @@ struct session_table *session_table__new(const struct session_table_env *env, si
 	table->seed = (uintptr_t)table * 0xbf58476d1ce4e5b9ULL;
 	pool__init(&table->socks, sizeof(struct sock_row));
 	pool__init(&table->wires, sizeof(struct wire_session));
-	if (hash_index__init(&table->sock_by_id, &table->socks, offsetof(struct sock_row, by_id)) ||
+	if (hash_index__init(&table->sock_by_id, &table->socks,
+			     offsetof(struct sock_row, id_hash)) ||
 	    hash_index__init(&table->sock_by_tuple, &table->socks,
-			     offsetof(struct sock_row, by_tuple)) ||
+			     offsetof(struct sock_row, tuple_hash)) ||
 	    hash_index__init(&table->wire_by_tuple, &table->wires,
-			     offsetof(struct wire_session, by_tuple))) {
+			     offsetof(struct wire_session, tuple_hash))) {
 		session_table__free(table);
 		return NULL;
 	}

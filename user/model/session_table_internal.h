@@ -53,7 +53,7 @@ struct wire_part {
 /* A session that taps saw: one tuple in one namespace. */
 struct wire_session {
 	struct pool_head head;
-	struct hash_link by_tuple;
+	uint32_t tuple_hash;
 	struct session row; /* shown if no socket is known; .wire and .verdict point below */
 	struct evidence ev; /* the join of everything read */
 	struct evidence_verdict verdict;
@@ -82,9 +82,9 @@ struct wire_before {
 /* A socket of this kernel. */
 struct sock_row {
 	struct pool_head head;
-	struct hash_link by_id;	   /* cookie, or tuple if it has none */
-	struct hash_link by_tuple; /* the canonical one */
-	struct session row;	   /* .sock points below */
+	uint32_t id_hash;    /* of the cookie, or of the tuple if it has none */
+	uint32_t tuple_hash; /* of the canonical one */
+	struct session row;  /* .sock points below */
 	struct sock_info info;
 	uint64_t info_ns; /* when .info was true */
 	uint32_t seen;	  /* table->serial when it was last heard of */

@@ -82,8 +82,9 @@ static void enter_tuple(struct session_table *table, struct sock_row *sock)
 	if (!sock->info.local_port || !sock->info.remote_port)
 		return;
 	sock->row.local_dir = key_of(&sock->info, &key);
-	hash_index__insert(&table->sock_by_tuple, sock, table__hash(table, &key, sock->info.netns));
-	sock->in_tuples = true;
+	/* Without memory it is not found by its tuple: its row lacks what the wire saw. */
+	sock->in_tuples = !hash_index__insert(&table->sock_by_tuple, sock,
+					      table__hash(table, &key, sock->info.netns));
 	wire = wire__find(table, &key, sock->info.netns);
 	if (!wire)
 		return;
@@ -175,7 +176,10 @@ static struct sock_row *add(struct session_table *table, const struct sock_info 
 	sock->counted = NOT_SHOWN;
 	sock->seen = table->serial;
 	fill(sock, info, time_ns);
-	hash_index__insert(&table->sock_by_id, sock, hash_id(table, info));
+	if (hash_index__insert(&table->sock_by_id, sock, hash_id(table, info))) {
+		pool__delete(&table->socks, sock);
+		return NULL;
+	}
 	enter_tuple(table, sock);
 	count_row(table, sock);
 	return sock;

@@ -61,6 +61,10 @@ static struct wire_session *create(struct session_table *table, const struct flo
 	wire = pool__new(&table->wires);
 	if (!wire)
 		return NULL;
+	if (hash_index__insert(&table->wire_by_tuple, wire, table__hash(table, key, netns))) {
+		pool__delete(&table->wires, wire);
+		return NULL;
+	}
 	evidence__init(&wire->ev, key);
 	wire->counted = NOT_SHOWN;
 	wire->locals = find_locals(table, key);
@@ -68,7 +72,6 @@ static struct wire_session *create(struct session_table *table, const struct flo
 	wire->row.tap = key->tap;
 	wire->row.wire = &wire->ev;
 	wire->row.verdict = &wire->verdict;
-	hash_index__insert(&table->wire_by_tuple, wire, table__hash(table, key, netns));
 	socks__link_wire(table, wire);
 	return wire;
 }
