@@ -8,10 +8,8 @@
 #include "cmd.h"
 
 #define COMMANDS(X) \
-	X(top)      \
 	X(sessions) \
-	X(events)   \
-	X(doctor)
+	X(events)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)

@@ -41,6 +41,8 @@ struct live {
 	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
 	struct netns_counters *counters;
 	size_t n_counters;
+	uint64_t past_attempt_fails; /* of namespaces that are gone */
+	uint64_t netns_checked_ns;
 };
 
 /* live__on_ring() - what the ring buffer calls with each record */
@@ -60,8 +62,10 @@ int live__lost(const struct live *live, struct lost_counters *out);
 /* live__open_taps() - tap the chosen interfaces of @ns. Returns their number or -errno, logged */
 int live__open_taps(struct live *live, const struct netns *ns);
 
-/* live_stats__add_netns() - from now on count what happens in @ns too; live_stats__fini() */
+/* live_stats__add_netns() - from now on count what happens in @ns too. Returns 0 or -errno */
 int live_stats__add_netns(struct live *live, const struct netns *ns);
+/* live_stats__forget_netns() - let go of it; what it counted so far stays */
+void live_stats__forget_netns(struct live *live, uint32_t inum);
 void live_stats__fini(struct live *live);
 
 /* tally__count() - @sock is part of the snapshot under way */

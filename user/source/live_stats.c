@@ -76,6 +76,29 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 	return 0;
 }
 
+static uint64_t fails_since(const struct netns_counters *counters)
+{
+	uint64_t now;
+
+	if (read_attempt_fails(counters->snmp_fd, &now))
+		return 0;
+	return now - counters->attempt_fails_0;
+}
+
+void live_stats__forget_netns(struct live *live, uint32_t inum)
+{
+	for (size_t i = 0; i < live->n_counters; i++) {
+		struct netns_counters *counters = &live->counters[i];
+
+		if (counters->inum != inum)
+			continue;
+		live->past_attempt_fails += fails_since(counters);
+		close(counters->snmp_fd);
+		*counters = live->counters[--live->n_counters];
+		return;
+	}
+}
+
 void live_stats__fini(struct live *live)
 {
 	for (size_t i = 0; i < live->n_counters; i++)
@@ -85,11 +108,10 @@ void live_stats__fini(struct live *live)
 
 static uint64_t attempt_fails(const struct live *live)
 {
-	uint64_t sum = 0, now;
+	uint64_t sum = live->past_attempt_fails;
 
 	for (size_t i = 0; i < live->n_counters; i++)
-		if (!read_attempt_fails(live->counters[i].snmp_fd, &now))
-			sum += now - live->counters[i].attempt_fails_0;
+		sum += fails_since(&live->counters[i]);
 	return sum;
 }
 

@@ -17,11 +17,12 @@
 struct iface {
 	uint32_t ifindex;
 	char name[IF_NAMESIZE];
-	char kind[16]; /* IFLA_INFO_KIND: "veth", "bridge", …; "" for hardware */
+	char kind[16];	/* IFLA_INFO_KIND: "veth", "bridge", …; "" for hardware */
 	uint32_t flags; /* IFF_UP … */
 	uint32_t mtu;
 	uint16_t type;		/* ARPHRD_ETHER, ARPHRD_NONE … */
-	bool has_default_route; /* a default route of any table main, IPv4 or IPv6, leaves through it */
+	bool has_default_route; /* a default route of any table main, IPv4 or IPv6, leaves through
+				   it */
 };
 
 struct iface_list {
@@ -29,13 +30,18 @@ struct iface_list {
 	size_t count;
 };
 
+struct mnl_socket;
+
 /* iface_list__read() - all interfaces of @ns; returns 0 or -errno */
 int iface_list__read(struct iface_list *list, const struct netns *ns);
+/* iface_list__dump() - likewise, through a socket of rtnl__open() */
+int iface_list__dump(struct iface_list *list, struct mnl_socket *socket);
 void iface_list__free(struct iface_list *list);
 
 /*
  * link_watch: the addresses of one namespace and the changes of its interfaces.
- * fd() becomes readable when something changed; read() then takes it all in and calls back for each change.
+ * fd() becomes readable when something changed; read() then takes it all in and calls back for each
+ * change.
  */
 struct link_watch;
 enum link_change { LINK_NEW, LINK_CHANGED, LINK_DELETED };
@@ -44,8 +50,10 @@ typedef void (*link_change_fn)(void *ctx, enum link_change change, const struct 
 struct link_watch *link_watch__new(const struct netns *ns); /* NULL: errno says why */
 void link_watch__free(struct link_watch *watch);
 int link_watch__fd(const struct link_watch *watch);
-/* Returns 0 or -errno; an overrun of the socket is answered by reading everything anew. */
+/* Returns 0 or -errno. What is missed in an overrun of the socket is found all the same. */
 int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx);
+/* link_watch__ifaces() - as of the last read */
+const struct iface_list *link_watch__ifaces(const struct link_watch *watch);
 /* link_watch__is_local() - @addr is an address of the namespace; loopback nets always are */
 bool link_watch__is_local(const struct link_watch *watch, const struct ip_addr *addr);
 

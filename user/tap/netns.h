@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Network namespaces: finding them by name, PID or path, naming them, and doing something inside one.
- * Not here: what is in them (iface.h).
+ * Network namespaces: finding them by name, PID or path, naming them, and doing something inside
+ * one. Not here: what is in them (iface.h).
  */
 #ifndef TCPWATCH_NETNS_H
 #define TCPWATCH_NETNS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +14,9 @@
 struct netns {
 	uint32_t inum; /* inode number of the namespace, as in net:[4026531840] */
 	int fd;	       /* keeps it open; -1: cannot be entered */
-	char name[64]; /* as in /run/netns, else "self" for the tool's own, else the inode number */
+	char *path;    /* by which it was found */
+	char name[NAME_MAX +
+		  1]; /* as in /run/netns, else "self" for the tool's own, else the inode number */
 };
 
 struct netns_list {
@@ -23,7 +26,8 @@ struct netns_list {
 };
 
 /*
- * netns_list__resolve() - the namespaces of each -N word: self, all, NAME, PID or PATH; none means self
+ * netns_list__resolve() - the namespaces of each -N word: self, all, NAME, PID or PATH; none means
+ * self
  *
  * Each namespace is listed once. Namespaces that vanish meanwhile are left out.
  * Returns 0; -EINVAL after logging a word that is no namespace (usage error); -EPERM after logging.
@@ -31,8 +35,22 @@ struct netns_list {
 int netns_list__resolve(struct netns_list *list, const char *const *words, size_t count);
 void netns_list__free(struct netns_list *list);
 
-/* netns_list__name() - the name of namespace @inum, looked up again at most once a second if new; or NULL */
-const char *netns_list__name(struct netns_list *list, uint32_t inum);
+/* netns_list__name() - what the namespace @inum of @list is called; NULL: it is not in the list */
+const char *netns_list__name(const struct netns_list *list, uint32_t inum);
+
+/* netns_list__rescan() - add the namespaces that are new on this host. Returns how many were added
+ */
+int netns_list__rescan(struct netns_list *list);
+
+/*
+ * netns_list__prune() - let go of the namespaces that only @list keeps: that have no name, no
+ * process
+ *
+ * Whoever holds one open keeps its interfaces, and the other ends of its veths, alive.
+ * @on_gone: called for each, just before it is closed.
+ */
+void netns_list__prune(struct netns_list *list, void (*on_gone)(void *ctx, uint32_t inum),
+		       void *ctx);
 
 /*
  * netns__enter() - put this thread into @ns; netns__leave() - back into the namespace it came from

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Taps: an interface seen through one hook, with its own instance of the wire programs.
- * Chooses the hook, attaches, falls back, follows renames and deletions, detaches. bpf_link holds every
- * attachment where the kernel has it, so nothing stays behind when the process is killed.
- * Not here: the session cache the programs share (source/wire_view.h).
+ * Chooses the hook, attaches, falls back, follows renames and deletions, detaches. bpf_link holds
+ * every attachment where the kernel has it, so nothing stays behind when the process is killed. Not
+ * here: the session cache the programs share (source/wire_view.h).
  */
 #ifndef TCPWATCH_TAP_H
 #define TCPWATCH_TAP_H
@@ -12,17 +12,27 @@
 #include "iface.h"
 
 /* --hook. X(enumerator, name, help) */
-#define HOOK_MODES(X)                                                                           	X(AUTO, "auto", "native XDP and tc egress on a NIC, tc both ways on veth and virtual devices") 	X(XDP, "xdp", "native XDP for ingress")                                                	X(XDP_GENERIC, "xdp-generic", "generic XDP for ingress")                               	X(TC, "tc", "tc for both directions")
+#define HOOK_MODES(X)                                                                         \
+	X(AUTO, "auto", "native XDP and tc egress on a NIC, tc both ways on virtual devices") \
+	X(XDP, "xdp", "native XDP for ingress")                                               \
+	X(XDP_GENERIC, "xdp-generic", "generic XDP for ingress")                              \
+	X(TC, "tc", "tc for both directions")
 
 enum hook_mode {
 #define X(id, name, help) HOOK_##id,
 	HOOK_MODES(X)
 #undef X
-	HOOK_COUNT,
+		HOOK_COUNT,
 };
 
 /* What one direction is really attached with. X(enumerator, name) */
-#define ATTACH_KINDS(X)      	X(NONE, "none")      	X(XDP, "xdp")        	X(XDP_FRAGS, "xdp.frags") 	X(XDP_GENERIC, "xdp-generic") 	X(TCX, "tcx")        	X(CLSACT, "tc")
+#define ATTACH_KINDS(X)               \
+	X(NONE, "none")               \
+	X(XDP, "xdp")                 \
+	X(XDP_FRAGS, "xdp.frags")     \
+	X(XDP_GENERIC, "xdp-generic") \
+	X(TCX, "tcx")                 \
+	X(CLSACT, "tc")
 
 enum attach_kind {
 #define X(id, name) ATTACH_##id,
@@ -35,7 +45,8 @@ const char *hook_mode__name(enum hook_mode mode);
 int hook_mode__parse(enum hook_mode *mode, const char *name);
 const char *attach_kind__name(enum attach_kind kind);
 
-/* Maps that every instance of the wire programs shares, and its constants but for those of the tap. */
+/* Maps that every instance of the wire programs shares, and its constants but for those of the tap.
+ */
 struct wire_shared {
 	int cache_fd;	/* array of maps: CPU → array of struct cache_set */
 	int records_fd; /* ring buffer */
@@ -44,13 +55,13 @@ struct wire_shared {
 };
 
 struct tap {
-	uint16_t id;
+	uint16_t id;	/* 1 … */
 	uint32_t netns; /* inode number */
 	struct iface iface;
 	enum hook_mode mode; /* asked for */
 	enum attach_kind ingress, egress;
-	bool is_gone;	 /* interface or namespace vanished */
-	char note[160];	 /* why it fell back, or what went wrong; "" if all is as asked */
+	bool is_gone;	/* interface or namespace vanished */
+	char note[160]; /* why it fell back, or what went wrong; "" if all is as asked */
 };
 
 struct tap_set;
@@ -59,13 +70,26 @@ struct tap_set *tap_set__new(const struct wire_shared *shared);
 void tap_set__free(struct tap_set *set); /* detaches everything */
 
 /*
- * tap_set__add() - tap every interface of @ns that matches @pattern (a name or a glob); NULL: those of the
- * default routes
+ * tap_set__add() - tap every interface of @ns that matches @pattern, a name or a glob; NULL: those
+ * of the default routes, and where there are none all that are up, lo only if alone
  *
- * Returns the number of taps added; -ENODEV after logging if a plain name does not exist (usage error);
- * another -errno after logging if no hook could be had on any of them.
+ * Interfaces that come to match @pattern later are tapped then. The file descriptor of @ns
+ * and @pattern must outlive the set; but for tap_set__forget_netns().
+ * Returns how many are tapped; -ENODEV if @pattern is a name that no interface has (not logged:
+ * there may be more namespaces); or another -errno, logged, if none of those that match could be
+ * tapped.
  */
-int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern, enum hook_mode mode);
+int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
+		 enum hook_mode mode);
+
+/* tap_set__has() - an interface called @name exists in one of the namespaces */
+bool tap_set__has(const struct tap_set *set, const char *name);
+
+/* tap_set__complain() - log that no interface is called @name, and which one is nearest */
+void tap_set__complain(const struct tap_set *set, const char *name);
+
+/* tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps */
+void tap_set__forget_netns(struct tap_set *set, uint32_t inum);
 
 size_t tap_set__count(const struct tap_set *set);
 const struct tap *tap_set__get(const struct tap_set *set, size_t index);
@@ -75,7 +99,8 @@ bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_a
 /* tap_set__counters() - sums over CPUs, of one tap; returns 0 or -errno */
 int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out);
 
-/* tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes in */
+/* tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes
+ * in */
 int tap_set__epoll_fd(const struct tap_set *set);
 void tap_set__follow(struct tap_set *set);
 

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taking records in: from the ring buffer, the session cache and the iterators into the table.
+ * Not here: how these came to be (live_open.c), figures for a header (live_stats.c).
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "live_internal.h"
+#include "reset_reason.h"
+#include "user/util/log.h"
+
+/* The reader looks by itself after this long: soon while records come, rarely while none do. */
+#define TICK_BUSY_MS 10
+#define TICK_IDLE_MS 80
+/* Records taken in at once, so that a flood of them does not keep the reader from its other duties.
+ */
+#define DRAIN_MAX	65536
+#define NETNS_CHECK_NS	TW_NSEC_PER_SEC
+#define LOST_CHECK_NS	(100 * TW_NSEC_PER_MSEC)
+#define OWNERS_LEAST_NS TW_NSEC_PER_SEC
+#define OWNERS_SHARE	20
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * TW_NSEC_PER_SEC + ts.tv_nsec;
+}
+
+struct moment live__now(void)
+{
+	struct moment now = {.mono_ns = clock_ns(CLOCK_MONOTONIC)};
+
+	now.mono_to_real_ns = clock_ns(CLOCK_REALTIME) - now.mono_ns;
+	return now;
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+static void apply(struct live *live, const union record *rec)
+{
+	int err = session_table__apply(live->table, rec, live->now_ns);
+
+	if (err && !live->apply_err)
+		live->apply_err = err;
+}
+
+/* A record from the scan of a cache or from an iterator. */
+static void take(void *ctx, const union record *rec)
+{
+	struct live *live = ctx;
+
+	if (rec->hdr.kind == REC_SOCK)
+		tally__count(&live->counting, &rec->sock.sock);
+	apply(live, rec);
+}
+
+int live__on_ring(void *ctx, void *data, size_t size)
+{
+	struct live *live = ctx;
+	const union record *rec = data;
+
+	if (size < sizeof(rec->hdr) || rec->hdr.size > size)
+		return 0; /* not ours: nobody else has the map */
+	apply(live, rec);
+	return ++live->n_drained < DRAIN_MAX ? 0 : -ECANCELED;
+}
+
+/* Returns how many records came. */
+static size_t drain(struct live *live)
+{
+	live->n_drained = 0;
+	live->now_ns = clock_ns(CLOCK_MONOTONIC);
+	(void)ring_buffer__consume(live->ring); /* fails only as live__on_ring does */
+	return live->n_drained;
+}
+
+static int apply_result(struct live *live)
+{
+	int err = live->apply_err;
+
+	live->apply_err = 0;
+	if (err)
+		log_error("out of memory: some sessions are not shown");
+	return err;
+}
+
+/* ---- what the table asks --------------------------------------------------------------------- */
+
+bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
+{
+	const struct live *live = ctx;
+
+	return tap_set__is_local(live->taps, tap, addr);
+}
+
+const char *live__tap_ifname(void *ctx, uint32_t id, uint32_t *netns, bool *is_gone)
+{
+	const struct live *live = ctx;
+	const struct tap *tap = live->taps ? tap_set__by_id(live->taps, id) : NULL;
+
+	if (!tap)
+		return NULL;
+	*netns = tap->netns;
+	*is_gone = tap->is_gone;
+	return tap->iface.name;
+}
+
+const char *live__netns_name(void *ctx, uint32_t netns)
+{
+	struct live *live = ctx;
+
+	return netns_list__name(&live->netns, netns);
+}
+
+void live__pull(void *ctx, struct session_table *table __attribute__((unused)),
+		const struct flow_key *key)
+{
+	struct live *live = ctx;
+
+	wire_view__pull(live->wire, key, live->now_ns, take, live);
+}
+
+void live__on_event(void *ctx, const struct event *event)
+{
+	struct live *live = ctx;
+
+	live->options.on_event(live->options.ctx, event);
+}
+
+const char *live__reset_reason(void *ctx __attribute__((unused)), int reason)
+{
+	return reset_reason__name(reason);
+}
+
+/* ---- losses ---------------------------------------------------------------------------------- */
+
+static const char *const record_names[REC_COUNT] = {
+#define NAME(id, name) [REC_##id] = name,
+	RECORD_KINDS(NAME)
+#undef NAME
+};
+
+int live__lost(const struct live *live, struct lost_counters *out)
+{
+	struct lost_counters per_cpu[live->n_cpus];
+	uint32_t zero = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (bpf_map_lookup_elem(live->lost_fd, &zero, per_cpu))
+		return -errno;
+	for (int cpu = 0; cpu < live->n_cpus; cpu++)
+		for (int kind = 0; kind < REC_COUNT; kind++)
+			out->value[kind] += per_cpu[cpu].value[kind];
+	return 0;
+}
+
+/* Tells what was lost since the last look, kind by kind. True if the table may be wrong for it. */
+static bool tell_losses(struct live *live)
+{
+	struct lost_counters lost;
+	bool is_wrong;
+
+	if (live->now_ns - live->lost_checked_ns < LOST_CHECK_NS || live__lost(live, &lost))
+		return false;
+	live->lost_checked_ns = live->now_ns;
+	for (int kind = 0; kind < REC_COUNT; kind++) {
+		const struct event event = {
+			.kind = EVENT_LOST,
+			.time_ns = live->now_ns,
+			.reason = record_names[kind],
+			.lost = lost.value[kind] - live->lost.value[kind],
+		};
+
+		if (event.lost && live->options.want_events)
+			live__on_event(live, &event);
+	}
+	is_wrong = lost.value[REC_SOCK_STATE] != live->lost.value[REC_SOCK_STATE];
+	live->lost = lost;
+	return is_wrong;
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------ */
+
+static void on_netns_gone(void *ctx, uint32_t inum)
+{
+	struct live *live = ctx;
+
+	if (live->taps)
+		tap_set__forget_netns(live->taps, inum);
+	live_stats__forget_netns(live, inum);
+}
+
+/* Lets go of namespaces that are gone; with -N all takes in those that have appeared. */
+static void follow_netns(struct live *live)
+{
+	size_t known;
+
+	if (live->now_ns - live->netns_checked_ns < NETNS_CHECK_NS)
+		return;
+	live->netns_checked_ns = live->now_ns;
+	netns_list__prune(&live->netns, on_netns_gone, live);
+	known = live->netns.count;
+	if (!live->netns.all || netns_list__rescan(&live->netns) <= 0)
+		return;
+	for (size_t i = known; i < live->netns.count; i++) {
+		if (live->options.follow)
+			(void)live_stats__add_netns(live, &live->netns.items[i]);
+		if (live->taps)
+			(void)live__open_taps(live, &live->netns.items[i]); /* logged */
+	}
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+struct session_table *live__table(struct live *live)
+{
+	return live->table;
+}
+
+const struct tap_set *live__taps(const struct live *live)
+{
+	return live->taps;
+}
+
+int live__fd(const struct live *live)
+{
+	return live->epoll_fd;
+}
+
+static int wait(struct live *live, int timeout_ms)
+{
+	struct epoll_event events[2];
+	int n = epoll_wait(live->epoll_fd, events, 2, timeout_ms);
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++)
+		if (live->taps && events[i].data.fd == tap_set__epoll_fd(live->taps))
+			tap_set__follow(live->taps);
+	return n;
+}
+
+static int next_tick(int tick_ms, bool is_busy)
+{
+	if (is_busy || !tick_ms)
+		return TICK_BUSY_MS;
+	return 2 * tick_ms < TICK_IDLE_MS ? 2 * tick_ms : TICK_IDLE_MS;
+}
+
+int live__poll(struct live *live, int timeout_ms)
+{
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + timeout_ms * TW_NSEC_PER_MSEC;
+	int woken, left_ms;
+	size_t n;
+
+	do {
+		live->now_ns = clock_ns(CLOCK_MONOTONIC);
+		left_ms = end_ns > live->now_ns ? (end_ns - live->now_ns) / TW_NSEC_PER_MSEC : 0;
+		woken = wait(live, left_ms < live->tick_ms ? left_ms : live->tick_ms);
+		if (woken < 0)
+			return woken;
+		n = drain(live);
+		live->tick_ms = next_tick(live->tick_ms, n);
+		session_table__settle(live->table, live->now_ns);
+		follow_netns(live);
+		if (tell_losses(live) && live->sock)
+			return live__refresh(live);
+	} while (!n && !woken && left_ms > 0);
+	return apply_result(live);
+}
+
+/* ---- looking again --------------------------------------------------------------------------- */
+
+int live__refresh(struct live *live)
+{
+	int err = 0;
+
+	(void)drain(live);
+	follow_netns(live);
+	if (live->wire)
+		err = wire_view__scan(live->wire, live->now_ns, take, live);
+	if (live->sock) {
+		int sock_err;
+
+		live->counting = (struct snapshot_tally){0};
+		sock_err = sock_view__snapshot(live->sock, take, live);
+		live->tally = live->counting;
+		err = err ? err : sock_err;
+	}
+	live->now_ns = clock_ns(CLOCK_MONOTONIC);
+	session_table__settle(live->table, live->now_ns);
+	if (err)
+		log_error("cannot read all sessions: %s; what is shown may be incomplete",
+			  strerror(-err));
+	return err ? err : apply_result(live);
+}
+
+int live__find_owners(struct live *live, bool force)
+{
+	uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t pause_ns = OWNERS_SHARE * live->owners_cost_ns;
+	int err;
+
+	if (!live->sock || !session_table__has_unowned(live->table))
+		return 0;
+	if (pause_ns < OWNERS_LEAST_NS)
+		pause_ns = OWNERS_LEAST_NS;
+	if (!force && live->owners_asked_ns && began_ns - live->owners_asked_ns < pause_ns)
+		return 0;
+	session_table__forget_owners(live->table);
+	err = sock_view__owners(live->sock, take, live);
+	live->owners_asked_ns = began_ns;
+	live->owners_cost_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
+	if (err)
+		log_warn("cannot find the processes of sockets: %s", strerror(-err));
+	return err;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Opening the live source from options, view by view, and closing it. The order matters: whatever
+ * takes records is there before whatever makes them. Not here: what records do (live.c).
+ */
+#include "live_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "support.h"
+#include "user/util/log.h"
+
+#define RING_BYTES_EVENTS (16u << 20) /* a second of 100,000 SYNs per second */
+#define RING_BYTES	  (4u << 20)  /* retired fragments alone */
+#define CACHE_SLOTS_TOTAL (1u << 18)
+#define CACHE_SLOTS_LEAST (1u << 13) /* of a CPU */
+#define MAX_WIRE_SESSIONS (1u << 21)
+/* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
+#define WAKE_BYTES_EVENTS (256u << 10)
+#define WAKE_BYTES	  (1u << 20)
+
+static uint32_t record_mask(const struct live_options *options)
+{
+	uint32_t mask = 1u << REC_FRAGMENT;
+
+	if (options->want_events)
+		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
+			1u << REC_SOCK_RESET;
+	return mask;
+}
+
+static uint32_t wake_bytes(const struct live_options *options)
+{
+	return options->want_events ? WAKE_BYTES_EVENTS : WAKE_BYTES;
+}
+
+/* Maps, programs and links are files: some hundreds. Kernels before 5.11 count maps as locked
+ * memory. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* what is too few shows when it is */
+	}
+	limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+/* ---- ring buffer ---------------------------------------------------------------------------- */
+
+static int open_ring(struct live *live)
+{
+	uint32_t bytes = live->options.want_events ? RING_BYTES_EVENTS : RING_BYTES;
+	int err;
+
+	live->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tcpw_records", 0, 0, bytes, NULL);
+	if (live->ring_fd >= 0)
+		live->lost_fd =
+			bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "tcpw_lost", sizeof(uint32_t),
+				       sizeof(struct lost_counters), 1, NULL);
+	if (live->ring_fd >= 0 && live->lost_fd >= 0)
+		live->ring = ring_buffer__new(live->ring_fd, live__on_ring, live, NULL);
+	if (live->ring)
+		return 0;
+	err = errno ? -errno : -ENOMEM;
+	log_error("cannot make a ring buffer of %u KiB: %s; `tcpwatch doctor` tells what is "
+		  "missing",
+		  bytes >> 10, strerror(-err));
+	return err;
+}
+
+static int watch_fd(struct live *live, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_epoll(struct live *live)
+{
+	int err = 0;
+
+	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (live->epoll_fd < 0)
+		return -errno;
+	err = watch_fd(live, ring_buffer__epoll_fd(live->ring));
+	if (!err && live->taps)
+		err = watch_fd(live, tap_set__epoll_fd(live->taps));
+	return err;
+}
+
+/* ---- views ---------------------------------------------------------------------------------- */
+
+static int open_sock(struct live *live)
+{
+	const struct sock_config config = {
+		.record_mask = record_mask(&live->options),
+		.wake_bytes = wake_bytes(&live->options),
+		.follow = live->options.follow || live->options.want_events,
+	};
+
+	return sock_view__open(&live->sock, &live->netns, &config, live->ring_fd, live->lost_fd);
+}
+
+static uint32_t default_slots(int n_cpus)
+{
+	uint32_t slots = CACHE_SLOTS_TOTAL / (n_cpus > 0 ? (uint32_t)n_cpus : 1);
+
+	return slots < CACHE_SLOTS_LEAST ? CACHE_SLOTS_LEAST : slots;
+}
+
+static int open_cache(struct live *live)
+{
+	uint32_t slots = live->options.cache_slots;
+	struct wire_shared shared = {
+		.records_fd = live->ring_fd,
+		.lost_fd = live->lost_fd,
+		.config = {.record_mask = record_mask(&live->options),
+			   .wake_bytes = wake_bytes(&live->options)},
+	};
+	int err = wire_view__open(&live->wire, slots ? slots : default_slots(live->n_cpus));
+
+	if (err)
+		return err;
+	wire_view__configure(live->wire, &shared.config);
+	shared.cache_fd = wire_view__cache_fd(live->wire);
+	live->taps = tap_set__new(&shared);
+	return live->taps ? 0 : -ENOMEM;
+}
+
+int live__open_taps(struct live *live, const struct netns *ns)
+{
+	const struct live_options *options = &live->options;
+	int n, count = 0, err = 0;
+
+	if (!options->n_ifaces)
+		return tap_set__add(live->taps, ns, NULL, options->hook);
+	for (size_t i = 0; i < options->n_ifaces; i++) {
+		n = tap_set__add(live->taps, ns, options->ifaces[i], options->hook);
+		if (n < 0)
+			err = n;
+		else if (n > 0)
+			count += n;
+	}
+	return count ? count : err;
+}
+
+static bool is_glob(const char *pattern)
+{
+	return strpbrk(pattern, "*?[");
+}
+
+/* An interface that was named and is nowhere is a mistake; a glob may match later. */
+static int check_names(const struct live *live)
+{
+	const struct live_options *options = &live->options;
+
+	for (size_t i = 0; i < options->n_ifaces; i++) {
+		if (is_glob(options->ifaces[i]) || tap_set__has(live->taps, options->ifaces[i]))
+			continue;
+		tap_set__complain(live->taps, options->ifaces[i]);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int open_wire(struct live *live)
+{
+	int n, count = 0, err = open_cache(live), tap_err = 0;
+
+	for (size_t i = 0; !err && i < live->netns.count; i++) {
+		n = live__open_taps(live, &live->netns.items[i]);
+		if (n > 0)
+			count += n;
+		else if (n < 0)
+			tap_err = n;
+	}
+	if (!err)
+		err = check_names(live);
+	if (err || count)
+		return err;
+	if (live->sock && tap_err != -EPERM) {
+		log_warn("no interface is watched: sessions are shown by their sockets alone");
+		return 0;
+	}
+	if (!tap_err)
+		log_error("no interface to watch; name one with -i");
+	return tap_err ? tap_err : -ENODEV;
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static int open_table(struct live *live)
+{
+	const struct session_table_env env = {
+		.ctx = live,
+		.is_local = live__is_local,
+		.tap_ifname = live__tap_ifname,
+		.netns_name = live__netns_name,
+		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
+		.on_event = live->options.want_events ? live__on_event : NULL,
+		.prefer_socket_events = live->options.views == VIEW_BOTH,
+		.reset_reason = live__reset_reason,
+	};
+
+	live->table = session_table__new(&env, MAX_WIRE_SESSIONS);
+	return live->table ? 0 : -ENOMEM;
+}
+
+static int open_netns(struct live *live)
+{
+	int err = netns_list__resolve(&live->netns, live->options.netns, live->options.n_netns);
+
+	for (size_t i = 0; !err && live->options.follow && i < live->netns.count; i++)
+		err = live_stats__add_netns(live, &live->netns.items[i]);
+	return err;
+}
+
+static int open_all(struct live *live)
+{
+	int err = open_netns(live);
+
+	if (!err)
+		err = open_table(live);
+	if (!err)
+		err = open_ring(live);
+	if (!err && live->options.views & VIEW_SOCKET)
+		err = open_sock(live);
+	if (!err && live->options.views & VIEW_WIRE)
+		err = open_wire(live);
+	if (!err)
+		err = open_epoll(live);
+	return err ? err : live__refresh(live);
+}
+
+enum exit_status live__open(struct live **out, const struct live_options *options)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	enum exit_status status;
+	int err;
+
+	if (!live)
+		return EXIT_RUNTIME;
+	live->options = *options;
+	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
+	live->n_cpus = libbpf_num_possible_cpus();
+	raise_limits();
+	status = support__require(options->views);
+	if (status != EXIT_OK) {
+		live__close(live);
+		return status;
+	}
+	err = open_all(live);
+	if (err == -ENOMEM)
+		log_error("out of memory at start; try a smaller --cache");
+	if (err) {
+		live__close(live);
+		return exit_status__of(err);
+	}
+	*out = live;
+	return EXIT_OK;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void live__close(struct live *live)
+{
+	if (!live)
+		return;
+	tap_set__free(live->taps);
+	sock_view__close(live->sock);
+	ring_buffer__free(live->ring);
+	wire_view__close(live->wire);
+	session_table__free(live->table);
+	live_stats__fini(live);
+	netns_list__free(&live->netns);
+	close_fd(live->ring_fd);
+	close_fd(live->lost_fd);
+	close_fd(live->epoll_fd);
+	free(live);
+}

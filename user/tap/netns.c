@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Finding network namespaces: /run/netns has those with names, /proc/PID/ns/net those of processes.
+ */
+#include "netns.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/util/log.h"
+
+#define NAMED_DIR "/run/netns" /* of ip-netns(8) */
+#define OWN_PATH  "/proc/thread-self/ns/net"
+
+static bool inum_of(const char *path, uint32_t *inum)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	*inum = st.st_ino;
+	return true;
+}
+
+static const struct netns *find(const struct netns_list *list, uint32_t inum)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].inum == inum)
+			return &list->items[i];
+	return NULL;
+}
+
+/* The name that ip-netns(8) knows a namespace by, if any. */
+static bool find_name(uint32_t inum, char *name, size_t size)
+{
+	DIR *dir = opendir(NAMED_DIR);
+	struct dirent *entry;
+	bool is_found = false;
+	struct stat st;
+
+	while (dir && !is_found && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
+			continue;
+		is_found = st.st_ino == inum;
+		if (is_found)
+			snprintf(name, size, "%s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return is_found;
+}
+
+static void name_it(struct netns *ns)
+{
+	uint32_t own;
+
+	if (find_name(ns->inum, ns->name, sizeof(ns->name)))
+		return;
+	if (inum_of(OWN_PATH, &own) && own == ns->inum)
+		snprintf(ns->name, sizeof(ns->name), "self");
+	else
+		snprintf(ns->name, sizeof(ns->name), "%u", ns->inum);
+}
+
+static void release(struct netns *ns)
+{
+	close(ns->fd);
+	free(ns->path);
+}
+
+/* Adds what @path leads to, if it is not there yet. Returns 1 if added, 0, or -errno. */
+static int add(struct netns_list *list, const char *path)
+{
+	struct netns ns = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	struct netns *more;
+	struct stat st;
+
+	if (ns.fd < 0)
+		return -errno;
+	if (ioctl(ns.fd, NS_GET_NSTYPE) != CLONE_NEWNET || fstat(ns.fd, &st)) {
+		close(ns.fd);
+		return -EINVAL;
+	}
+	ns.inum = st.st_ino;
+	if (find(list, ns.inum)) {
+		close(ns.fd);
+		return 0;
+	}
+	ns.path = strdup(path);
+	more = reallocarray(list->items, list->count + 1, sizeof(*more));
+	if (more)
+		list->items = more;
+	if (more && ns.path) {
+		name_it(&ns);
+		list->items[list->count++] = ns;
+		return 1;
+	}
+	release(&ns);
+	return -ENOMEM;
+}
+
+/*
+ * Adds the namespace of each entry of @dir that @is_wanted. What vanishes while it is looked at is
+ * left out. Returns the number added, or -EACCES if one may not be entered and none was added.
+ */
+static int add_all(struct netns_list *list, const char *dir_path, const char *suffix,
+		   bool (*is_wanted)(const char *name))
+{
+	DIR *dir = opendir(dir_path);
+	struct dirent *entry;
+	int result, added = 0, denied = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		char path[512];
+		uint32_t inum;
+
+		if (!is_wanted(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s%s", dir_path, entry->d_name, suffix);
+		if (inum_of(path, &inum) && find(list, inum))
+			continue;
+		result = add(list, path);
+		if (result > 0)
+			added++;
+		denied |= result == -EACCES || result == -EPERM;
+	}
+	if (dir)
+		closedir(dir);
+	return added || !denied ? added : -EACCES;
+}
+
+static bool is_pid(const char *name)
+{
+	return isdigit((unsigned char)*name);
+}
+
+static bool is_name(const char *name)
+{
+	return *name != '.';
+}
+
+int netns_list__rescan(struct netns_list *list)
+{
+	int named = add_all(list, NAMED_DIR, "", is_name);
+	int running = add_all(list, "/proc", "/ns/net", is_pid);
+
+	return (named > 0 ? named : 0) + (running > 0 ? running : 0);
+}
+
+/* NAME before PID: ip-netns(8) allows a name of digits. */
+static int add_word(struct netns_list *list, const char *word)
+{
+	char path[512];
+	int err;
+
+	if (!strcmp(word, "self"))
+		return add(list, OWN_PATH);
+	if (!strcmp(word, "all")) {
+		list->all = true;
+		err = add(list, OWN_PATH); /* the first, whatever else there is */
+		return err < 0 ? err : netns_list__rescan(list);
+	}
+	if (strchr(word, '/'))
+		return add(list, word);
+	snprintf(path, sizeof(path), NAMED_DIR "/%s", word);
+	err = add(list, path);
+	if (err != -ENOENT || !is_pid(word) || strspn(word, "0123456789") != strlen(word))
+		return err;
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", word);
+	return add(list, path);
+}
+
+static int explain(const char *word, int err)
+{
+	if (err == -EPERM || err == -EACCES) {
+		log_error("may not look into network namespace %s; run as root", word);
+		return -EPERM;
+	}
+	if (err == -ENOMEM)
+		return err;
+	log_error("%s is no network namespace (%s); give self, all, a name in " NAMED_DIR
+		  ", a PID or a path",
+		  word, err == -EINVAL ? "something else" : strerror(-err));
+	return -EINVAL;
+}
+
+int netns_list__resolve(struct netns_list *list, const char *const *words, size_t count)
+{
+	static const char *const self[] = {"self"};
+	int err;
+
+	*list = (struct netns_list){0};
+	if (!count) {
+		words = self;
+		count = 1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		err = add_word(list, words[i]);
+		if (err >= 0)
+			continue;
+		netns_list__free(list);
+		return explain(words[i], err);
+	}
+	return 0;
+}
+
+void netns_list__free(struct netns_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		release(&list->items[i]);
+	free(list->items);
+	*list = (struct netns_list){0};
+}
+
+/* Looks where it was found, then everywhere. */
+static bool is_abandoned(struct netns *ns)
+{
+	struct netns_list everything = {0};
+	const struct netns *found;
+	uint32_t inum;
+
+	if (inum_of(ns->path, &inum) && inum == ns->inum)
+		return false;
+	(void)netns_list__rescan(&everything);
+	found = find(&everything, ns->inum);
+	if (found) {
+		char *path = strdup(found->path);
+
+		free(path ? ns->path : NULL);
+		ns->path = path ? path : ns->path;
+	}
+	netns_list__free(&everything);
+	return !found;
+}
+
+void netns_list__prune(struct netns_list *list, void (*on_gone)(void *ctx, uint32_t inum),
+		       void *ctx)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct netns *ns = &list->items[i];
+
+		if (is_abandoned(ns)) {
+			on_gone(ctx, ns->inum);
+			release(ns);
+		} else {
+			list->items[kept++] = *ns;
+		}
+	}
+	list->count = kept;
+}
+
+const char *netns_list__name(const struct netns_list *list, uint32_t inum)
+{
+	const struct netns *ns = find(list, inum);
+
+	return ns ? ns->name : NULL;
+}
+
+int netns__enter(const struct netns *ns, struct netns_return *back)
+{
+	uint32_t own;
+	int err;
+
+	back->fd = -1;
+	if (inum_of(OWN_PATH, &own) && own == ns->inum)
+		return 0;
+	back->fd = open(OWN_PATH, O_RDONLY | O_CLOEXEC);
+	if (back->fd < 0)
+		return -errno;
+	if (!setns(ns->fd, CLONE_NEWNET))
+		return 0;
+	err = -errno;
+	close(back->fd);
+	back->fd = -1;
+	return err;
+}
+
+void netns__leave(struct netns_return *back)
+{
+	if (back->fd < 0)
+		return;
+	/* It was ours a moment ago and is held open: this cannot fail. */
+	if (setns(back->fd, CLONE_NEWNET))
+		log_error("cannot return to the own network namespace: %s", strerror(errno));
+	close(back->fd);
+	back->fd = -1;
+}
