@@ -125,8 +125,8 @@ static __always_inline enum place_found find_in_fragment(struct fragment *frag,
 	place = track__place(frag, seg, now_ns);
 	if (TW_LIKELY(place == PLACE_ADD))
 		return FOUND;
-	if (place == PLACE_OUTSIDE || place == PLACE_SYN_OLD) {
-		count(cnt, place == PLACE_OUTSIDE ? WIRE_OUT_OF_WINDOW : WIRE_SYN_IGNORED);
+	if (place == PLACE_OUTSIDE) {
+		count(cnt, WIRE_OUT_OF_WINDOW);
 		return FOUND_NONE;
 	}
 	hand_over(frag, place == PLACE_REUSED ? FRAGMENT_REUSED : FRAGMENT_RESYNC, now_ns);

@@ -46,7 +46,6 @@ enum segment_why {
 	SEG_RETRANSMIT,	  /* retransmitted payload */
 	SEG_CLOSING_ACK,  /* acknowledgement that went on while closing */
 	SEG_RST_IGNORED,  /* RST outside RCV.NXT: RFC 5961 challenge ACK, not a close */
-	SEG_SYN_IGNORED,  /* SYN on a synchronised session: likewise */
 };
 
 struct rec_segment {
@@ -227,7 +226,6 @@ _Static_assert(sizeof(struct cache_times) == sizeof(struct cache_set), "they sha
 	X(BAD_FLAGS, "bad_flags", "nonsensical flags (none, SYN+FIN, SYN+RST)")                  \
 	X(OUT_OF_WINDOW, "out_of_window", "segments far outside the session's sequence numbers") \
 	X(RST_IGNORED, "rst_ignored", "RST segments that RFC 5961 does not accept")              \
-	X(SYN_IGNORED, "syn_ignored", "SYN segments on synchronised sessions")                   \
 	X(INSERTED, "inserted", "fragments begun")                                               \
 	X(EVICTED, "evicted", "fragments evicted to make room")                                  \
 	X(UNTRACKED, "untracked", "segments with no cache on their CPU")
@@ -299,7 +297,7 @@ struct sock_config {
 	__u32 filter_netns;    /* 1: only namespaces that are keys of the map `namespaces` */
 	__u32 can_read_kernel; /* 0: lockdown refuses to read packets; resets without a socket are
 				  counted but not reported */
-	__u32 follow; /* 1: count transitions and remember births, whatever is reported */
+	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 zero;
 };
 

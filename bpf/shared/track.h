@@ -15,21 +15,23 @@
 #define TRACK_ACK_SLACK (1u << 24)
 /* A fragment idle this long (coarse units, about 1 s) may have missed what other CPUs saw. */
 #define TRACK_STALE (1u << 10)
-/* … and this long (about 67 s, more than a TIME_WAIT) may belong to a session that is over. */
-#define TRACK_OLD (1u << 16)
 
 /* What to do with the fragment before the segment is added. */
 enum track_place {
 	PLACE_ADD,     /* it belongs here */
 	PLACE_REUSED,  /* hand the fragment over: a new session begins on the tuple */
-	PLACE_RESYNC,  /* hand it over: stale, the sequence numbers have moved on */
+	PLACE_RESYNC,  /* hand it over: the sequence numbers have moved on unseen */
 	PLACE_OUTSIDE, /* the segment cannot be of this session: leave the fragment alone */
-	PLACE_SYN_OLD, /* likewise, a SYN on a synchronised session (RFC 5961 section 4) */
 };
+
+static __always_inline bool fragment__has_fin(const struct fragment *f)
+{
+	return f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN];
+}
 
 static __always_inline bool fragment__is_closing(const struct fragment *f)
 {
-	return f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN] |
+	return fragment__has_fin(f) ||
 	       f->step_at[DIR_LOW][STEP_RST] | f->step_at[DIR_HIGH][STEP_RST];
 }
 
@@ -48,30 +50,31 @@ static __always_inline bool fragment__is_idle(const struct fragment *f, __u64 no
 	return coarse_time(now_ns) - f->last > units && coarse_time(now_ns) - f->last < 0x80000000u;
 }
 
-/* A SYN: the first of its session, one sent again, or one of the session after. */
+/*
+ * A SYN: the first of its session, one sent again, or one of the session after. An open session
+ * ignores such a one (RFC 5961 section 4), but whether it is open only the join knows: the end may
+ * have passed on another CPU.
+ */
 static __always_inline enum track_place track__place_syn(const struct fragment *f,
-							 const struct segment *seg, __u64 now_ns)
+							 const struct segment *seg)
 {
 	const struct fragment_half *peer = &f->half[!segment__dir(seg)];
 
 	if (fragment__has_isn(f, segment__dir(seg))) {
 		/* Once refused, even the same SYN is another attempt. */
-		if (f->half[segment__dir(seg)].isn == seg->seq &&
-		    !f->step_at[!segment__dir(seg)][STEP_RST])
-			return PLACE_ADD;
-	} else if (!(f->flags & FRAG_SEQ_VALID(segment__dir(seg))) && !fragment__is_closing(f)) {
-		/* The sender's first here. The peer's SYN: both open at once; its ACK of this one:
-		 * late. */
-		if (f->flags & (segment__dir(seg) ? FRAG_SYN(0) : FRAG_SYN(1)))
-			return PLACE_ADD;
-		if ((f->flags & FRAG_ACK_VALID(!segment__dir(seg))) && peer->ack == seg->seq + 1)
-			return PLACE_ADD;
-		return PLACE_REUSED;
+		return f->half[segment__dir(seg)].isn == seg->seq &&
+				       !f->step_at[!segment__dir(seg)][STEP_RST]
+			       ? PLACE_ADD
+			       : PLACE_REUSED;
 	}
-	if (fragment__is_closing(f) || !fragment__is_synchronised(f, segment__dir(seg)) ||
-	    fragment__is_idle(f, now_ns, TRACK_OLD))
+	if (f->flags & FRAG_SEQ_VALID(segment__dir(seg)) || fragment__is_closing(f))
 		return PLACE_REUSED;
-	return PLACE_SYN_OLD;
+	/* The sender's first here. The peer's SYN: both open at once; its ACK of this one: late. */
+	if (f->flags & (segment__dir(seg) ? FRAG_SYN(0) : FRAG_SYN(1)))
+		return PLACE_ADD;
+	return f->flags & FRAG_ACK_VALID(!segment__dir(seg)) && peer->ack == seg->seq + 1
+		       ? PLACE_ADD
+		       : PLACE_REUSED;
 }
 
 /* A SYN-ACK: it belongs to the SYN it acknowledges. */
@@ -100,6 +103,33 @@ static __always_inline enum track_place track__place_synack(const struct fragmen
 }
 
 /*
+ * Nothing but @dir's SYN was seen here, and what comes next from it does not follow that: other
+ * CPUs saw what is in between, or the SYN was a stray one that its receiver ignored.
+ */
+static __always_inline bool track__skips_syn(const struct fragment *f, const struct segment *seg)
+{
+	__u32 dir = segment__dir(seg);
+
+	return f->flags == (FRAG_SYN(dir) | FRAG_SEQ_VALID(dir)) &&
+	       !fragment__is_synchronised(f, dir) && seg->seq != f->half[dir].nxt;
+}
+
+/*
+ * What comes next from the sender of @seg lies beyond its FIN, or far ahead of all that this CPU
+ * saw of it. It may be of another session on the tuple, whose SYN another CPU saw: a fragment of
+ * its own lets the join decide. Linux counts its ISNs up by so much in 67 ms (secure_tcp_seq in
+ * net/core/secure_seq.c).
+ */
+#define TRACK_LEAP (1u << 20)
+
+static __always_inline bool track__leaps(const struct fragment *f, const struct segment *seg)
+{
+	__u32 dir = segment__dir(seg), ahead = seg->seq - f->half[dir].nxt;
+
+	return ahead <= TRACK_WINDOW && ahead > (f->step_at[dir][STEP_FIN] ? 0 : TRACK_LEAP);
+}
+
+/*
  * track__place() - whether @seg belongs to the session of @f, which has the same tuple
  */
 static __always_inline enum track_place track__place(const struct fragment *f,
@@ -109,9 +139,11 @@ static __always_inline enum track_place track__place(const struct fragment *f,
 
 	if (TW_UNLIKELY(seg->flags & TCPF_SYN))
 		return seg->flags & TCPF_ACK ? track__place_synack(f, seg)
-					     : track__place_syn(f, seg, now_ns);
+					     : track__place_syn(f, seg);
 	if (!(f->flags & FRAG_SEQ_VALID(segment__dir(seg))) || seg->flags & TCPF_RST)
 		return PLACE_ADD;
+	if (TW_UNLIKELY(track__skips_syn(f, seg) || track__leaps(f, seg)))
+		return PLACE_RESYNC;
 	ahead = seg->seq - f->half[segment__dir(seg)].nxt + TRACK_WINDOW;
 	if (TW_LIKELY(ahead <= 2 * TRACK_WINDOW))
 		return PLACE_ADD;
@@ -165,7 +197,7 @@ static __always_inline bool track__wants_precise_time(const struct fragment *f,
 {
 	__u32 dir = segment__dir(seg);
 
-	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST) || fragment__is_closing(f))
+	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST) || fragment__has_fin(f))
 		return true;
 	if (seg->payload && seq_before(seg->seq, f->half[dir].nxt))
 		return true;
@@ -338,8 +370,7 @@ static __always_inline enum segment_why track__segment(struct fragment *f,
 		return SEG_NEW_STEP;
 	if (TW_UNLIKELY(again))
 		return SEG_RETRANSMIT;
-	if (TW_UNLIKELY(ack_moved &&
-			(f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN])))
+	if (TW_UNLIKELY(ack_moved && fragment__has_fin(f)))
 		return SEG_CLOSING_ACK;
 	return 0;
 }
@@ -360,8 +391,7 @@ static __always_inline bool track__is_next(const struct fragment *f, const struc
 		return false;
 	if (seg->seq != me->nxt || (me->bytes | me->segments) >> 31)
 		return false;
-	if (!f->step_at[dir][seg->payload ? STEP_DATA : STEP_ACK] ||
-	    f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN])
+	if (!f->step_at[dir][seg->payload ? STEP_DATA : STEP_ACK] || fragment__has_fin(f))
 		return false;
 	/* Without payload seen, whether an acknowledgement is plausible is for track__ack() to say.
 	 */

@@ -32,7 +32,7 @@
 #define TW_BE32(x) (x)
 #endif
 
-#define TW_NSEC_PER_SEC 1000000000ULL
+#define TW_NSEC_PER_SEC	 1000000000ULL
 #define TW_NSEC_PER_MSEC 1000000ULL
 
 #endif

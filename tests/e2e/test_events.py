@@ -65,8 +65,10 @@ def test_states_on_the_way(pair, watch, view):
     events.wait(conn.client_key, "closed")
     changes = [(e["old_state"], e["new_state"]) for e in events.of(conn.client_key) if e["event"] == "state_change"]
     states = ["SYN-SENT", "ESTAB", "FIN-WAIT-1", "FIN-WAIT-2"]
-    assert [new for _, new in changes][:4] == states
-    assert [old for old, _ in changes][1:5] == states
+    # The kernel enters SYN-SENT before it chooses the port.
+    told = states if view == "wire" else states[1:]
+    assert [new for _, new in changes][:len(told)] == told
+    assert [old for old, new in changes if old in states] == states
     assert changes[-1][1] == ("TIME-WAIT" if view == "wire" else "UNCONN")
 
 

@@ -31,7 +31,6 @@ def test_ten_thousand_connections(pair, watch, view, side, family):
     kinds = Counter(event["event"] for event in events.all())
     assert kinds["lost"] == 0, [event for event in events.seen if event["event"] == "lost"]
     for kind in ("established", "closed"):
-        assert len({(e["local_port"], e["remote_port"]) for e in of_nginx(events.seen, kind)}) == CONNECTIONS
         assert len(of_nginx(events.seen, kind)) == CONNECTIONS, kind
     check_bytes(of_nginx(events.seen, "closed"), said, log, "rx" if side == "near" else "tx")
 

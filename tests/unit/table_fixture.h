@@ -21,7 +21,7 @@
 #define SEC	  TW_NSEC_PER_SEC
 #define T0	  (1000 * SEC) /* when tests begin */
 #define NETNS	  4026531840u
-#define CPUS	  2
+#define CPUS	  3
 #define CACHE	  8
 #define MAX_TOLD  64
 #define LOCAL_IP  0x0a000001u /* 10.0.0.1 */
@@ -215,7 +215,7 @@ static inline void fixture__packet(struct fixture *fx, uint32_t cpu, const struc
 				   .dir = pkt->dir};
 	frag = fixture__slot(fx, cpu, pkt->key, &found);
 	place = found ? track__place(frag, &rec.seg, fx->now_ns) : PLACE_ADD;
-	if (place == PLACE_OUTSIDE || place == PLACE_SYN_OLD)
+	if (place == PLACE_OUTSIDE)
 		return;
 	if (place != PLACE_ADD && !lose)
 		fixture__fragment(fx, cpu, frag,

@@ -133,6 +133,44 @@ static void play_reused(struct fixture *fx)
 	fixture__settle(fx);
 }
 
+/* RFC 5961: an open session answers such a SYN with a challenge, whichever CPU sees it. */
+static void play_stray_syn(struct fixture *fx)
+{
+	struct talk t = outgoing(), stray = t;
+
+	talk__open(fx, &t);
+	stray.client_isn = 150;
+	talk__syn(fx, &stray);
+	stray.client_isn = 900000;
+	stray.client_cpu = 2;
+	talk__syn(fx, &stray);
+	fixture__scan(fx);
+	talk__data(fx, &t);
+	t.client_cpu = 2; /* its next segment does not follow the SYN seen there */
+	talk__close(fx, &t);
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
+/* The same tuple at once. One CPU sees the SYNs; another the ends and then data without a SYN. */
+static void play_quick_reuse(struct fixture *fx)
+{
+	struct talk t = outgoing();
+
+	for (int i = 0; i < 2; i++) {
+		t.client_cpu = 0;
+		t.server_cpu = 1;
+		talk__open(fx, &t);
+		t.client_cpu = t.server_cpu = 2;
+		talk__data(fx, &t);
+		talk__close(fx, &t);
+		t.client_isn += 3000000;
+		t.server_isn += 3000000;
+	}
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
 static void play_new_attempt(struct fixture *fx)
 {
 	struct talk t = outgoing();
@@ -367,6 +405,14 @@ static const struct story stories[] = {
 	{"wire: tuple reused before the end was seen", play_reused, false,
 	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
 	 "closed:reused syn closed>syn-sent syn_ack syn-sent>established established"},
+	{"wire: SYNs that an open session ignores", play_stray_syn, false,
+	 "syn closed>syn-sent syn_ack syn-sent>established established syn:ignored syn:ignored "
+	 "fin established>fin-wait-1 fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin"},
+	{"wire: tuple reused at once, seen by three CPUs", play_quick_reuse, false,
+	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
+	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin "
+	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
+	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin"},
 	{"wire: a new attempt on a half-open tuple", play_new_attempt, false,
 	 "syn closed>syn-sent handshake_failed:reused syn closed>syn-sent"},
 	{"wire: simultaneous open", play_simultaneous, false,

@@ -84,8 +84,6 @@ static const struct script {
 	 END_RESET, '>'},
 	{"RST beside RCV.NXT is a challenge, not a close", ">S <SA >A >DA <A <R~", EST, EST,
 	 CONN_S1, "ShADa", END_NOT, '-'},
-	{"SYN on an open session is a challenge", ">S <SA >A >DA <A >S~", EST, EST, CONN_S1,
-	 "ShADa", END_NOT, '-'},
 	{"unanswered", ">S _ _ _", TCPS_CLOSED, TCPS_CLOSED, CONN_S0, "S", END_TIMEOUT, '-'},
 	{"half-open for ever", ">S <SA _ _ _", TCPS_CLOSED, TCPS_CLOSED, CONN_S1, "Sh", END_TIMEOUT,
 	 '-'},

@@ -66,9 +66,6 @@ static inline struct fragment *tracker__segment(struct tracker *t, const struct 
 		case PLACE_OUTSIDE:
 			t->refused[WIRE_OUT_OF_WINDOW]++;
 			return NULL;
-		case PLACE_SYN_OLD:
-			t->refused[WIRE_SYN_IGNORED]++;
-			return NULL;
 		case PLACE_REUSED:
 		case PLACE_RESYNC:
 			at->is_over = true;

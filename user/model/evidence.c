@@ -157,7 +157,7 @@ void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec)
 	struct fragment alone;
 	struct evidence other;
 
-	if (rec->why == SEG_RST_IGNORED || rec->why == SEG_SYN_IGNORED)
+	if (rec->why == SEG_RST_IGNORED)
 		return;
 	/* What the segment proves by itself is what a fragment of it alone would hold. */
 	fragment__init(&alone, &rec->key, rec->hdr.time_ns);
@@ -188,6 +188,24 @@ static bool isns_agree(const struct evidence *ev, uint32_t flags, uint32_t isn, 
 	       ev->half[dir].isn == isn;
 }
 
+static uint64_t reset_ns(const struct evidence *ev)
+{
+	return earliest(ev->half[DIR_LOW].step_ns[STEP_RST], ev->half[DIR_HIGH].step_ns[STEP_RST]);
+}
+
+/* What @dir sends in @frag cannot be of the session of @ev, because that had ended. */
+static bool follows_end(const struct evidence *ev, const struct fragment *frag, unsigned dir)
+{
+	int32_t ahead = (int32_t)(frag->half[dir].nxt - ev->half[dir].nxt);
+
+	if (!(ev->flags & frag->flags & FRAG_SEQ_VALID(dir)))
+		return false;
+	if (ev->half[dir].step_ns[STEP_FIN])
+		return ahead > 0; /* nothing follows a FIN */
+	return reset_ns(ev) && frag->first_ns > reset_ns(ev) &&
+	       (ahead > (int32_t)TRACK_LEAP || ahead < -(int32_t)TRACK_LEAP);
+}
+
 bool evidence__fits(const struct evidence *ev, const struct fragment *frag)
 {
 	int32_t age = (int32_t)(coarse_time(ev->first_ns) - frag->last);
@@ -197,6 +215,8 @@ bool evidence__fits(const struct evidence *ev, const struct fragment *frag)
 		 * cookie). */
 		if (isns_differ(ev, frag->flags, frag->half[dir].isn, dir) &&
 		    !isns_agree(ev, frag->flags, frag->half[!dir].isn, !dir))
+			return false;
+		if (follows_end(ev, frag, dir))
 			return false;
 	}
 	/* It was over before this session's SYN. */

@@ -166,15 +166,27 @@ static void tell_syn(struct session_table *table, struct wire_session *wire,
 		.segment = rec,
 	};
 
-	if (rec->why == SEG_SYN_IGNORED)
-		event.reason = "ignored";
-	else if (rec->why == SEG_SYN_AGAIN ||
-		 before->flags & (is_synack ? FRAG_SYNACK(dir) : FRAG_SYN(dir)))
+	if (rec->why == SEG_SYN_AGAIN ||
+	    before->flags & (is_synack ? FRAG_SYNACK(dir) : FRAG_SYN(dir)))
 		event.reason = "retransmit";
 	else if (wire->told & told) /* through another tap */
 		return;
 	wire->told |= told;
 	tell_wire(table, wire, dir, &event);
+}
+
+void events__syn_ignored(struct session_table *table, struct wire_session *wire,
+			 const struct rec_segment *rec)
+{
+	struct event event = {
+		.kind = EVENT_SYN,
+		.time_ns = rec->hdr.time_ns,
+		.segment = rec,
+		.reason = "ignored",
+	};
+
+	if (table->env.on_event)
+		tell_wire(table, wire, rec->seg.dir & 1, &event);
 }
 
 static void tell_reset(struct session_table *table, struct wire_session *wire,

@@ -16,7 +16,8 @@
 #define CLOSED_SHOWN_NS (5 * TW_NSEC_PER_SEC)
 /* TCP_TIMEWAIT_LEN, a constant of the kernel (include/net/tcp.h); late segments find their session.
  */
-#define ENDED_KEPT_NS (60 * TW_NSEC_PER_SEC)
+#define TIME_WAIT_NS  (60 * TW_NSEC_PER_SEC)
+#define ENDED_KEPT_NS TIME_WAIT_NS
 /* Longer than the six retries of a SYN take (127 s, Documentation/networking/ip-sysctl.rst). */
 #define HALF_OPEN_KEPT_NS (180 * TW_NSEC_PER_SEC)
 /* FIN_WAIT1, CLOSING, LAST_ACK: more retries of a FIN than an orphan gets (tcp_orphan_retries). */
@@ -205,6 +206,9 @@ void parts__clear(struct wire_session *wire);
 
 void events__segment(struct session_table *table, struct wire_session *wire,
 		     const struct rec_segment *rec, const struct wire_before *before);
+/* events__syn_ignored() - a SYN that the open session @wire does not take for a new one */
+void events__syn_ignored(struct session_table *table, struct wire_session *wire,
+			 const struct rec_segment *rec);
 /* events__wire_changed() - establishment and state; @time_ns is when */
 void events__wire_changed(struct session_table *table, struct wire_session *wire,
 			  const struct wire_before *before, uint64_t time_ns);

@@ -158,6 +158,23 @@ static bool fits_segment(const struct evidence *ev, const struct rec_segment *re
 }
 
 /*
+ * A SYN that does not fit an open session is ignored by its receiver (RFC 5961 section 4), so it is
+ * here, until an answer shows that it did begin a session.
+ */
+static bool ignores_syn(const struct session_table *table, const struct wire_session *wire)
+{
+	return wire && wire->verdict.established && wire->verdict.end == END_NOT &&
+	       wire->verdict.closed_first == DIR_COUNT &&
+	       table->now_ns - wire->ev.last_ns < TIME_WAIT_NS;
+}
+
+static bool is_lone_syn(const struct fragment *frag)
+{
+	return frag->flags == (FRAG_SYN(DIR_LOW) | FRAG_SEQ_VALID(DIR_LOW)) ||
+	       frag->flags == (FRAG_SYN(DIR_HIGH) | FRAG_SEQ_VALID(DIR_HIGH));
+}
+
+/*
  * The session for evidence of @key that began at @first_ns. *@wire is the one on the tuple or NULL;
  * @fits says whether the evidence is of it. Returns 0; -ESTALE to leave the evidence alone;
  * -ENOMEM.
@@ -209,6 +226,8 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 	       (parts__find(wire, rec->hdr.cpu, frag->first_ns) || fits_fragment(wire, frag));
 	if (table->pulling && !(wire == table->pulling && fits))
 		return 0;
+	if (!fits && is_lone_syn(frag) && ignores_syn(table, wire))
+		return 0;
 	err = place(table, &wire, &frag->key, netns, fits, frag->first_ns);
 	if (err)
 		return err == -ESTALE ? 0 : err;
@@ -225,12 +244,18 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	uint32_t netns = table__tap(table, rec->key.tap)->netns;
 	struct wire_session *wire = wire__find(table, &rec->key, netns);
 	struct wire_before before;
+	bool fits;
 	int err;
 
 	if (wire && !takes_tap(table, wire, &rec->key))
 		return 0;
-	err = place(table, &wire, &rec->key, netns, wire && fits_segment(&wire->ev, rec),
-		    rec->hdr.time_ns);
+	fits = wire && fits_segment(&wire->ev, rec);
+	if (!fits && (rec->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN &&
+	    ignores_syn(table, wire)) {
+		events__syn_ignored(table, wire, rec);
+		return 0;
+	}
+	err = place(table, &wire, &rec->key, netns, fits, rec->hdr.time_ns);
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	before = wire__before(wire);

@@ -5,14 +5,16 @@ from collections import Counter
 from lib.endpoint import Row, pair
 
 
-def _row(line):
-    state, _recv_q, _send_q, local, peer = line.split()[:5]
+def _row(line, only):
+    words = ([only] if only else []) + line.split()
+    state, _recv_q, _send_q, local, peer = words[:5]
     return Row(state, *pair(local), *pair(peer))
 
 
-def rows(ns, *options):
-    """Every TCP socket of ns as `ss -tan` lists it, listeners included."""
-    return [_row(line) for line in ns.run("ss", "-tanHO", *options).splitlines()]
+def rows(ns, *options, only=None):
+    """Every TCP socket of ns as `ss -tan` lists it, listeners included. Asked for one state only, it leaves out its
+    column: that is only then."""
+    return [_row(line, only) for line in ns.run("ss", "-tanHO", *options).splitlines()]
 
 
 def states(ns):
