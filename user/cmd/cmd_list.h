@@ -8,6 +8,7 @@
 #include "cmd.h"
 
 #define COMMANDS(X) \
+	X(top)      \
 	X(sessions) \
 	X(events)
 

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The screen, by ncursesw.
+ */
+#include "screen.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include <ncurses.h>
+
+#include "user/model/tcp_state.h"
+#include "user/util/log.h"
+
+#define COLUMN_GAP 2 /* as output/text.c puts between columns */
+
+struct screen {
+	SCREEN *terminal;
+	bool has_color;
+	bool is_utf8;
+	struct strbuf line;
+};
+
+/* Colour pairs, and attributes where there are no colours. */
+enum pair { PAIR_NONE, PAIR_OPENING, PAIR_OPEN, PAIR_CLOSING, PAIR_LISTENING };
+
+static const struct {
+	short pair, color;
+	attr_t plain;
+} phases[] = {
+	[PHASE_UNKNOWN] = {PAIR_NONE, -1, A_NORMAL},
+	[PHASE_LISTENING] = {PAIR_LISTENING, COLOR_BLUE, A_NORMAL},
+	[PHASE_OPENING] = {PAIR_OPENING, COLOR_YELLOW, A_NORMAL},
+	[PHASE_OPEN] = {PAIR_OPEN, COLOR_GREEN, A_NORMAL},
+	[PHASE_CLOSING] = {PAIR_CLOSING, COLOR_CYAN, A_NORMAL},
+	[PHASE_OVER] = {PAIR_NONE, -1, A_DIM},
+};
+
+static void init_colors(void)
+{
+	start_color();
+	use_default_colors();
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+		if (phases[i].pair)
+			init_pair(phases[i].pair, phases[i].color, -1);
+}
+
+int screen__open(struct screen **out, bool color)
+{
+	struct screen *screen = calloc(1, sizeof(*screen));
+
+	if (!screen)
+		return -ENOMEM;
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		screen->terminal = newterm(NULL, stdout, stdin);
+	if (!screen->terminal) {
+		log_error("no terminal to draw on (TERM is %s); print frames with -b",
+			  getenv("TERM") ? getenv("TERM") : "not set");
+		free(screen);
+		return -ENOTTY;
+	}
+	set_term(screen->terminal);
+	screen->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	screen->has_color = color && has_colors();
+	if (screen->has_color)
+		init_colors();
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	nodelay(stdscr, TRUE);
+	set_escdelay(25);
+	(void)curs_set(0); /* not every terminal can hide it */
+	log__hold();
+	*out = screen;
+	return 0;
+}
+
+void screen__close(struct screen *screen)
+{
+	if (!screen)
+		return;
+	endwin();
+	delscreen(screen->terminal);
+	strbuf__free(&screen->line);
+	free(screen);
+	log__release();
+}
+
+unsigned screen__columns(const struct screen *screen __attribute__((unused)))
+{
+	return COLS > 0 ? COLS : 1;
+}
+
+static unsigned count_lines(const char *text)
+{
+	unsigned lines = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		lines++;
+	return lines;
+}
+
+/* The header never takes the last lines: heading, one row and the keys stay. */
+static unsigned header_lines(const char *header)
+{
+	unsigned lines = count_lines(header), room = LINES > 3 ? LINES - 3 : 0;
+
+	return lines < room ? lines : room;
+}
+
+unsigned screen__rows_below(const struct screen *screen __attribute__((unused)), const char *header)
+{
+	int rows = LINES - (int)header_lines(header) - 2;
+
+	return rows > 0 ? rows : 0;
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------
+ */
+
+/* Draws the first columns of a line of UTF-8 that fit, and clears the rest. Returns where it ends.
+ */
+static void draw_line(const struct screen *screen, int y, const char *text, size_t len)
+{
+	int left = COLS;
+	mbstate_t state = {0};
+	wchar_t wide;
+
+	move(y, 0);
+	clrtoeol();
+	while (len && left > 0) {
+		size_t n = screen->is_utf8 ? mbrtowc(&wide, text, len, &state) : 1;
+		int width;
+
+		if (n == 0 || n > len)
+			break; /* the line is well-formed, this cannot be */
+		if (!screen->is_utf8)
+			wide = *text & 0x80 ? L'?' : *text;
+		width = wcwidth(wide);
+		if (width > left)
+			break;
+		if (width >= 0)
+			addnwstr(&wide, 1);
+		left -= width > 0 ? width : 0;
+		text += n;
+		len -= n;
+	}
+}
+
+static int draw_lines(const struct screen *screen, int y, const char *text, unsigned count)
+{
+	for (; count; count--, y++) {
+		size_t len = strcspn(text, "\n");
+
+		draw_line(screen, y, text, len);
+		text += len + (text[len] == '\n');
+	}
+	return y;
+}
+
+/* Where column @index of the layout begins. */
+static int column_start(const struct text_layout *layout, size_t index)
+{
+	int x = 0;
+
+	for (size_t i = 0; i < index; i++)
+		x += layout->width[i] + COLUMN_GAP;
+	return x;
+}
+
+static void mark(int y, const struct text_layout *layout, size_t index, attr_t attrs, short pair)
+{
+	int x = column_start(layout, index);
+
+	if (x < COLS && (attrs || pair))
+		mvchgat(y, x, layout->width[index], attrs, pair, NULL);
+}
+
+static void draw_heading(struct screen *screen, int y, const struct screen_frame *frame)
+{
+	const struct text_layout *layout = frame->layout;
+
+	strbuf__clear(&screen->line);
+	text__heading(&screen->line, layout);
+	if (screen->line.len)
+		draw_line(screen, y, screen->line.data, screen->line.len - 1);
+	mvchgat(y, 0, -1, A_REVERSE, 0, NULL);
+	for (size_t i = 0; i < layout->fields->count; i++)
+		if (layout->fields->items[i] == frame->sort)
+			mark(y, layout, i, A_REVERSE | A_BOLD | A_UNDERLINE, 0);
+}
+
+static void color_states(const struct screen *screen, int y, const struct screen_frame *frame,
+			 const void *row)
+{
+	const struct text_layout *layout = frame->layout;
+	struct value value;
+
+	for (size_t i = 0; i < layout->fields->count; i++) {
+		enum state_phase phase;
+
+		if (layout->fields->items[i]->kind != VALUE_STATE)
+			continue;
+		layout->fields->items[i]->get(row, frame->now, &value);
+		if (value.kind != VALUE_STATE)
+			continue;
+		phase = tcp_state__phase((unsigned)value.u);
+		mark(y, layout, i, phases[phase].plain, screen->has_color ? phases[phase].pair : 0);
+	}
+}
+
+static void draw_row(struct screen *screen, int y, const struct screen_frame *frame,
+		     const void *row)
+{
+	strbuf__clear(&screen->line);
+	text__row(&screen->line, frame->layout, row, frame->now);
+	if (!screen->line.len)
+		return;
+	draw_line(screen, y, screen->line.data, screen->line.len - 1);
+	color_states(screen, y, frame, row);
+}
+
+static const struct {
+	const char *key, *help;
+} commands[] = {
+#define X(id, key, help) [SCREEN_##id] = {key, help},
+	SCREEN_COMMANDS(X)
+#undef X
+};
+
+static void draw_keys(struct screen *screen, const char *status)
+{
+	const char *message = log__last();
+
+	strbuf__clear(&screen->line);
+	if (status)
+		strbuf__addf(&screen->line, "%s  ", status);
+	for (size_t i = 0; !message && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (*commands[i].key)
+			strbuf__addf(&screen->line, "%s %s  ", commands[i].key, commands[i].help);
+	if (message)
+		strbuf__adds(&screen->line, message);
+	if (screen->line.len)
+		draw_line(screen, LINES - 1, screen->line.data, screen->line.len);
+	mvchgat(LINES - 1, 0, -1, message ? A_BOLD : A_DIM, 0, NULL);
+}
+
+void screen__draw(struct screen *screen, const struct screen_frame *frame)
+{
+	int y = draw_lines(screen, 0, frame->header, header_lines(frame->header));
+
+	if (y < LINES - 1)
+		draw_heading(screen, y++, frame);
+	for (size_t i = 0; i < frame->n_rows && y < LINES - 1; i++)
+		draw_row(screen, y++, frame, frame->rows[i]);
+	for (; y < LINES - 1; y++)
+		draw_line(screen, y, "", 0);
+	draw_keys(screen, frame->status);
+	refresh();
+}
+
+/* ---- keys -------------------------------------------------------------------------------------
+ */
+
+static const struct {
+	int key;
+	enum screen_command command;
+} keys[] = {
+	{'q', SCREEN_QUIT},	     {'Q', SCREEN_QUIT},
+	{KEY_UP, SCREEN_UP},	     {'k', SCREEN_UP},
+	{KEY_DOWN, SCREEN_DOWN},     {'j', SCREEN_DOWN},
+	{KEY_PPAGE, SCREEN_PAGE_UP}, {KEY_NPAGE, SCREEN_PAGE_DOWN},
+	{' ', SCREEN_PAGE_DOWN},     {KEY_HOME, SCREEN_FIRST},
+	{'g', SCREEN_FIRST},	     {KEY_END, SCREEN_LAST},
+	{'G', SCREEN_LAST},	     {KEY_LEFT, SCREEN_SORT_LEFT},
+	{'<', SCREEN_SORT_LEFT},     {KEY_RIGHT, SCREEN_SORT_RIGHT},
+	{'>', SCREEN_SORT_RIGHT},    {'r', SCREEN_REVERSE},
+	{'p', SCREEN_PAUSE},	     {KEY_RESIZE, SCREEN_REDRAW},
+	{0x0c, SCREEN_REDRAW}, /* Ctrl-L */
+};
+
+enum screen_command screen__read(struct screen *screen __attribute__((unused)))
+{
+	int key;
+
+	while ((key = getch()) != ERR) {
+		if (key == 0x0c)
+			clearok(curscr, TRUE);
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (keys[i].key == key)
+				return keys[i].command;
+	}
+	return isatty(STDIN_FILENO) ? SCREEN_NONE : SCREEN_GONE;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Putting the header together, part by part.
+ */
+#include "summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/model/tcp_state.h"
+#include "user/output/output.h"
+#include "user/util/utf8.h"
+
+#define GAP "  "
+
+/* Lines that break between parts. */
+struct flow {
+	struct strbuf *sb;
+	unsigned width;
+	size_t line_start;
+	struct strbuf part; /* the one being put together */
+};
+
+static void end_line(struct flow *flow)
+{
+	if (flow->sb->len > flow->line_start)
+		strbuf__addc(flow->sb, '\n');
+	flow->line_start = flow->sb->len;
+}
+
+/* The part goes where it fits. */
+static void end_part(struct flow *flow)
+{
+	size_t used = flow->sb->len - flow->line_start;
+	struct strbuf *part = &flow->part;
+
+	if (used && flow->width && used + strlen(GAP) + part->len > flow->width) {
+		end_line(flow);
+		used = 0;
+	}
+	if (used)
+		strbuf__adds(flow->sb, GAP);
+	strbuf__add(flow->sb, part->data, part->len);
+	strbuf__clear(part);
+}
+
+static void add_count(struct flow *flow, const char *label, uint64_t n)
+{
+	strbuf__addf(&flow->part, "%s %" PRIu64, label, n);
+	end_part(flow);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static void add_states(struct flow *flow, const struct summary *s)
+{
+	const struct session_table_stats *table = &s->stats->table;
+
+	strbuf__addf(&flow->part, "%" PRIu64 " sessions", table->sessions);
+	if (s->n_shown != table->sessions)
+		strbuf__addf(&flow->part, " (%zu shown)", s->n_shown);
+	end_part(flow);
+	for (unsigned state = TCPS_UNKNOWN; state < TCPS_COUNT; state++)
+		if (table->by_state[state])
+			add_count(flow, tcp_state__name(state), table->by_state[state]);
+	end_line(flow);
+}
+
+static void add_rate(struct flow *flow, const struct rates *rates, enum rate rate)
+{
+	double per_second = rates->per_second[rate];
+
+	strbuf__addf(&flow->part, "%s ", rate__label(rate));
+	if (per_second < 0)
+		strbuf__adds(&flow->part, "-/s");
+	else
+		strbuf__addf(&flow->part, per_second < 10 ? "%.1f/s" : "%.0f/s", per_second);
+	if (rates->total[rate] != UNKNOWN_U64)
+		strbuf__addf(&flow->part, " (%" PRIu64 ")", rates->total[rate]);
+	end_part(flow);
+}
+
+static void add_rates(struct flow *flow, const struct summary *s)
+{
+	for (enum rate rate = 0; rate < RATE_COUNT; rate++)
+		add_rate(flow, s->rates, rate);
+	end_line(flow);
+}
+
+static void add_queues(struct flow *flow, const struct live_stats *stats)
+{
+	if (!stats->has_sock)
+		return;
+	add_count(flow, "SYN backlog", stats->syn_queue);
+	add_count(flow, "accept queues full", stats->accept_queue_full);
+	add_count(flow, "TIME-WAIT", stats->time_wait);
+	if (stats->time_wait_fin2)
+		add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
+}
+
+static void add_bytes(struct strbuf *sb, uint64_t bytes)
+{
+	struct value value;
+
+	value__set_u64(&value, VALUE_BYTES, bytes);
+	text__value(sb, &value);
+}
+
+static void add_losses(struct flow *flow, const struct live_stats *stats)
+{
+	uint64_t lost = 0;
+
+	for (int kind = 0; kind < REC_COUNT; kind++)
+		lost += stats->lost.value[kind];
+	add_count(flow, "lost", lost);
+	if (stats->table.wire_forgotten)
+		add_count(flow, "forgotten", stats->table.wire_forgotten);
+	if (!stats->has_wire)
+		return;
+	strbuf__addf(&flow->part, "cache %" PRIu64 "/%" PRIu64 " (", stats->cache.used,
+		     stats->cache.slots);
+	add_bytes(&flow->part, stats->cache.bytes);
+	strbuf__addc(&flow->part, ')');
+	end_part(flow);
+	if (stats->wire.value[WIRE_EVICTED])
+		add_count(flow, "evicted", stats->wire.value[WIRE_EVICTED]);
+	if (stats->wire.value[WIRE_UNTRACKED])
+		add_count(flow, "untracked", stats->wire.value[WIRE_UNTRACKED]);
+}
+
+static void add_tap(struct flow *flow, const struct tap *tap)
+{
+	utf8__add_escaped(&flow->part, tap->iface.name, strlen(tap->iface.name));
+	if (tap->is_gone) {
+		strbuf__addf(&flow->part, " gone: %s", tap->note);
+		end_part(flow);
+		return;
+	}
+	strbuf__addf(&flow->part, " %s", attach_kind__name(tap->ingress));
+	if (tap->egress != ATTACH_NONE)
+		strbuf__addf(&flow->part, "/%s", attach_kind__name(tap->egress));
+	if (!(tap->iface.flags & IFF_UP))
+		strbuf__adds(&flow->part, " down");
+	end_part(flow);
+}
+
+/* With hundreds of taps the header must leave room for the sessions. */
+#define MAX_TAPS_SHOWN 12
+
+static void add_taps(struct flow *flow, const struct tap_set *taps)
+{
+	size_t count = taps ? tap_set__count(taps) : 0, shown = 0;
+
+	for (size_t i = count; i-- > 0 && shown < MAX_TAPS_SHOWN; shown++)
+		add_tap(flow, tap_set__get(taps, i)); /* the newest first */
+	if (count > shown) {
+		strbuf__addf(&flow->part, "and %zu more", count - shown);
+		end_part(flow);
+	}
+	if (!count) {
+		strbuf__adds(&flow->part, "no interface is watched");
+		end_part(flow);
+	}
+}
+
+void summary__write(struct strbuf *sb, const struct summary *summary, unsigned width)
+{
+	struct flow flow = {.sb = sb, .width = width, .line_start = sb->len};
+
+	add_states(&flow, summary);
+	add_rates(&flow, summary);
+	add_queues(&flow, summary->stats);
+	add_losses(&flow, summary->stats);
+	end_line(&flow);
+	add_taps(&flow, summary->taps);
+	end_line(&flow);
+	strbuf__free(&flow.part);
+}
