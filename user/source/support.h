@@ -1,11 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What this kernel and these privileges allow. Not here: showing it (cmd/doctor.c).
+ * What this kernel and these privileges allow: quick checks that every command makes before it
+ * loads anything, and thorough ones that really create each map and load each program.
+ * Not here: the hooks of interfaces (tap/hook_query.h), showing it all (cmd/doctor.c).
  */
 #ifndef TCPWATCH_SUPPORT_H
 #define TCPWATCH_SUPPORT_H
 
-#include "user/util/exit_status.h"
+#include <limits.h>
+#include <stdint.h>
+
+#include "check.h"
+
+#define KERNEL_FLOOR_MAJOR 5
+#define KERNEL_FLOOR_MINOR 15
+
+struct kernel_version {
+	unsigned major, minor;
+};
+
+/* What a few system calls tell of this host and this process. */
+struct host {
+	char release[65]; /* as uname -r prints it */
+	int btf_err;	  /* 0, or why the kernel's types cannot be read, as -errno */
+	uint64_t caps;	  /* effective capabilities, 1 << CAP_* */
+	bool is_confined; /* in a user namespace: BPF asks for capabilities outside of it */
+	uint64_t max_files;
+	char program[PATH_MAX]; /* the path of tcpwatch itself */
+};
+
+/* What the checks are to be for. */
+struct support_needs {
+	unsigned views;	      /* VIEW_* */
+	bool has_other_netns; /* -N names some but the own one */
+	uint32_t cache_slots; /* sessions for each CPU */
+};
 
 /*
  * support__require() - that @views (VIEW_*) can work here, as far as a few system calls tell
@@ -13,5 +42,30 @@
  * Returns EXIT_OK, or EXIT_PRIVILEGE or EXIT_KERNEL after logging what to do.
  */
 enum exit_status support__require(unsigned views);
+
+/* kernel_version__parse() - of "6.1.0-18-amd64": 6 and 1. Returns 0 or -EINVAL */
+int kernel_version__parse(struct kernel_version *version, const char *release);
+
+/* caps__has() - CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON (bpf_capable() and
+ * perfmon_capable() in include/linux/capability.h) */
+bool caps__has(uint64_t caps, unsigned cap);
+
+/* support__look() - what is the case here and now */
+void support__look(struct host *host);
+
+/* support__check_kernel(), support__check_privileges() - the quick checks, of @host alone */
+void support__check_kernel(struct check_list *list, const struct host *host,
+			   const struct support_needs *needs);
+void support__check_privileges(struct check_list *list, const struct host *host,
+			       const struct support_needs *needs);
+
+/* support__check_features() - of the kernel, by using each for a moment */
+void support__check_features(struct check_list *list, const struct support_needs *needs);
+
+/*
+ * support__check_programs() - load every program by itself; attach the tracepoints and read from
+ * the iterators. Nothing is attached to an interface, and nothing stays.
+ */
+void support__check_programs(struct check_list *list, const struct support_needs *needs);
 
 #endif
