@@ -20,8 +20,6 @@
 
 #define RING_BYTES_EVENTS (16u << 20) /* a second of 100,000 SYNs per second */
 #define RING_BYTES	  (4u << 20)  /* retired fragments alone */
-#define CACHE_SLOTS_TOTAL (1u << 18)
-#define CACHE_SLOTS_LEAST (1u << 13) /* of a CPU */
 #define MAX_WIRE_SESSIONS (1u << 21)
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
@@ -112,23 +110,15 @@ static int open_sock(struct live *live)
 	return sock_view__open(&live->sock, &live->netns, &config, live->ring_fd, live->lost_fd);
 }
 
-static uint32_t default_slots(int n_cpus)
-{
-	uint32_t slots = CACHE_SLOTS_TOTAL / (n_cpus > 0 ? (uint32_t)n_cpus : 1);
-
-	return slots < CACHE_SLOTS_LEAST ? CACHE_SLOTS_LEAST : slots;
-}
-
 static int open_cache(struct live *live)
 {
-	uint32_t slots = live->options.cache_slots;
 	struct wire_shared shared = {
 		.records_fd = live->ring_fd,
 		.lost_fd = live->lost_fd,
 		.config = {.record_mask = record_mask(&live->options),
 			   .wake_bytes = wake_bytes(&live->options)},
 	};
-	int err = wire_view__open(&live->wire, slots ? slots : default_slots(live->n_cpus));
+	int err = wire_view__open(&live->wire, live->options.cache_slots);
 
 	if (err)
 		return err;

@@ -19,6 +19,7 @@
 #include "user/model/session.h"
 #include "wire_view.h"
 
+#define SECTION		 "BPF"
 #define RING_BYTES	 4096
 #define MAX_REASON	 64
 #define TCX_INGRESS	 46 /* enum bpf_attach_type, Linux 6.6 */
@@ -106,30 +107,49 @@ static int try_tcx(void)
 	return errno == EINVAL ? -EOPNOTSUPP : -errno;
 }
 
+static int load_code(enum bpf_prog_type type, const struct bpf_insn *code, size_t n_insns)
+{
+	int fd = bpf_prog_load(type, "tcpw_check", "GPL", code, n_insns, NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* return 0; */
 static int try_jit(void)
 {
 	static const struct bpf_insn code[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
+	int err, fd = load_code(BPF_PROG_TYPE_SOCKET_FILTER, code, sizeof(code) / sizeof(code[0]));
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
-	int err, fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "tcpw_check", "GPL", code,
-				    sizeof(code) / sizeof(code[0]), NULL);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
 	close(fd);
 	return err || info.jited_prog_len ? err : -EOPNOTSUPP;
 }
 
+/* bpf_probe_read_kernel(fp - 8, 8, NULL); return 0; Lockdown takes the helper away (-EINVAL). */
 static int try_reading_kernel(void)
 {
-	int has =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_probe_read_kernel, NULL);
+	static const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, code, sizeof(code) / sizeof(code[0]));
 
-	return has > 0 ? 0 : has < 0 ? has : -EPERM;
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 static int try_reasons(void)
@@ -170,6 +190,11 @@ static const struct feature {
 	 "a clsact qdisc is used instead; Linux 6.6 and newer have tcx"},
 };
 
+static bool is_refused(int err)
+{
+	return err == -EPERM || err == -EACCES;
+}
+
 static const char *cause_of(int err)
 {
 	switch (-err) {
@@ -184,50 +209,63 @@ static const char *cause_of(int err)
 	}
 }
 
-static void check_feature(struct check_list *list, const struct feature *feature, unsigned views)
+static const char *remedy_of(int err, bool is_required, const char *remedy)
 {
-	struct check *check = check_list__add(list, "kernel", feature->name);
-	bool is_required = feature->required & views, is_refused;
-	int err;
-
-	if (!check)
-		return;
-	check__detail(check, "%s", feature->purpose);
-	err = feature->try();
-	is_refused = err == -EPERM || err == -EACCES;
-	if (is_required)
-		check->without = is_refused ? EXIT_PRIVILEGE : EXIT_KERNEL;
-	if (!err)
-		return;
-	check__detail(check, "%s; it %s", cause_of(err), feature->purpose);
-	check__refuse(
-		check, is_required ? CHECK_NO : CHECK_LIMITED, "%s",
-		is_required && is_refused
-			? "give it the privileges named below; if they are all there, a seccomp "
-			  "filter or a security module forbids bpf(2): allow it"
-			: feature->remedy);
+	if (!is_refused(err))
+		return remedy;
+	return is_required
+		       ? "give it the privileges above; if they are all there, a seccomp filter "
+			 "or a security module forbids bpf(2): allow it"
+		       : "see the privileges above";
 }
 
-static void check_cache(struct check_list *list, const struct support_needs *needs)
+static void check_feature(struct check_list *list, const struct feature *feature, unsigned views)
 {
-	struct check *check = check_list__add(list, "kernel", "memory for the cache");
-	struct wire_view_stats stats;
-	struct wire_view *view;
+	struct check *check = check_list__add(list, SECTION, feature->name);
+	bool is_required = feature->required & views;
 	int err;
 
 	if (!check)
 		return;
-	err = wire_view__open(&view, needs->cache_slots);
-	check->without = err == -EPERM ? EXIT_PRIVILEGE : EXIT_KERNEL;
-	if (err) {
-		check__detail(check, "%s", strerror(-err));
-		check__refuse(check, CHECK_NO, "ask for less with --cache, or free memory");
+	err = feature->try();
+	check__detail(check, "%s", feature->purpose);
+	if (is_required)
+		check->without = is_refused(err) ? EXIT_PRIVILEGE : EXIT_KERNEL;
+	if (!err)
 		return;
-	}
+	check__detail(check, "%s (%s)", cause_of(err), feature->purpose);
+	check__refuse(check, is_required || is_refused(err) ? CHECK_NO : CHECK_LIMITED, "%s",
+		      remedy_of(err, is_required, feature->remedy));
+}
+
+static void describe_cache(struct check *check, const struct wire_view *view)
+{
+	struct wire_view_stats stats;
+
 	wire_view__stats(view, &stats);
 	check__detail(check, "%llu MiB for %llu sessions on %u CPUs",
 		      (unsigned long long)(stats.bytes >> 20), (unsigned long long)stats.slots,
 		      stats.cpus);
+}
+
+static void check_cache(struct check_list *list, const struct support_needs *needs)
+{
+	struct check *check = check_list__add(list, SECTION, "memory for the cache");
+	int err = try_array_of_maps(); /* without it, it is not for want of memory */
+	struct wire_view *view = NULL;
+
+	if (!check)
+		return;
+	if (!err)
+		err = wire_view__open(&view, needs->cache_slots);
+	check->without = is_refused(err) ? EXIT_PRIVILEGE : EXIT_KERNEL;
+	if (err) {
+		check__detail(check, "%s", cause_of(err));
+		check__refuse(check, CHECK_NO, "%s",
+			      remedy_of(err, true, "ask for less with --cache, or free memory"));
+		return;
+	}
+	describe_cache(check, view);
 	wire_view__close(view);
 }
 

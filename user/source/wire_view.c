@@ -19,9 +19,12 @@
 
 #include "user/util/log.h"
 
-#define MIN_SETS   (1u << CACHE_GROUP_SHIFT)
-#define MAX_SETS   (1u << 24)
-#define TORN_TRIES 8
+#define MIN_SETS (1u << CACHE_GROUP_SHIFT)
+#define MAX_SETS (1u << 24)
+/* Unless asked for: this many sessions on all CPUs, and this many at least on each. */
+#define SLOTS_TOTAL (1u << 18)
+#define SLOTS_LEAST (1u << 13)
+#define TORN_TRIES  8
 /* A group touched in the tick of the last scan may have been touched again after it. */
 #define TOUCH_SLACK 8
 
@@ -215,20 +218,33 @@ static int read_clock(struct wire_view *view)
 	return 0;
 }
 
+static uint32_t default_slots(uint32_t n_cpus)
+{
+	uint32_t slots = SLOTS_TOTAL / n_cpus;
+
+	return slots < SLOTS_LEAST ? SLOTS_LEAST : slots;
+}
+
+static uint32_t sets_for(uint32_t slots)
+{
+	uint32_t sets = slots / CACHE_WAYS + !!(slots % CACHE_WAYS);
+
+	return round_up_pow2(sets < MIN_SETS ? MIN_SETS : sets > MAX_SETS ? MAX_SETS : sets);
+}
+
 int wire_view__open(struct wire_view **out, uint32_t slots)
 {
 	struct wire_view *view = calloc(1, sizeof(*view));
 	int n_cpus = libbpf_num_possible_cpus();
-	uint32_t sets = slots / CACHE_WAYS + !!(slots % CACHE_WAYS);
 	int err = -ENOMEM;
 
 	if (!view)
 		goto err_out;
 	view->cache_fd = -1;
 	view->n_cpus = n_cpus > 0 ? (uint32_t)n_cpus : 1;
-	view->n_sets = round_up_pow2(sets < MIN_SETS   ? MIN_SETS
-				     : sets > MAX_SETS ? MAX_SETS
-						       : sets);
+	if (!slots)
+		slots = default_slots(view->n_cpus);
+	view->n_sets = sets_for(slots);
 	view->n_groups = view->n_sets >> CACHE_GROUP_SHIFT;
 	view->cpus = calloc(view->n_cpus, sizeof(*view->cpus));
 	if (!view->cpus)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whether the kernel takes tcpwatch's own programs, one by one, and why not.
+ * Not here: what they do (bpf/), attaching them to interfaces (tap/).
+ */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/shared/abi.h"
+#include "sock.skel.h"
+#include "user/model/session.h"
+#include "wire.skel.h"
+
+#define LOG_BYTES    (1u << 20)
+#define READ_BYTES   16384
+#define RODATA_BYTES 4096 /* at most, of all constants */
+#define N_SETS	     16	  /* any power of two */
+
+/* What is to be known of a program beside its object's own words. */
+static const struct program_row {
+	const char *name;
+	const char *title; /* NULL: the name of its section */
+	unsigned required; /* when only these views are looked at, and no others */
+	const char *purpose;
+	const char *without; /* what is missed */
+} program_rows[] = {
+	{"sock_state", NULL, VIEW_BOTH, "each change of a socket's state", ""},
+	{"sock_retransmit", NULL, 0, "segments sent again", "retransmissions are not seen"},
+	{"sock_retransmit_synack", NULL, 0, "SYN-ACKs sent again",
+	 "SYN-ACK retransmissions are not seen"},
+	{"sock_reset_sent", NULL, 0, "resets sent, and why",
+	 "resets are not seen by the socket view"},
+	{"sock_reset_received", NULL, 0, "resets received",
+	 "resets are not seen by the socket view"},
+	{"iter_sockets", NULL, VIEW_BOTH, "lists the sockets there are", ""},
+	{"iter_owners", NULL, VIEW_BOTH, "finds the processes of sockets", ""},
+	{"wire_xdp", NULL, 0, "segments at the driver", "tc is used instead of native XDP"},
+	{"wire_xdp_frags", NULL, 0, "likewise, frames of several buffers",
+	 "interfaces with a large MTU are watched by tc"},
+	{"wire_tc_ingress", "tc ingress", VIEW_WIRE, "segments after the driver",
+	 "interfaces are watched by XDP alone, or not at all"},
+	{"wire_tc_egress", "tc egress", VIEW_WIRE, "segments sent",
+	 "what interfaces send is not seen"},
+};
+
+/* An object and how it is made ready. */
+struct object {
+	const char *section;
+	const void *(*bytes)(size_t *size);
+	unsigned view;
+	void (*configure)(void *rodata);
+};
+
+static void configure_sock(void *rodata)
+{
+	struct sock_bpf__rodata *constants = rodata;
+
+	constants->cfg.record_mask = ~0u; /* nothing is left out as dead code */
+	constants->cfg.filter_netns = 1;
+	constants->cfg.can_read_kernel = 1;
+	constants->cfg.follow = 1;
+}
+
+/* Under lockdown the sockets' programs are loaded without reading packets. */
+static void configure_sock_blind(void *rodata)
+{
+	struct sock_bpf__rodata *constants = rodata;
+
+	configure_sock(rodata);
+	constants->cfg.can_read_kernel = 0;
+}
+
+static void configure_wire(void *rodata)
+{
+	struct wire_bpf__rodata *constants = rodata;
+
+	constants->cfg.record_mask = ~0u;
+	constants->cfg.n_sets = N_SETS;
+}
+
+static const struct object sock_object = {"socket view", sock_bpf__elf_bytes, VIEW_SOCKET,
+					  configure_sock};
+static const struct object sock_blind_object = {"socket view", sock_bpf__elf_bytes, VIEW_SOCKET,
+						configure_sock_blind};
+static const struct object wire_object = {"wire view", wire_bpf__elf_bytes, VIEW_WIRE,
+					  configure_wire};
+
+static const struct program_row *row_of(const char *name)
+{
+	static const struct program_row unknown = {.purpose = "", .without = ""};
+
+	for (size_t i = 0; i < sizeof(program_rows) / sizeof(program_rows[0]); i++)
+		if (!strcmp(program_rows[i].name, name))
+			return &program_rows[i];
+	return &unknown;
+}
+
+/* ---- trying one program ---------------------------------------------------------------------- */
+
+/* Where a program got to, and the verifier's words if that is where it ended. */
+struct trial {
+	const char *step; /* that failed */
+	int err;
+	char *log; /* LOG_BYTES */
+};
+
+static int read_some(const struct bpf_link *link)
+{
+	char buffer[READ_BYTES];
+	int err = 0, fd = bpf_iter_create(bpf_link__fd(link));
+
+	if (fd < 0)
+		return -errno;
+	if (read(fd, buffer, sizeof(buffer)) < 0 && errno != EAGAIN && errno != EINTR)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Programs of interfaces are left alone: attaching may disturb a NIC. */
+static void try_attaching(struct trial *trial, const struct bpf_program *program)
+{
+	struct bpf_link *link;
+
+	if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING)
+		return;
+	trial->step = "cannot be attached";
+	link = bpf_program__attach(program);
+	if (!link) {
+		trial->err = -errno;
+		return;
+	}
+	if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) {
+		trial->step = "cannot be read";
+		trial->err = read_some(link);
+	}
+	bpf_link__destroy(link);
+}
+
+static struct bpf_program *choose(struct bpf_object *opened, const char *name, char *log)
+{
+	struct bpf_program *program, *chosen = NULL;
+
+	bpf_object__for_each_program(program, opened)
+	{
+		bool is_it = !strcmp(bpf_program__name(program), name);
+
+		bpf_program__set_autoload(program, is_it);
+		if (is_it)
+			chosen = program;
+	}
+	if (chosen && bpf_program__set_log_buf(chosen, log, LOG_BYTES))
+		return NULL;
+	return chosen;
+}
+
+static int configure(const struct object *object, struct bpf_object *opened)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(opened, ".rodata");
+	_Alignas(8) char constants[RODATA_BYTES];
+	const void *initial;
+	size_t size;
+
+	initial = map ? bpf_map__initial_value(map, &size) : NULL;
+	if (!initial || size > sizeof(constants))
+		return -EINVAL;
+	memcpy(constants, initial, size);
+	object->configure(constants);
+	return bpf_map__set_initial_value(map, constants, size);
+}
+
+static void try_program(struct trial *trial, const struct object *object, const char *name)
+{
+	struct bpf_object *opened;
+	struct bpf_program *program;
+	const void *bytes;
+	size_t size;
+
+	trial->step = "cannot be loaded";
+	trial->err = 0;
+	trial->log[0] = '\0';
+	bytes = object->bytes(&size);
+	opened = bpf_object__open_mem(bytes, size, NULL);
+	if (!opened) {
+		trial->err = -errno;
+		return;
+	}
+	trial->err = configure(object, opened);
+	program = choose(opened, name, trial->log);
+	if (!trial->err)
+		trial->err = program ? bpf_object__load(opened) : -ENOENT;
+	if (!trial->err)
+		try_attaching(trial, program);
+	bpf_object__close(opened);
+}
+
+/* ---- saying what came of it ------------------------------------------------------------------ */
+
+/* Why, and the verifier's last words before its statistics; at most 120 bytes of them. */
+static void describe_failure(struct check *check, const struct trial *trial)
+{
+	static const char statistics[] = "\nprocessed ";
+	const char *cause = trial->err == -ESRCH ? "the kernel's BTF lacks what it needs"
+						 : strerror(-trial->err);
+	char *end = strstr(trial->log, statistics), *line;
+
+	if (end)
+		*end = '\0';
+	end = trial->log + strlen(trial->log);
+	while (end > trial->log && end[-1] == '\n')
+		*--end = '\0';
+	line = strrchr(trial->log, '\n');
+	line = line ? line + 1 : trial->log;
+	check__detail(check, "%s: %s%s%.120s", trial->step, cause, *line ? ": " : "", line);
+}
+
+/* By privileges, and not by the verifier, which says EACCES too. */
+static bool is_refused(const struct trial *trial)
+{
+	return trial->err == -EPERM || (trial->err == -EACCES && !trial->log[0]);
+}
+
+static void judge(struct check *check, const struct trial *trial, const struct program_row *row,
+		  unsigned views)
+{
+	bool is_required = (row->required & views) == views;
+
+	check__detail(check, "%s", row->purpose);
+	if (is_required)
+		check->without = is_refused(trial) ? EXIT_PRIVILEGE : EXIT_KERNEL;
+	if (!trial->err)
+		return;
+	describe_failure(check, trial);
+	if (is_refused(trial))
+		check__refuse(check, CHECK_NO, "see the privileges above");
+	else if (is_required)
+		check__refuse(check, CHECK_NO,
+			      "see the kernel above; the cause in full: tcpwatch doctor "
+			      "--verbose");
+	else
+		check__refuse(check, CHECK_NO, "%s", row->without);
+}
+
+static void check_program(struct check_list *list, struct trial *trial, const struct object *object,
+			  const struct bpf_program *program, unsigned views)
+{
+	const struct program_row *row = row_of(bpf_program__name(program));
+	const char *title = row->title ? row->title : bpf_program__section_name(program);
+	struct check *check = check_list__add(list, object->section, title);
+
+	if (!check)
+		return;
+	try_program(trial, object, bpf_program__name(program));
+	judge(check, trial, row, views);
+	if (object != &sock_object || !trial->err || is_refused(trial))
+		return;
+	try_program(trial, &sock_blind_object, bpf_program__name(program));
+	if (!trial->err)
+		check__refuse(check, CHECK_LIMITED, "it works without reading packets");
+}
+
+static void check_object(struct check_list *list, struct trial *trial, const struct object *object,
+			 unsigned views)
+{
+	struct bpf_program *program;
+	struct bpf_object *opened;
+	const void *bytes;
+	size_t size;
+
+	if (!(object->view & views))
+		return;
+	bytes = object->bytes(&size);
+	opened = bpf_object__open_mem(bytes, size, NULL);
+	if (!opened) {
+		list->failed = true;
+		return;
+	}
+	bpf_object__for_each_program(program, opened)
+		check_program(list, trial, object, program, views);
+	bpf_object__close(opened);
+}
+
+void support__check_programs(struct check_list *list, const struct support_needs *needs)
+{
+	struct trial trial = {.log = malloc(LOG_BYTES)};
+
+	if (!trial.log) {
+		list->failed = true;
+		return;
+	}
+	check_object(list, &trial, &sock_object, needs->views);
+	check_object(list, &trial, &wire_object, needs->views);
+	free(trial.log);
+}
