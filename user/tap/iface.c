@@ -5,6 +5,7 @@
 #include "iface.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,4 +124,47 @@ void iface_list__free(struct iface_list *list)
 {
 	free(list->items);
 	*list = (struct iface_list){0};
+}
+
+/* ---- which to watch -------------------------------------------------------------------------- */
+
+static bool is_loopback(const struct iface *iface)
+{
+	return iface->flags & IFF_LOOPBACK;
+}
+
+static bool is_up(const struct iface *iface)
+{
+	return iface->flags & IFF_UP;
+}
+
+/* What stands in for the interfaces of the default routes. */
+enum fallback { BY_ROUTE, BY_UP, BY_LOOPBACK };
+
+static enum fallback choose_fallback(const struct iface_list *list)
+{
+	enum fallback fallback = BY_LOOPBACK;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].has_default_route)
+			return BY_ROUTE;
+		if (is_up(&list->items[i]) && !is_loopback(&list->items[i]))
+			fallback = BY_UP;
+	}
+	return fallback;
+}
+
+bool iface_list__is_chosen(const struct iface_list *list, const struct iface *iface,
+			   const char *pattern)
+{
+	if (pattern)
+		return !fnmatch(pattern, iface->name, 0);
+	switch (choose_fallback(list)) {
+	case BY_ROUTE:
+		return iface->has_default_route;
+	case BY_UP:
+		return is_up(iface) && !is_loopback(iface);
+	default:
+		return is_loopback(iface);
+	}
 }

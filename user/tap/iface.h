@@ -39,6 +39,13 @@ int iface_list__dump(struct iface_list *list, struct mnl_socket *socket);
 void iface_list__free(struct iface_list *list);
 
 /*
+ * iface_list__is_chosen() - @iface of @list matches @pattern, a name or a glob; NULL: it is one of
+ * those of the default routes, and where there are none one that is up, lo only if alone
+ */
+bool iface_list__is_chosen(const struct iface_list *list, const struct iface *iface,
+			   const char *pattern);
+
+/*
  * link_watch: the addresses of one namespace and the changes of its interfaces.
  * fd() becomes readable when something changed; read() then takes it all in and calls back for each
  * change.

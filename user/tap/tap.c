@@ -5,7 +5,6 @@
 #include "tap.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,47 +178,6 @@ static struct slot *find_slot(const struct place *place, uint32_t ifindex)
 	return NULL;
 }
 
-static bool is_loopback(const struct iface *iface)
-{
-	return iface->flags & IFF_LOOPBACK;
-}
-
-static bool is_up(const struct iface *iface)
-{
-	return iface->flags & IFF_UP;
-}
-
-/* What stands in for the interfaces of the default routes. */
-enum fallback { BY_ROUTE, BY_UP, BY_LOOPBACK };
-
-static enum fallback choose_fallback(const struct iface_list *list)
-{
-	enum fallback fallback = BY_LOOPBACK;
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].has_default_route)
-			return BY_ROUTE;
-		if (is_up(&list->items[i]) && !is_loopback(&list->items[i]))
-			fallback = BY_UP;
-	}
-	return fallback;
-}
-
-static bool is_wished(const struct wish *wish, const struct iface_list *list,
-		      const struct iface *iface)
-{
-	if (wish->pattern)
-		return !fnmatch(wish->pattern, iface->name, 0);
-	switch (choose_fallback(list)) {
-	case BY_ROUTE:
-		return iface->has_default_route;
-	case BY_UP:
-		return is_up(iface) && !is_loopback(iface);
-	default:
-		return is_loopback(iface);
-	}
-}
-
 static int fulfil(struct place *place, const struct wish *wish)
 {
 	const struct iface_list *list = link_watch__ifaces(place->watch);
@@ -229,7 +187,7 @@ static int fulfil(struct place *place, const struct wish *wish)
 		const struct iface *iface = &list->items[i];
 		int err = 0;
 
-		if (!is_wished(wish, list, iface))
+		if (!iface_list__is_chosen(list, iface, wish->pattern))
 			continue;
 		if (!find_slot(place, iface->ifindex))
 			err = add_tap(place, iface, wish->mode);
