@@ -86,8 +86,8 @@ void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t r
 				    sizeof(struct lost_counters), 1, NULL);
 	f->ring = ring_buffer__new(f->records_fd, on_event, f, NULL);
 	assert_true(f->events && f->listed && f->ring && f->lost_fd >= 0);
-	assert_int_equal(
-		sock_view__open(&f->view, &f->list, &config, f->records_fd, f->lost_fd), 0);
+	assert_int_equal(sock_view__open(&f->view, &f->list, &config, f->records_fd, f->lost_fd),
+			 0);
 }
 
 void sock_fixture__close(struct sock_fixture *f)
@@ -186,8 +186,8 @@ const struct sock_info *sock_fixture__by_ports(struct sock_fixture *f, uint16_t 
 	return NULL;
 }
 
-const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t local,
-					    uint16_t remote, enum tcp_state state)
+const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t local, uint16_t remote,
+					    enum tcp_state state)
 {
 	uint64_t deadline = clock_ms() + DEADLINE_MS;
 	const struct sock_info *info;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The socket view at work in a network namespace of the test's own: its records kept and found again,
- * waited for with a deadline. Not here: what makes sockets do things (tcp_pair.h, tun_peer.h).
+ * The socket view at work in a network namespace of the test's own: its records kept and found
+ * again, waited for with a deadline. Not here: what makes sockets do things (tcp_pair.h,
+ * tun_peer.h).
  */
 #ifndef TCPWATCH_TESTS_SOCK_FIXTURE_H
 #define TCPWATCH_TESTS_SOCK_FIXTURE_H
@@ -40,7 +41,8 @@ void sock_fixture__close(struct sock_fixture *f);
 void sock_fixture__drain(struct sock_fixture *f);
 void sock_fixture__forget(struct sock_fixture *f);
 
-/* The first transition of the socket @cookie (0: any) to @state. It is waited for, else the test fails. */
+/* The first transition of the socket @cookie (0: any) to @state. It is waited for, else the test
+ * fails. */
 const struct rec_sock_state *sock_fixture__state(struct sock_fixture *f, uint64_t cookie,
 						 enum tcp_state state);
 /* The first record of @kind; waited for likewise. */
@@ -51,8 +53,8 @@ const struct sock_info *sock_fixture__by_cookie(struct sock_fixture *f, uint64_t
 const struct sock_info *sock_fixture__by_ports(struct sock_fixture *f, uint16_t local,
 					       uint16_t remote);
 /* Likewise in @state, waited for. */
-const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t local,
-					    uint16_t remote, enum tcp_state state);
+const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t local, uint16_t remote,
+					    enum tcp_state state);
 
 void sock_fixture__owners(struct sock_fixture *f);
 uint64_t sock_fixture__counter(struct sock_fixture *f, enum sock_counter which);

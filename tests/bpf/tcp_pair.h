@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Two connected TCP sockets of this namespace, and what tests do with sockets. Failures fail the test.
+ * Two connected TCP sockets of this namespace, and what tests do with sockets. Failures fail the
+ * test.
  */
 #ifndef TCPWATCH_TESTS_TCP_PAIR_H
 #define TCPWATCH_TESTS_TCP_PAIR_H

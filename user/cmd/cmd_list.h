@@ -10,7 +10,8 @@
 #define COMMANDS(X) \
 	X(top)      \
 	X(sessions) \
-	X(events)
+	X(events)   \
+	X(doctor)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)

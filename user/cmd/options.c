@@ -298,7 +298,7 @@ static int complain(const struct command *command, int code, char **argv)
 
 static int read_options(struct reading *r, int argc, char **argv)
 {
-	struct getopt_tables tables;
+	struct getopt_tables tables = {0};
 	int code, result;
 
 	make_tables(&tables, r->command);

@@ -10,8 +10,8 @@
 
 struct wire_view;
 
-/* wire_view__open() - a cache of at least @slots sessions for each CPU online, 0: the usual share of
- * a quarter of a million. Returns 0 or -errno after logging */
+/* wire_view__open() - a cache of at least @slots sessions for each CPU online, 0: the usual share
+ * of a quarter of a million. Returns 0 or -errno after logging */
 int wire_view__open(struct wire_view **out, uint32_t slots);
 void wire_view__close(struct wire_view *view);
 

@@ -32,7 +32,7 @@ static bool inum_of(const char *path, uint32_t *inum)
 	return true;
 }
 
-static const struct netns *find(const struct netns_list *list, uint32_t inum)
+static struct netns *find(const struct netns_list *list, uint32_t inum)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (list->items[i].inum == inum)
@@ -226,7 +226,7 @@ void netns_list__free(struct netns_list *list)
 static bool is_abandoned(struct netns *ns)
 {
 	struct netns_list everything = {0};
-	const struct netns *found;
+	struct netns *found;
 	uint32_t inum;
 
 	if (inum_of(ns->path, &inum) && inum == ns->inum)
@@ -234,10 +234,10 @@ static bool is_abandoned(struct netns *ns)
 	(void)netns_list__rescan(&everything);
 	found = find(&everything, ns->inum);
 	if (found) {
-		char *path = strdup(found->path);
+		char *path = ns->path;
 
-		free(path ? ns->path : NULL);
-		ns->path = path ? path : ns->path;
+		ns->path = found->path;
+		found->path = path;
 	}
 	netns_list__free(&everything);
 	return !found;
