@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -38,20 +37,6 @@ static uint32_t record_mask(const struct live_options *options)
 static uint32_t wake_bytes(const struct live_options *options)
 {
 	return options->want_events ? WAKE_BYTES_EVENTS : WAKE_BYTES;
-}
-
-/* Maps, programs and links are files: some hundreds. Kernels before 5.11 count maps as locked
- * memory. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); /* what is too few shows when it is */
-	}
-	limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
-	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
 /* ---- ring buffer ---------------------------------------------------------------------------- */
@@ -244,7 +229,7 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 	live->options = *options;
 	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
 	live->n_cpus = libbpf_num_possible_cpus();
-	raise_limits();
+	support__raise_limits();
 	status = support__require(options->views);
 	if (status != EXIT_OK) {
 		live__close(live);

@@ -116,6 +116,18 @@ void support__look(struct host *host)
 		snprintf(host->program, sizeof(host->program), "tcpwatch");
 }
 
+void support__raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* what is too few shows when it is */
+	}
+	limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 int kernel_version__parse(struct kernel_version *version, const char *release)
 {
 	if (sscanf(release, "%u.%u", &version->major, &version->minor) != 2)

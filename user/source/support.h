@@ -50,6 +50,12 @@ int kernel_version__parse(struct kernel_version *version, const char *release);
  * perfmon_capable() in include/linux/capability.h) */
 bool caps__has(uint64_t caps, unsigned cap);
 
+/*
+ * support__raise_limits() - as many open files as this process may have: maps, programs and links
+ * are files, some hundreds; and locked memory, as which kernels before 5.11 count maps
+ */
+void support__raise_limits(void);
+
 /* support__look() - what is the case here and now */
 void support__look(struct host *host);
 
@@ -67,5 +73,17 @@ void support__check_features(struct check_list *list, const struct support_needs
  * the iterators. Nothing is attached to an interface, and nothing stays.
  */
 void support__check_programs(struct check_list *list, const struct support_needs *needs);
+
+/*
+ * support__check_taps() - every interface that the options choose: which hooks it offers, who is
+ * there, what it would be watched by
+ *
+ * @try_hooks: attach to it for a moment, which some NICs answer with a reset of their rings; else
+ * only questions are asked. Returns EXIT_OK; EXIT_USAGE or EXIT_PRIVILEGE, logged, if what was
+ * named is not there or may not be looked at; or EXIT_RUNTIME, logged.
+ */
+struct live_options;
+enum exit_status support__check_taps(struct check_list *list, const struct live_options *options,
+				     bool try_hooks);
 
 #endif

@@ -165,7 +165,7 @@ static int ask_features(uint32_t ifindex, uint64_t *features)
 
 int hook_query__ask(struct hook_query *query, uint32_t ifindex)
 {
-	uint64_t features;
+	uint64_t features = 0;
 	int err;
 
 	*query = (struct hook_query){

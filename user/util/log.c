@@ -94,6 +94,13 @@ void log__release(void)
 	state.dropped = 0;
 }
 
+void log__drop(void)
+{
+	strbuf__clear(&state.held);
+	state.dropped = 0;
+	log__release();
+}
+
 const char *log__last(void)
 {
 	return state.is_held ? state.last_text.data : NULL;

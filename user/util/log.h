@@ -13,11 +13,12 @@ void log__set_level(enum log_level level);
 
 /*
  * log__hold() - keep messages in memory instead of writing them, while a full screen owns the
- * terminal log__release() - write what was kept and go back to stderr log__last() - the newest
- * message kept while held, or NULL; valid until the next log call
+ * terminal log__release() - write what was kept and go back to stderr log__drop() - forget it
+ * instead log__last() - the newest message kept while held, or NULL; valid until the next log call
  */
 void log__hold(void);
 void log__release(void);
+void log__drop(void);
 const char *log__last(void);
 
 /* Each prints "tcpwatch: …" and a newline; bytes that are not printable are escaped. */

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The checks of interfaces: by asking, or by really attaching. Not here: the asking itself
+ * (tap/hook_query.h).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "live.h"
+#include "support.h"
+#include "user/tap/hook.h"
+#include "user/tap/hook_query.h"
+#include "user/util/log.h"
+
+#define RING_BYTES 4096
+#define FEW_SLOTS  64
+
+/* One interface. */
+struct subject {
+	struct check_list *list;
+	char section[64];
+	const struct netns *ns;
+	const struct iface *iface;
+	enum hook_mode mode;
+	enum exit_status without; /* a hook */
+};
+
+/* ---- by asking ------------------------------------------------------------------------------- */
+
+static void check_native(const struct subject *s, const struct hook_query *query)
+{
+	struct check *check = check_list__add(s->list, s->section, "native XDP");
+
+	if (!check)
+		return;
+	if (query->xdp.count) {
+		check__detail(check, "%s is already there", query->xdp.first);
+		check__refuse(check, CHECK_NO, "tc is used beside it");
+	} else if (query->native == ANSWER_NO) {
+		check__detail(check, "its driver has none");
+		check__refuse(check, CHECK_NO, "tc is used, or --hook xdp-generic");
+	} else if (query->native == ANSWER_UNKNOWN) {
+		check__detail(check, "only attaching tells on this kernel");
+		check__refuse(check, CHECK_LIMITED,
+			      "doctor --try attaches for a moment; some drivers then reset the "
+			      "link");
+	} else {
+		check__detail(check, query->frags == ANSWER_YES
+					     ? "also of frames in several buffers"
+					     : "its driver has it");
+	}
+}
+
+static void check_generic(const struct subject *s, const struct hook_query *query)
+{
+	struct check *check = check_list__add(s->list, s->section, "generic XDP");
+
+	if (!check)
+		return;
+	check__detail(check, "any interface has it");
+	if (!query->xdp.count)
+		return;
+	check__detail(check, "%s is already there", query->xdp.first);
+	check__refuse(check, CHECK_NO, "tc is used beside it");
+}
+
+static void check_tc(const struct subject *s, const struct hook_query *query)
+{
+	struct check *check = check_list__add(s->list, s->section, "tc");
+	uint32_t others = query->tcx_ingress.count + query->tcx_egress.count;
+	const struct occupants *first =
+		query->tcx_ingress.count ? &query->tcx_ingress : &query->tcx_egress;
+
+	if (!check)
+		return;
+	if (query->tcx != ANSWER_YES)
+		check__detail(check, "by a clsact qdisc, removed at the end");
+	else if (others)
+		check__detail(check, "tcx, beside %u others: %s", others, first->first);
+	else
+		check__detail(check, "tcx");
+}
+
+static void check_choice(const struct subject *s, const struct hook_query *query)
+{
+	const enum attach_kind *egress_kinds = hook__egress_kinds(s->iface);
+	bool is_sure, is_sure_too;
+	enum attach_kind ingress =
+		hook_query__choose(query, hook__ingress_kinds(s->mode, s->iface), &is_sure);
+	enum attach_kind egress = hook_query__choose(query, egress_kinds, &is_sure_too);
+	struct check *check;
+	char name[32];
+
+	snprintf(name, sizeof(name), "--hook %s", hook_mode__name(s->mode));
+	check = check_list__add(s->list, s->section, name);
+	if (!check)
+		return;
+	check->without = s->without;
+	check__detail(check, "ingress by %s%s%s%s", attach_kind__name(ingress),
+		      is_sure ? "" : " if the driver takes it, else by tc",
+		      egress == ATTACH_NONE ? "" : ", egress by ",
+		      egress == ATTACH_NONE ? "" : attach_kind__name(egress));
+	if (ingress == ATTACH_NONE)
+		check__refuse(check, CHECK_NO, "choose another --hook");
+	else if (hook__is_costly(s->mode, s->iface))
+		check__refuse(check, CHECK_LIMITED,
+			      "native XDP on a veth makes bulk TCP of its peer several times "
+			      "slower; --hook tc costs nothing");
+}
+
+static void refuse_to_say(const struct subject *s, int err)
+{
+	struct check *check = check_list__add(s->list, s->section, "hooks");
+
+	if (!check)
+		return;
+	check__detail(check, "the kernel does not tell: %s", strerror(-err));
+	check__refuse(check, CHECK_NO,
+		      err == -EPERM ? "see the privileges above"
+				    : "try again: the interface may be gone");
+}
+
+static void ask(const struct subject *s)
+{
+	struct netns_return back;
+	struct hook_query query;
+	int err = netns__enter(s->ns, &back);
+
+	if (!err) {
+		err = hook_query__ask(&query, s->iface->ifindex);
+		netns__leave(&back);
+	}
+	if (err) {
+		refuse_to_say(s, err);
+		return;
+	}
+	check_native(s, &query);
+	check_generic(s, &query);
+	check_tc(s, &query);
+	check_choice(s, &query);
+}
+
+/* ---- by attaching ---------------------------------------------------------------------------- */
+
+static void describe_tap(struct check *check, const struct tap *tap)
+{
+	check__detail(check, "ingress by %s%s%s", attach_kind__name(tap->ingress),
+		      tap->egress == ATTACH_NONE ? "" : ", egress by ",
+		      tap->egress == ATTACH_NONE ? "" : attach_kind__name(tap->egress));
+	if (tap->note[0])
+		check__refuse(check, CHECK_LIMITED, "%s", tap->note);
+}
+
+static void attach(const struct subject *s, const struct wire_shared *shared)
+{
+	struct check *check = check_list__add(s->list, s->section, "attached");
+	struct tap_set *set = tap_set__new(shared);
+	const char *said;
+	int n;
+
+	if (!check || !set)
+		goto out;
+	check->without = s->without;
+	log__hold();
+	n = tap_set__add(set, s->ns, s->iface->name, s->mode);
+	said = log__last();
+	if (n > 0)
+		describe_tap(check, tap_set__get(set, 0));
+	else
+		check__detail(check, "%s", said ? said : strerror(-n));
+	log__drop();
+	if (n <= 0)
+		check__refuse(check, CHECK_NO, "try another --hook");
+out:
+	s->list->failed |= !set;
+	tap_set__free(set);
+}
+
+static int create_map(enum bpf_map_type type, size_t key_bytes, size_t value_bytes,
+		      uint32_t entries)
+{
+	return bpf_map_create(type, "tcpw_check", key_bytes, value_bytes, entries, NULL);
+}
+
+static void try_attaching(const struct subject *s)
+{
+	struct wire_shared shared = {
+		.records_fd = create_map(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES),
+		.lost_fd = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t),
+				      sizeof(struct lost_counters), 1),
+	};
+	struct wire_view *view = NULL;
+	int err = shared.records_fd < 0 || shared.lost_fd < 0 ? -EPERM : 0;
+
+	if (!err)
+		err = wire_view__open(&view, FEW_SLOTS);
+	if (!err) {
+		wire_view__configure(view, &shared.config);
+		shared.cache_fd = wire_view__cache_fd(view);
+		attach(s, &shared);
+	}
+	wire_view__close(view);
+	if (shared.records_fd >= 0)
+		close(shared.records_fd);
+	if (shared.lost_fd >= 0)
+		close(shared.lost_fd);
+}
+
+/* ---- which interfaces ------------------------------------------------------------------------ */
+
+/* What the options ask for, and which of it is there. */
+struct search {
+	const struct live_options *options;
+	bool *is_found; /* of each of options->ifaces */
+	bool try_hooks;
+};
+
+static bool is_chosen(struct search *search, const struct iface_list *ifaces,
+		      const struct iface *iface)
+{
+	const struct live_options *options = search->options;
+	bool is_any = false;
+
+	if (!options->n_ifaces)
+		return iface_list__is_chosen(ifaces, iface, NULL);
+	for (size_t i = 0; i < options->n_ifaces; i++) {
+		if (!iface_list__is_chosen(ifaces, iface, options->ifaces[i]))
+			continue;
+		is_any = search->is_found[i] = true;
+	}
+	return is_any;
+}
+
+static void check_ifaces(struct subject *s, const struct iface_list *ifaces, struct search *search)
+{
+	bool is_own = !strcmp(s->ns->name, "self");
+
+	for (size_t i = 0; i < ifaces->count; i++) {
+		s->iface = &ifaces->items[i];
+		if (!is_chosen(search, ifaces, s->iface))
+			continue;
+		snprintf(s->section, sizeof(s->section), "%s%s%.40s", s->iface->name,
+			 is_own ? "" : " in ", is_own ? "" : s->ns->name);
+		ask(s);
+		if (search->try_hooks)
+			try_attaching(s);
+	}
+}
+
+static int check_netns(struct subject *s, struct search *search)
+{
+	struct iface_list ifaces;
+	int err = iface_list__read(&ifaces, s->ns);
+
+	if (err) {
+		log_error("cannot list the interfaces of network namespace %s: %s", s->ns->name,
+			  strerror(-err));
+		return err;
+	}
+	check_ifaces(s, &ifaces, search);
+	iface_list__free(&ifaces);
+	return 0;
+}
+
+static enum exit_status check_names(const struct search *search)
+{
+	for (size_t i = 0; i < search->options->n_ifaces; i++) {
+		const char *name = search->options->ifaces[i];
+
+		if (search->is_found[i] || strpbrk(name, "*?["))
+			continue;
+		log_error("no interface is called %s; `ip link` lists them", name);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}
+
+enum exit_status support__check_taps(struct check_list *list, const struct live_options *options,
+				     bool try_hooks)
+{
+	struct subject s = {.list = list, .mode = options->hook};
+	struct search search = {.options = options, .try_hooks = try_hooks};
+	struct netns_list netns = {0};
+	enum exit_status status;
+	int err;
+
+	if (options->views == VIEW_WIRE)
+		s.without = EXIT_KERNEL;
+	search.is_found = calloc(options->n_ifaces + 1, sizeof(bool));
+	err = search.is_found ? netns_list__resolve(&netns, options->netns, options->n_netns)
+			      : -ENOMEM;
+	for (size_t i = 0; !err && i < netns.count; i++) {
+		s.ns = &netns.items[i];
+		err = check_netns(&s, &search);
+	}
+	status = err ? exit_status__of(err) : check_names(&search);
+	netns_list__free(&netns);
+	free(search.is_found);
+	return status;
+}
