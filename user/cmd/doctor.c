@@ -145,11 +145,14 @@ static void add_check(struct strbuf *sb, const struct check *check, size_t name_
 	strbuf__addc(sb, '\n');
 }
 
-static void add_verdict(struct strbuf *sb, const struct check_list *list, enum exit_status status)
+/* Names what is missing in the first section that lacks something: what comes later follows from
+ * it. */
+static void add_verdict(struct strbuf *sb, const struct check_list *list)
 {
-	const char *separator = ": ";
+	enum exit_status verdict = check_list__verdict(list);
+	const char *section = NULL;
 
-	if (status == EXIT_OK) {
+	if (verdict == EXIT_OK) {
 		strbuf__adds(sb, "\ntcpwatch top works here.\n");
 		return;
 	}
@@ -157,10 +160,12 @@ static void add_verdict(struct strbuf *sb, const struct check_list *list, enum e
 	for (size_t i = 0; i < list->count; i++) {
 		const struct check *check = &list->items[i];
 
-		if (check->result != CHECK_NO || check->without != status)
+		if (check->result != CHECK_NO || check->without != verdict)
 			continue;
-		strbuf__addf(sb, "%s%s", separator, check->name);
-		separator = ", ";
+		if (section && strcmp(section, check->section) != 0)
+			break;
+		strbuf__addf(sb, "%s%s", section ? ", " : ": ", check->name);
+		section = check->section;
 	}
 	strbuf__adds(sb, "\n");
 }
@@ -178,7 +183,7 @@ static void add_text(struct strbuf *sb, const struct check_list *list, bool colo
 		section = check->section;
 		add_check(sb, check, name_width, color);
 	}
-	add_verdict(sb, list, check_list__verdict(list));
+	add_verdict(sb, list);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

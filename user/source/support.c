@@ -220,7 +220,8 @@ static void check_sys_admin(struct check_list *list, const struct host *host,
 	if (!host->is_confined && has_bit(host->caps, CAP_SYS_ADMIN))
 		return;
 	check__detail(check, "missing; only other network namespaces (-N) need it");
-	check__refuse(check, CHECK_NO, "run it with sudo to use -N");
+	check__refuse(check, needs->has_other_netns ? CHECK_NO : CHECK_LIMITED,
+		      "run it with sudo to use -N");
 }
 
 static void check_files(struct check_list *list, const struct host *host)

@@ -70,7 +70,8 @@ void support__check_features(struct check_list *list, const struct support_needs
 
 /*
  * support__check_programs() - load every program by itself; attach the tracepoints and read from
- * the iterators. Nothing is attached to an interface, and nothing stays.
+ * the iterators. Nothing is attached to an interface, and nothing stays. What @list holds by then
+ * says whether privileges are the cause.
  */
 void support__check_programs(struct check_list *list, const struct support_needs *needs);
 

@@ -107,7 +107,8 @@ static const struct program_row *row_of(const char *name)
 struct trial {
 	const char *step; /* that failed */
 	int err;
-	char *log; /* LOG_BYTES */
+	char *log;	      /* LOG_BYTES */
+	bool is_unprivileged; /* it is known that something is missing */
 };
 
 static int read_some(const struct bpf_link *link)
@@ -220,10 +221,11 @@ static void describe_failure(struct check *check, const struct trial *trial)
 	check__detail(check, "%s: %s%s%.120s", trial->step, cause, *line ? ": " : "", line);
 }
 
-/* By privileges, and not by the verifier, which says EACCES too. */
+/* For want of privileges: not by the verifier, which says EACCES too, but it is stricter then. */
 static bool is_refused(const struct trial *trial)
 {
-	return trial->err == -EPERM || (trial->err == -EACCES && !trial->log[0]);
+	return trial->is_unprivileged || trial->err == -EPERM ||
+	       (trial->err == -EACCES && !trial->log[0]);
 }
 
 static void judge(struct check *check, const struct trial *trial, const struct program_row *row,
@@ -288,7 +290,10 @@ static void check_object(struct check_list *list, struct trial *trial, const str
 
 void support__check_programs(struct check_list *list, const struct support_needs *needs)
 {
-	struct trial trial = {.log = malloc(LOG_BYTES)};
+	struct trial trial = {
+		.log = malloc(LOG_BYTES),
+		.is_unprivileged = check_list__verdict(list) == EXIT_PRIVILEGE,
+	};
 
 	if (!trial.log) {
 		list->failed = true;

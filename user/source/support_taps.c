@@ -15,6 +15,7 @@
 #include "user/tap/hook.h"
 #include "user/tap/hook_query.h"
 #include "user/util/log.h"
+#include "user/util/strbuf.h"
 
 #define RING_BYTES 4096
 #define FEW_SLOTS  64
@@ -49,9 +50,8 @@ static void check_native(const struct subject *s, const struct hook_query *query
 			      "doctor --try attaches for a moment; some drivers then reset the "
 			      "link");
 	} else {
-		check__detail(check, query->frags == ANSWER_YES
-					     ? "also of frames in several buffers"
-					     : "its driver has it");
+		check__detail(check, "its driver has it%s, unless MTU, queues or LRO forbid it",
+			      query->frags == ANSWER_YES ? ", for large frames too" : "");
 	}
 }
 
@@ -85,13 +85,24 @@ static void check_tc(const struct subject *s, const struct hook_query *query)
 		check__detail(check, "tcx");
 }
 
+/* "ingress by xdp (tcx if its driver refuses)" */
+static void add_choice(struct strbuf *sb, const struct hook_query *query,
+		       const enum attach_kind *kinds, const char *direction)
+{
+	enum attach_kind otherwise, kind = hook_query__choose(query, kinds, &otherwise);
+
+	if (*kinds == ATTACH_NONE)
+		return;
+	strbuf__addf(sb, "%s%s by %s", sb->len ? ", " : "", direction, attach_kind__name(kind));
+	if (otherwise != kind)
+		strbuf__addf(sb, " (%s if its driver refuses)", attach_kind__name(otherwise));
+}
+
 static void check_choice(const struct subject *s, const struct hook_query *query)
 {
-	const enum attach_kind *egress_kinds = hook__egress_kinds(s->iface);
-	bool is_sure, is_sure_too;
-	enum attach_kind ingress =
-		hook_query__choose(query, hook__ingress_kinds(s->mode, s->iface), &is_sure);
-	enum attach_kind egress = hook_query__choose(query, egress_kinds, &is_sure_too);
+	const enum attach_kind *ingress = hook__ingress_kinds(s->mode, s->iface);
+	struct strbuf choice = STRBUF_INIT;
+	enum attach_kind otherwise;
 	struct check *check;
 	char name[32];
 
@@ -99,12 +110,12 @@ static void check_choice(const struct subject *s, const struct hook_query *query
 	check = check_list__add(s->list, s->section, name);
 	if (!check)
 		return;
+	add_choice(&choice, query, ingress, "ingress");
+	add_choice(&choice, query, hook__egress_kinds(s->iface), "egress");
 	check->without = s->without;
-	check__detail(check, "ingress by %s%s%s%s", attach_kind__name(ingress),
-		      is_sure ? "" : " if the driver takes it, else by tc",
-		      egress == ATTACH_NONE ? "" : ", egress by ",
-		      egress == ATTACH_NONE ? "" : attach_kind__name(egress));
-	if (ingress == ATTACH_NONE)
+	check__detail(check, "%s", choice.data ? choice.data : "");
+	strbuf__free(&choice);
+	if (hook_query__choose(query, ingress, &otherwise) == ATTACH_NONE)
 		check__refuse(check, CHECK_NO, "choose another --hook");
 	else if (hook__is_costly(s->mode, s->iface))
 		check__refuse(check, CHECK_LIMITED,
@@ -216,6 +227,7 @@ static void try_attaching(const struct subject *s)
 struct search {
 	const struct live_options *options;
 	bool *is_found; /* of each of options->ifaces */
+	size_t n_chosen;
 	bool try_hooks;
 };
 
@@ -243,6 +255,7 @@ static void check_ifaces(struct subject *s, const struct iface_list *ifaces, str
 		s->iface = &ifaces->items[i];
 		if (!is_chosen(search, ifaces, s->iface))
 			continue;
+		search->n_chosen++;
 		snprintf(s->section, sizeof(s->section), "%s%s%.40s", s->iface->name,
 			 is_own ? "" : " in ", is_own ? "" : s->ns->name);
 		ask(s);
@@ -279,6 +292,17 @@ static enum exit_status check_names(const struct search *search)
 	return EXIT_OK;
 }
 
+static void tell_of_none(const struct subject *s)
+{
+	struct check *check = check_list__add(s->list, "interfaces", "chosen by -i");
+
+	if (!check)
+		return;
+	check->without = s->without;
+	check__detail(check, "there is none");
+	check__refuse(check, CHECK_NO, "those that appear later are watched; `ip link` lists them");
+}
+
 enum exit_status support__check_taps(struct check_list *list, const struct live_options *options,
 				     bool try_hooks)
 {
@@ -298,6 +322,8 @@ enum exit_status support__check_taps(struct check_list *list, const struct live_
 		err = check_netns(&s, &search);
 	}
 	status = err ? exit_status__of(err) : check_names(&search);
+	if (status == EXIT_OK && !search.n_chosen)
+		tell_of_none(&s);
 	netns_list__free(&netns);
 	free(search.is_found);
 	return status;

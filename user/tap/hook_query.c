@@ -205,16 +205,24 @@ enum answer hook_query__allows(const struct hook_query *query, enum attach_kind 
 	}
 }
 
-enum attach_kind hook_query__choose(const struct hook_query *query, const enum attach_kind *kinds,
-				    bool *is_sure)
+static bool is_up_to_driver(enum attach_kind kind)
 {
-	for (; *kinds != ATTACH_NONE; kinds++) {
-		enum answer answer = hook_query__allows(query, *kinds);
+	return kind == ATTACH_XDP || kind == ATTACH_XDP_FRAGS;
+}
 
-		*is_sure = answer == ANSWER_YES;
-		if (answer != ANSWER_NO)
-			return *kinds;
+enum attach_kind hook_query__choose(const struct hook_query *query, const enum attach_kind *kinds,
+				    enum attach_kind *otherwise)
+{
+	enum attach_kind first = ATTACH_NONE;
+
+	*otherwise = ATTACH_NONE;
+	for (; *kinds != ATTACH_NONE && *otherwise == ATTACH_NONE; kinds++) {
+		if (hook_query__allows(query, *kinds) == ANSWER_NO)
+			continue;
+		if (first == ATTACH_NONE)
+			first = *kinds;
+		if (!is_up_to_driver(*kinds))
+			*otherwise = *kinds;
 	}
-	*is_sure = true;
-	return ATTACH_NONE;
+	return first;
 }

@@ -32,9 +32,13 @@ int hook_query__ask(struct hook_query *query, uint32_t ifindex);
 /* hook_query__allows() - whether @kind could be attached, as far as was told */
 enum answer hook_query__allows(const struct hook_query *query, enum attach_kind kind);
 
-/* hook_query__choose() - the first of @kinds (hook.h) that is allowed; *is_sure: none before it may
- * turn out to work, and it will */
+/*
+ * hook_query__choose() - the first of @kinds (hook.h) that is allowed, or ATTACH_NONE
+ *
+ * @otherwise: the same if it is sure to work; else what is left if the driver refuses, for it may
+ * do so because of its settings (MTU, queues, LRO), or ATTACH_NONE.
+ */
 enum attach_kind hook_query__choose(const struct hook_query *query, const enum attach_kind *kinds,
-				    bool *is_sure);
+				    enum attach_kind *otherwise);
 
 #endif
