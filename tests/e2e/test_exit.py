@@ -7,7 +7,7 @@ import pytest
 
 from lib import bpf, tool
 from lib.netns import NETS
-from lib.traffic import probe, refused
+from lib.traffic import Connection, probe, refused
 from lib.wait import wait_for
 
 HOOKS = ["auto", "xdp", "xdp-generic", "tc"]
@@ -54,7 +54,7 @@ def test_kill_9_leaves_nothing(pair, hook):
 def test_closed_pipe_ends_it_cleanly(pair, args):
     process = pair.near.popen([tool.BINARY, *args, "-i", pair.near_if], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, bufsize=0)
-    with process:
+    with process, Connection(pair.near, pair.far, NETS[4].far, 8080):  # a row, so that there is output
         wait_for(lambda: ("link" in {kind for kind, _ in bpf.held_by(process.pid)}), "an attachment", 10)
         held = bpf.held_by(process.pid)
         refused(pair.near, NETS[4].far, 9)

@@ -19,7 +19,6 @@
 
 #define RING_BYTES_EVENTS (16u << 20) /* a second of 100,000 SYNs per second */
 #define RING_BYTES	  (4u << 20)  /* retired fragments alone */
-#define MAX_WIRE_SESSIONS (1u << 21)
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
@@ -151,7 +150,7 @@ static int check_names(const struct live *live)
 
 static int open_wire(struct live *live)
 {
-	int n, count = 0, err = open_cache(live), tap_err = 0;
+	int n, count = 0, err = 0, tap_err = 0;
 
 	for (size_t i = 0; !err && i < live->netns.count; i++) {
 		n = live__open_taps(live, &live->netns.items[i]);
@@ -188,7 +187,12 @@ static int open_table(struct live *live)
 		.reset_reason = live__reset_reason,
 	};
 
-	live->table = session_table__new(&env, MAX_WIRE_SESSIONS);
+	struct wire_view_stats cache = {0};
+
+	/* Of the sessions that the caches gave up as many again are remembered here. */
+	if (live->wire)
+		wire_view__stats(live->wire, &cache);
+	live->table = session_table__new(&env, cache.slots);
 	return live->table ? 0 : -ENOMEM;
 }
 
@@ -206,9 +210,11 @@ static int open_all(struct live *live)
 	int err = open_netns(live);
 
 	if (!err)
-		err = open_table(live);
-	if (!err)
 		err = open_ring(live);
+	if (!err && live->options.views & VIEW_WIRE)
+		err = open_cache(live);
+	if (!err)
+		err = open_table(live);
 	if (!err && live->options.views & VIEW_SOCKET)
 		err = open_sock(live);
 	if (!err && live->options.views & VIEW_WIRE)

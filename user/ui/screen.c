@@ -16,6 +16,7 @@
 #include "user/model/tcp_state.h"
 #include "user/util/log.h"
 
+#define CTRL_L	   0x0c
 #define COLUMN_GAP 2 /* as output/text.c puts between columns */
 
 struct screen {
@@ -280,7 +281,7 @@ static const struct {
 	{'<', SCREEN_SORT_LEFT},     {KEY_RIGHT, SCREEN_SORT_RIGHT},
 	{'>', SCREEN_SORT_RIGHT},    {'r', SCREEN_REVERSE},
 	{'p', SCREEN_PAUSE},	     {KEY_RESIZE, SCREEN_REDRAW},
-	{0x0c, SCREEN_REDRAW}, /* Ctrl-L */
+	{CTRL_L, SCREEN_REDRAW},
 };
 
 enum screen_command screen__read(struct screen *screen __attribute__((unused)))
@@ -288,8 +289,8 @@ enum screen_command screen__read(struct screen *screen __attribute__((unused)))
 	int key;
 
 	while ((key = getch()) != ERR) {
-		if (key == 0x0c)
-			clearok(curscr, TRUE);
+		if (key == KEY_RESIZE || key == CTRL_L)
+			clearok(curscr, TRUE); /* what the terminal made of its lines is unknown */
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (keys[i].key == key)
 				return keys[i].command;
