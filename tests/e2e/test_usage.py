@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Options, help, and what is said of input that makes no sense: one line, and the documented exit status."""
-import os
 import re
-import shutil
 
 import pytest
 
 from lib import tool
+from lib.user import OrdinaryUser
 
 COMMANDS = ["top", "sessions", "events", "doctor"]
 
@@ -75,18 +74,7 @@ def test_version():
 
 @pytest.fixture(name="as_nobody")
 def fixture_as_nobody(tmp_path_factory):
-    """The binary where an ordinary user may run it, run by one without any capability."""
-    directory = tmp_path_factory.mktemp("public")
-    for parent in (directory, *directory.parents[:-2]):
-        parent.chmod(0o755)
-    binary = shutil.copy(tool.BINARY, directory / "tcpwatch")
-    os.chmod(binary, 0o755)
-
-    def run(*args):
-        return tool.run_argv(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
-                              "--inh-caps=-all", binary, *args])
-
-    return run
+    return OrdinaryUser(tmp_path_factory.mktemp("public")).run
 
 
 @pytest.mark.parametrize("args", [["sessions"], ["events", "--duration", "1"], ["top", "-b", "-n", "1"]], ids=" ".join)
