@@ -5,7 +5,6 @@
  */
 #include "support.h"
 
-#include <net/if.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 
 #include "reset_reason.h"
 #include "user/model/session.h"
+#include "user/util/log.h"
 #include "wire_view.h"
 
 #define SECTION		 "BPF"
@@ -256,8 +256,10 @@ static void check_cache(struct check_list *list, const struct support_needs *nee
 
 	if (!check)
 		return;
+	log__hold(); /* the check says it */
 	if (!err)
 		err = wire_view__open(&view, needs->cache_slots);
+	log__drop();
 	check->without = is_refused(err) ? EXIT_PRIVILEGE : EXIT_KERNEL;
 	if (err) {
 		check__detail(check, "%s", cause_of(err));

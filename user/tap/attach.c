@@ -163,7 +163,7 @@ static const char *cause_of(int err)
 {
 	switch (-err) {
 	case EOPNOTSUPP:
-		return "its driver has no native XDP";
+		return "its driver, or its settings (LRO, queues), do not allow it";
 	case ERANGE:
 		return "its MTU, or its peer's, is too large for XDP";
 	case ENOSPC:
