@@ -98,11 +98,13 @@ static void add_json(struct strbuf *sb, const struct check_list *list)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
+/* Names of interfaces, namespaces and programs are chosen by others. */
 static void add_escaped(struct strbuf *sb, const char *text)
 {
 	utf8__add_escaped(sb, text, strlen(text));
 }
 
+/* Names of checks are ASCII, so bytes are columns. */
 static size_t widest_name(const struct check_list *list)
 {
 	size_t width = 0;
@@ -188,6 +190,7 @@ static void add_text(struct strbuf *sb, const struct check_list *list, bool colo
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* As far as the words tell: a path may lead to the own namespace. */
 static bool names_other_netns(const struct live_options *options)
 {
 	for (size_t i = 0; i < options->n_netns; i++)

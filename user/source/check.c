@@ -60,6 +60,7 @@ void check__refuse(struct check *check, enum check_result result, const char *re
 	va_end(args);
 }
 
+/* A missing privilege comes first: without it nothing tells what the kernel has. */
 enum exit_status check_list__verdict(const struct check_list *list)
 {
 	enum exit_status verdict = list->failed ? EXIT_RUNTIME : EXIT_OK;

@@ -84,6 +84,8 @@ static uint64_t read_caps(void)
 	return (uint64_t)data[1].effective << 32 | data[0].effective;
 }
 
+/* bpf(2) asks for capabilities in the initial user namespace, whatever capget(2) shows
+ * (bpf_token_capable() in kernel/bpf/token.c; before 6.9 capable()). */
 static bool is_confined(void)
 {
 	struct stat st;
@@ -137,6 +139,7 @@ int kernel_version__parse(struct kernel_version *version, const char *release)
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
+/* Numbers alone decide: distributions carry features back, but not below the floor. */
 static bool is_old(const char *release)
 {
 	struct kernel_version version;
@@ -163,6 +166,7 @@ static void check_version(struct check_list *list, const struct host *host)
 		      KERNEL_FLOOR_MINOR);
 }
 
+/* Programs of the wire view read no kernel structure: they load without. */
 static void check_btf(struct check_list *list, const struct host *host,
 		      const struct support_needs *needs)
 {
@@ -224,6 +228,7 @@ static void check_sys_admin(struct check_list *list, const struct host *host,
 		      "run it with sudo to use -N");
 }
 
+/* The soft limit has been raised by now: what counts is the hard one. */
 static void check_files(struct check_list *list, const struct host *host)
 {
 	struct check *check = check_list__add(list, "privileges", "open files limit");
@@ -280,6 +285,7 @@ static bool complain_of_caps(const struct host *host, unsigned views)
 	return is_any;
 }
 
+/* Of several things that are missing the first one is told: others may follow from it. */
 static void complain(const struct check_list *list, enum exit_status verdict)
 {
 	for (size_t i = 0; i < list->count; i++) {

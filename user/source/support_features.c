@@ -98,6 +98,7 @@ static int try_sk_storage(void)
 	return has > 0 ? 0 : has < 0 ? has : -EOPNOTSUPP;
 }
 
+/* Asking needs no program: a kernel without tcx does not know the attach type. */
 static int try_tcx(void)
 {
 	uint32_t count = 0;
@@ -152,6 +153,7 @@ static int try_reading_kernel(void)
 	return 0;
 }
 
+/* The names come with the tracepoint's argument that gives the reason, in 6.10. */
 static int try_reasons(void)
 {
 	for (int reason = 0; reason < MAX_REASON; reason++)

@@ -161,6 +161,7 @@ static struct bpf_program *choose(struct bpf_object *opened, const char *name, c
 	return chosen;
 }
 
+/* Constants may be more than the skeleton's struct: what the compiler put beside it stays. */
 static int configure(const struct object *object, struct bpf_object *opened)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(opened, ".rodata");

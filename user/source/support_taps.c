@@ -68,6 +68,7 @@ static void check_generic(const struct subject *s, const struct hook_query *quer
 	check__refuse(check, CHECK_NO, "tc is used beside it");
 }
 
+/* tcx programs of others are no hindrance, but they may end the walk before ours. */
 static void check_tc(const struct subject *s, const struct hook_query *query)
 {
 	struct check *check = check_list__add(s->list, s->section, "tc");
@@ -166,53 +167,60 @@ static void describe_tap(struct check *check, const struct tap *tap)
 		check__refuse(check, CHECK_LIMITED, "%s", tap->note);
 }
 
-static void attach(const struct subject *s, const struct wire_shared *shared)
+/* What the set says goes into the check; the log is not needed too. */
+static void attach(const struct subject *s, struct check *check, const struct wire_shared *shared)
 {
-	struct check *check = check_list__add(s->list, s->section, "attached");
 	struct tap_set *set = tap_set__new(shared);
 	const char *said;
-	int n;
+	int n = -ENOMEM;
 
-	if (!check || !set)
-		goto out;
-	check->without = s->without;
 	log__hold();
-	n = tap_set__add(set, s->ns, s->iface->name, s->mode);
+	if (set)
+		n = tap_set__add(set, s->ns, s->iface->name, s->mode);
 	said = log__last();
-	if (n > 0)
+	if (n > 0) {
 		describe_tap(check, tap_set__get(set, 0));
-	else
+	} else {
 		check__detail(check, "%s", said ? said : strerror(-n));
-	log__drop();
-	if (n <= 0)
 		check__refuse(check, CHECK_NO, "try another --hook");
-out:
-	s->list->failed |= !set;
-	tap_set__free(set);
+	}
+	log__drop();
+	tap_set__free(set); /* detaches */
 }
 
-static int create_map(enum bpf_map_type type, size_t key_bytes, size_t value_bytes,
-		      uint32_t entries)
+/* The maps that wire programs share, small. Returns 0 or -errno. */
+static int open_shared(struct wire_shared *shared, struct wire_view **view)
 {
-	return bpf_map_create(type, "tcpw_check", key_bytes, value_bytes, entries, NULL);
+	*shared = (struct wire_shared){.lost_fd = -1};
+	shared->records_fd =
+		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tcpw_check", 0, 0, RING_BYTES, NULL);
+	if (shared->records_fd >= 0)
+		shared->lost_fd =
+			bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "tcpw_check", sizeof(uint32_t),
+				       sizeof(struct lost_counters), 1, NULL);
+	if (shared->lost_fd < 0)
+		return -errno;
+	return wire_view__open(view, FEW_SLOTS);
 }
 
 static void try_attaching(const struct subject *s)
 {
-	struct wire_shared shared = {
-		.records_fd = create_map(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES),
-		.lost_fd = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t),
-				      sizeof(struct lost_counters), 1),
-	};
+	struct check *check = check_list__add(s->list, s->section, "attached");
 	struct wire_view *view = NULL;
-	int err = shared.records_fd < 0 || shared.lost_fd < 0 ? -EPERM : 0;
+	struct wire_shared shared;
+	int err;
 
-	if (!err)
-		err = wire_view__open(&view, FEW_SLOTS);
-	if (!err) {
+	if (!check)
+		return;
+	check->without = s->without;
+	err = open_shared(&shared, &view);
+	if (err) {
+		check__detail(check, "not tried: %s", strerror(-err));
+		check__refuse(check, CHECK_NO, "see the BPF features above");
+	} else {
 		wire_view__configure(view, &shared.config);
 		shared.cache_fd = wire_view__cache_fd(view);
-		attach(s, &shared);
+		attach(s, check, &shared);
 	}
 	wire_view__close(view);
 	if (shared.records_fd >= 0)
@@ -292,6 +300,7 @@ static enum exit_status check_names(const struct search *search)
 	return EXIT_OK;
 }
 
+/* No mistake if it was a glob. */
 static void tell_of_none(const struct subject *s)
 {
 	struct check *check = check_list__add(s->list, "interfaces", "chosen by -i");

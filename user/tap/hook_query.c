@@ -31,6 +31,7 @@
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
+/* Without CAP_SYS_ADMIN there is no getting at a program by id, so no name. */
 static void describe(struct occupants *who, uint32_t id)
 {
 	struct bpf_prog_info info = {0};
@@ -45,6 +46,7 @@ static void describe(struct occupants *who, uint32_t id)
 	close(fd);
 }
 
+/* One XDP program for each interface: it may be native, generic, or several by libxdp. */
 static int ask_xdp(struct occupants *who, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
@@ -128,6 +130,7 @@ static struct nlmsghdr *begin(char *buffer, uint16_t family, uint8_t command)
 	return message;
 }
 
+/* The number of the family, then the device's features: -ENOENT before 6.3. */
 static int ask_driver(struct mnl_socket *socket, uint32_t ifindex, uint64_t *features)
 {
 	struct wanted family = {.type = CTRL_ATTR_FAMILY_ID};
