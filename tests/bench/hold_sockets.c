@@ -41,17 +41,32 @@ static int open_listener(unsigned holder)
 	return -errno;
 }
 
+/* As a connection of real life it carries a request and its response, and then idles. */
+static int talk(int client, int server)
+{
+	char bytes[1000] = "request";
+
+	for (int i = 0; i < 2; i++) {
+		int from = i ? server : client, to = i ? client : server;
+
+		if (send(from, bytes, sizeof(bytes), 0) != sizeof(bytes) ||
+		    recv(to, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes))
+			return -errno;
+	}
+	return 0;
+}
+
 static int hold_one(unsigned holder, int listener)
 {
 	struct sockaddr_in from = address(holder, 2, 0), to = address(holder, 1, PORT);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, server;
 
 	setsockopt(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	if (fd < 0 || bind(fd, (void *)&from, sizeof(from)) ||
-	    connect(fd, (void *)&to, sizeof(to)) ||
-	    accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 || send(fd, "x", 1, 0) != 1)
+	    connect(fd, (void *)&to, sizeof(to)))
 		return -errno;
-	return 0;
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	return server < 0 ? -errno : talk(fd, server);
 }
 
 /* In a process of its own; tells the parent by one byte: 1 if all of its connections stand. */

@@ -5,6 +5,10 @@ time are known. Everything made here is gone afterwards."""
 import contextlib
 import ctypes
 import os
+import threading
+import termios
+import struct
+import fcntl
 import platform
 import select
 import signal
@@ -133,10 +137,40 @@ def links_of(pid):
 
 
 @contextlib.contextmanager
-def running(words, netns=None):
+def terminal(columns=160, lines=50):
+    """A terminal that nobody looks at: whatever is written to it is read and thrown away."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def read():
+        with contextlib.suppress(OSError):
+            while os.read(master, 65536):
+                pass
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield slave
+    finally:
+        os.close(slave)
+        reader.join(5)
+        os.close(master)
+
+
+@contextlib.contextmanager
+def on_screen(words, netns=None):
+    """Likewise running(), on a terminal."""
+    with terminal() as tty:
+        os.environ.setdefault("TERM", "xterm")
+        with running(words, netns, stdin=tty, stdout=tty) as child:
+            yield child
+
+
+@contextlib.contextmanager
+def running(words, netns=None, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
     """tcpwatch in the background, its output thrown away, from when it is attached."""
-    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, preexec_fn=netns and netns.enter)
+    child = subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                             preexec_fn=netns and netns.enter)
     try:
         wait_until(lambda: child.poll() is not None or links_of(child.pid), " ".join(words))
         if child.poll() is not None:

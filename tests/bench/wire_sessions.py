@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from machine import TCPWATCH, BenchError, cpu_seconds, helper, links_of, running, spread, veth_pair
+from machine import TCPWATCH, BenchError, cpu_seconds, helper, links_of, on_screen, spread, veth_pair
 from report import Row
 
 LOG2_SESSIONS = 20
@@ -72,9 +72,9 @@ def wire_sessions(quick):
     count = 1 << log2
     rows = []
     # As many slots for each CPU as sessions in all: each set is half full, so none is evicted.
-    words = [str(TCPWATCH), "top", "-b", "-d", str(DELAY), "-i", "veth0", "--hook", "xdp",
+    words = [str(TCPWATCH), "top", "-d", str(DELAY), "-i", "veth0", "--hook", "xdp",
              "--cache", str(count)]
-    with veth_pair() as (server, _), running(words, server) as tool:
+    with veth_pair() as (server, _), on_screen(words, server) as tool:
         with filled(tool.pid, log2) as touch:
             time.sleep(2 * DELAY)
             for share, title in ((0, "idle"), (0.1, "10% active"), (1, "all active")):
