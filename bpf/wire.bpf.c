@@ -228,6 +228,8 @@ static __always_inline bool track_next(const struct flow_key *key, const struct 
 	__u64 now_ns;
 	__u32 zero = 0;
 
+	if (TW_UNLIKELY(seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST)))
+		return false; /* at once: a flood of SYNs is not to look twice */
 	if (!locate(&at, key) || !cache__find(&at.slot, key, at.tag))
 		return false;
 	frag = cache__fragment(&at.slot);
