@@ -179,7 +179,7 @@ static const struct match_case {
 	{"rtt_seconds <= 12.345ms", "AD"},
 	{"age_seconds >= 6s", "C"},
 	{"age > 5.5 and age < 0.2m", "C"},
-	{"age < 1h", "ACDEF"},
+	{"age < 1h", "ABCDEF"},
 	{"age < 1d", "ACDEF"},
 	{"handshake_seconds = 123456ns", "ACDF"},
 	{"tx_bytes > 1M", "ACDEF"},

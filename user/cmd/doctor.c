@@ -66,10 +66,10 @@ GET(remedy)
 	set_text(out, CHECK->remedy);
 }
 
-#define FIELD(name, its_kind, its_help)                                                       \
-	{                                                                                     \
-		.key = #name, .title = #name, .unit = "", .help = its_help, .kind = its_kind, \
-		.get = get_##name                                                             \
+#define FIELD(name, its_kind, its_help)                                                          \
+	{                                                                                        \
+		FIELD_KEY(name), .title = #name, .unit = "", .help = its_help, .kind = its_kind, \
+				 .get = get_##name                                               \
 	}
 
 static const struct field fields[] = {

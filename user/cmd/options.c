@@ -271,9 +271,10 @@ static const struct option_row *row_of(int code)
 
 static int complain_unknown(const struct command *command, const char *word)
 {
+	const char *name = word + strspn(word, "-");
 	struct nearest nearest;
 
-	nearest__init(&nearest, word, strlen(word));
+	nearest__init(&nearest, name, strlen(name));
 	for (size_t i = 0; i < n_option_rows; i++)
 		if (option_row__is_of(&option_rows[i], command))
 			nearest__offer(&nearest, option_rows[i].name);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The table of fields: one row per thing that can be said of a session or of an event. Columns,
- * --fields,
- * --sort, --json keys, filter keys and the list of `--fields help` all come from it.
+ * --fields, --sort, --json keys, filter keys and the list of `--fields help` all come from it.
  * Not here: layout of columns (output/), which fields a view shows by default (its command).
  */
 #ifndef TCPWATCH_FIELD_H
@@ -74,6 +73,8 @@ enum field_align { ALIGN_LEFT, ALIGN_RIGHT };
 
 struct field {
 	const char *key;      /* JSON key, --fields and --sort name: snake_case */
+	const char *json_key; /* ,"key": as a row of JSON has it; spelt out once for all rows */
+	size_t json_key_len;
 	const char *title;    /* column heading */
 	const char *unit;     /* "", "seconds", "bytes", "segments" */
 	const char *help;     /* one line, no full stop */
@@ -87,6 +88,10 @@ struct field {
 
 /* field__align() - numbers to the right */
 enum field_align field__align(const struct field *field);
+
+/* FIELD_KEY() - the members of struct field that follow from its key, an identifier */
+#define FIELD_KEY(key_) \
+	.key = #key_, .json_key = ",\"" #key_ "\":", .json_key_len = sizeof(",\"" #key_ "\":") - 1
 
 struct field_table {
 	const char *schema; /* value of the JSON key "schema": "tcpwatch.session.v1" */

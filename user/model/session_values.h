@@ -103,8 +103,9 @@
 
 #define FIELD_ROW(key_, title_, unit_, kind_, width_, choices_, help_, column_only_, get_)        \
 	{                                                                                         \
-		.key = #key_, .title = title_, .unit = unit_, .help = help_, .choices = choices_, \
-		.kind = kind_, .column_only = column_only_, .min_width = width_, .get = get_,     \
+		FIELD_KEY(key_), .title = title_, .unit = unit_, .help = help_,                   \
+				 .choices = choices_, .kind = kind_, .column_only = column_only_, \
+				 .min_width = width_, .get = get_,                                \
 	}
 
 /* session_value__KEY() - the getter of each field of a session; @row is a struct session */

@@ -116,18 +116,13 @@ static char *put_value(char *out, const struct value *value)
 	return out;
 }
 
-static void add_member(struct strbuf *sb, const char *key, const struct value *value)
+static void add_member(struct strbuf *sb, const struct field *field, const struct value *value)
 {
-	size_t len = strlen(key);
-	char *start = strbuf__reserve(sb, len + 4 + NUMBER_MAX), *out = start;
+	char *start = strbuf__reserve(sb, field->json_key_len + NUMBER_MAX), *out = start;
 
 	if (!start)
 		return;
-	*out++ = ',';
-	*out++ = '"';
-	out = put_bytes(out, key, len);
-	*out++ = '"';
-	*out++ = ':';
+	out = put_bytes(out, field->json_key, field->json_key_len);
 	if (value->kind != VALUE_TEXT)
 		out = put_value(out, value);
 	sb->len += (size_t)(out - start);
@@ -147,7 +142,7 @@ static void add_field(struct strbuf *sb, const struct field *field, const void *
 	struct value value;
 
 	field->get(row, now, &value);
-	add_member(sb, field->key, &value);
+	add_member(sb, field, &value);
 }
 
 void json__row(struct strbuf *sb, const struct field_table *table, const void *row,
