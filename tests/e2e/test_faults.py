@@ -76,6 +76,7 @@ def test_interface_renamed_down_and_up(pair):
 def test_interface_made_anew_is_watched_again(pair):
     with Header(pair.near, "-i", "near*") as top, tool.Events(pair.near, "-i", "near*", "--view", "wire") as events:
         events.wait_ready(probe(pair, ["wire"]))
+        top.wait("near0 tcx/tcx")
         pair.near.link_delete("near0")
         with pair.near.ipr() as ipr:
             ipr.link("add", ifname="near7", kind="veth", address="02:00:00:00:00:01",

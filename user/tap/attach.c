@@ -16,7 +16,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "user/util/log.h"
+#include "hook_query.h"
 #include "wire.skel.h"
 
 /* Of tcx links, Linux 6.6, which libbpf before 1.3 has no name for. */
@@ -140,25 +140,6 @@ static int attach_inside(struct attachment *a, const struct attempt *t, enum att
 /* ---- saying why not ---------------------------------------------------------------------------
  */
 
-/* "program 12 (name)" of the XDP program that is there. */
-static bool describe_occupant(uint32_t ifindex, char *out, size_t size)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t id = 0, len = sizeof(info);
-	int fd;
-
-	if (bpf_xdp_query_id(ifindex, 0, &id) || !id)
-		return false;
-	snprintf(out, size, "program %u is already there", id);
-	fd = bpf_prog_get_fd_by_id(id); /* takes CAP_SYS_ADMIN */
-	if (fd < 0)
-		return true;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.name[0])
-		snprintf(out, size, "program %u (%s) is already there", id, info.name);
-	close(fd);
-	return true;
-}
-
 static const char *cause_of(int err)
 {
 	switch (-err) {
@@ -171,21 +152,24 @@ static const char *cause_of(int err)
 	case ENOTCONN:
 		return "its peer is gone";
 	case EINVAL:
+	case EACCES:
 		return "the kernel or the driver's settings do not allow it";
 	default:
 		return strerror(-err);
 	}
 }
 
+/* The first refusal is the one to tell; in the namespace of the interface. */
 static void explain(struct attachment *a, const struct attempt *t, enum attach_kind kind, int err)
 {
-	char occupant[ATTACH_WHY_LEN / 2];
 	bool is_taken = err == -EBUSY || err == -EEXIST;
+	struct occupants who = {0};
 
 	if (a->why[0])
 		return;
-	if (is_taken && describe_occupant(t->tap->iface.ifindex, occupant, sizeof(occupant)))
-		snprintf(a->why, sizeof(a->why), "%s: %s", attach_kind__name(kind), occupant);
+	if (is_taken && !hook_query__ask_xdp(&who, t->tap->iface.ifindex) && who.count)
+		snprintf(a->why, sizeof(a->why), "%s: %s is already there", attach_kind__name(kind),
+			 who.first);
 	else
 		snprintf(a->why, sizeof(a->why), "%s: %s", attach_kind__name(kind), cause_of(err));
 }
@@ -199,6 +183,8 @@ static int try_kind(struct attachment *a, const struct attempt *t, enum attach_k
 	int err = load(a, t, kind);
 
 	a->kind = kind; /* of what is loaded, if it is */
+	if (err && err != -EPERM)
+		explain(a, t, kind, err);
 	if (!err)
 		err = netns__enter(t->ns, &back);
 	if (err)

@@ -136,12 +136,14 @@ static int remove_filter(const struct clsact_filter *filter)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-static void remove_stale(const struct clsact_filter *filter)
+/* A qdisc that killed runs used is taken over: it goes with the last filter. */
+static void remove_stale(struct clsact_filter *filter)
 {
 	struct found found;
 
 	if (look(&found, filter))
 		return;
+	filter->made_qdisc |= found.n_stale > 0;
 	for (size_t i = 0; i < found.n_stale; i++) {
 		if (!remove_filter(&found.stale[i]))
 			log_info("removed a tc filter that a killed run had left on interface %u",

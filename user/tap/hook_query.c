@@ -47,7 +47,7 @@ static void describe(struct occupants *who, uint32_t id)
 }
 
 /* One XDP program for each interface: it may be native, generic, or several by libxdp. */
-static int ask_xdp(struct occupants *who, uint32_t ifindex)
+int hook_query__ask_xdp(struct occupants *who, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	uint32_t id;
@@ -177,7 +177,7 @@ int hook_query__ask(struct hook_query *query, uint32_t ifindex)
 		query->native = features & NETDEV_XDP_BASIC ? ANSWER_YES : ANSWER_NO;
 		query->frags = features & NETDEV_XDP_RX_SG ? ANSWER_YES : ANSWER_NO;
 	}
-	err = ask_xdp(&query->xdp, ifindex);
+	err = hook_query__ask_xdp(&query->xdp, ifindex);
 	if (err)
 		return err;
 	err = ask_tcx(&query->tcx_ingress, ifindex, QUERY_TCX_INGRESS);

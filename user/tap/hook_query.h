@@ -25,6 +25,9 @@ struct hook_query {
 	struct occupants tcx_ingress, tcx_egress; /* ours would be one more */
 };
 
+/* hook_query__ask_xdp() - that one question. Returns 0 or -errno */
+int hook_query__ask_xdp(struct occupants *who, uint32_t ifindex);
+
 /* hook_query__ask() - in the namespace of the thread. What cannot be asked is unknown. Returns 0 or
  * -errno: there is no such interface, or no privilege to ask */
 int hook_query__ask(struct hook_query *query, uint32_t ifindex);

@@ -81,7 +81,7 @@ static void release(struct netns *ns)
 /* Adds what @path leads to, if it is not there yet. Returns 1 if added, 0, or -errno. */
 static int add(struct netns_list *list, const char *path)
 {
-	struct netns ns = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	struct netns ns = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; /* a FIFO? */
 	struct netns *more;
 	struct stat st;
 
@@ -111,14 +111,14 @@ static int add(struct netns_list *list, const char *path)
 
 /*
  * Adds the namespace of each entry of @dir that @is_wanted. What vanishes while it is looked at is
- * left out. Returns the number added, or -EACCES if one may not be entered and none was added.
+ * left out. Returns the number added; *@denied becomes true if one may not be looked into.
  */
 static int add_all(struct netns_list *list, const char *dir_path, const char *suffix,
-		   bool (*is_wanted)(const char *name))
+		   bool (*is_wanted)(const char *name), bool *denied)
 {
 	DIR *dir = opendir(dir_path);
 	struct dirent *entry;
-	int result, added = 0, denied = 0;
+	int result, added = 0;
 
 	while (dir && (entry = readdir(dir))) {
 		char path[512];
@@ -132,11 +132,11 @@ static int add_all(struct netns_list *list, const char *dir_path, const char *su
 		result = add(list, path);
 		if (result > 0)
 			added++;
-		denied |= result == -EACCES || result == -EPERM;
+		*denied |= result == -EACCES || result == -EPERM;
 	}
 	if (dir)
 		closedir(dir);
-	return added || !denied ? added : -EACCES;
+	return added;
 }
 
 static bool is_pid(const char *name)
@@ -149,12 +149,34 @@ static bool is_name(const char *name)
 	return *name != '.';
 }
 
+static int add_host(struct netns_list *list, bool *denied)
+{
+	int named = add_all(list, NAMED_DIR, "", is_name, denied);
+
+	return named + add_all(list, "/proc", "/ns/net", is_pid, denied);
+}
+
 int netns_list__rescan(struct netns_list *list)
 {
-	int named = add_all(list, NAMED_DIR, "", is_name);
-	int running = add_all(list, "/proc", "/ns/net", is_pid);
+	bool denied = false; /* told at the start */
 
-	return (named > 0 ? named : 0) + (running > 0 ? running : 0);
+	return add_host(list, &denied);
+}
+
+/* The own namespace is the first, whatever else there is. */
+static int add_everything(struct netns_list *list)
+{
+	bool denied = false;
+	int err = add(list, OWN_PATH);
+
+	list->all = true;
+	if (err < 0)
+		return err;
+	(void)add_host(list, &denied);
+	if (denied)
+		log_warn("some network namespaces are left out: only root may look into those of "
+			 "other users' processes");
+	return 0;
 }
 
 /* NAME before PID: ip-netns(8) allows a name of digits. */
@@ -165,11 +187,8 @@ static int add_word(struct netns_list *list, const char *word)
 
 	if (!strcmp(word, "self"))
 		return add(list, OWN_PATH);
-	if (!strcmp(word, "all")) {
-		list->all = true;
-		err = add(list, OWN_PATH); /* the first, whatever else there is */
-		return err < 0 ? err : netns_list__rescan(list);
-	}
+	if (!strcmp(word, "all"))
+		return add_everything(list);
 	if (strchr(word, '/'))
 		return add(list, word);
 	snprintf(path, sizeof(path), NAMED_DIR "/%s", word);

@@ -325,6 +325,29 @@ void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
 
 /* ---- following ------------------------------------------------------------------------------- */
 
+static bool had_tap(const struct place *place, const char *name)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		const struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place && !strcmp(slot->tap.iface.name, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Without a pattern: one of a default route, or one made anew. Not what iface_list__is_chosen()
+ * says, or a default route that is gone for a moment would have everything else tapped.
+ */
+static bool is_wished_later(const struct place *place, const struct wish *wish,
+			    const struct iface *iface)
+{
+	if (wish->pattern)
+		return !fnmatch(wish->pattern, iface->name, 0);
+	return iface->has_default_route || had_tap(place, iface->name);
+}
+
 static void on_change(void *ctx, enum link_change change, const struct iface *iface)
 {
 	struct place *place = ctx;
@@ -342,7 +365,7 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 	for (size_t i = 0; i < place->n_wishes; i++) {
 		const struct wish *wish = &place->wishes[i];
 
-		if (!wish->pattern || fnmatch(wish->pattern, iface->name, 0))
+		if (!is_wished_later(place, wish, iface))
 			continue;
 		(void)add_tap(place, iface, wish->mode); /* logged; the others go on */
 		return;

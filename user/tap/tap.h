@@ -73,11 +73,11 @@ void tap_set__free(struct tap_set *set); /* detaches everything */
  * tap_set__add() - tap every interface of @ns that matches @pattern, a name or a glob; NULL: those
  * of the default routes, and where there are none all that are up, lo only if alone
  *
- * Interfaces that come to match @pattern later are tapped then. The file descriptor of @ns
- * and @pattern must outlive the set; but for tap_set__forget_netns().
- * Returns how many are tapped; -ENODEV if @pattern is a name that no interface has (not logged:
- * there may be more namespaces); or another -errno, logged, if none of those that match could be
- * tapped.
+ * Interfaces that come to match @pattern later are tapped then; NULL: those that get a default
+ * route, or are made anew. The file descriptor of @ns and @pattern must outlive the set; but for
+ * tap_set__forget_netns().
+ * Returns how many are tapped, 0 if none matches (not logged: there may be more namespaces, see
+ * tap_set__has()); or -errno, logged, if none of those that match could be tapped.
  */
 int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
 		 enum hook_mode mode);

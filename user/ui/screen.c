@@ -56,6 +56,7 @@ int screen__open(struct screen **out, bool color)
 
 	if (!screen)
 		return -ENOMEM;
+	use_tioctl(TRUE); /* the terminal's own size, whatever LINES and COLUMNS say */
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		screen->terminal = newterm(NULL, stdout, stdin);
 	if (!screen->terminal) {
