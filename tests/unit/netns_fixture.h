@@ -76,13 +76,16 @@ static inline bool fixture_write(const char *path, const char *text)
 /* An ordinary user gets there by a user namespace, where the kernel allows them. */
 static inline bool fixture_unshare(void)
 {
-	char map[32];
+	char uid_map[32], gid_map[32];
 
 	if (!unshare(CLONE_NEWNET | CLONE_NEWNS))
 		return true;
-	snprintf(map, sizeof(map), "0 %u 1", (unsigned)getuid());
+	snprintf(uid_map, sizeof(uid_map), "0 %u 1", (unsigned)getuid());
+	snprintf(gid_map, sizeof(gid_map), "0 %u 1", (unsigned)getgid());
 	return !unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) &&
-	       fixture_write("/proc/self/uid_map", map);
+	       fixture_write("/proc/self/uid_map", uid_map) &&
+	       fixture_write("/proc/self/setgroups", "deny") &&
+	       fixture_write("/proc/self/gid_map", gid_map);
 }
 
 /* fixture_begin() - put the test into namespaces of its own; false: SKIP, said why */

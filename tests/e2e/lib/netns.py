@@ -12,6 +12,7 @@ from pyroute2 import IPRoute
 
 CLONE_NEWNET = 0x40000000
 NUD_PERMANENT = 0x80
+IFA_F_NODAD = 0x02
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count()
@@ -84,8 +85,10 @@ class Namespace:
         with self.ipr() as ipr:
             for address in addresses:
                 host, _, length = address.partition("/")
+                # Else an address is tentative until the link has a carrier, and cannot be bound to.
+                flags = {"flags": IFA_F_NODAD} if ":" in host else {}
                 ipr.addr("add", index=ipr.link_lookup(ifname=ifname)[0], address=host,
-                         prefixlen=int(length))
+                         prefixlen=int(length), **flags)
 
     def neighbour(self, ifname, address, lladdr):
         with self.ipr() as ipr:
