@@ -62,8 +62,7 @@ static int hold_one(unsigned holder, int listener)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, server;
 
 	setsockopt(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (void *)&from, sizeof(from)) ||
-	    connect(fd, (void *)&to, sizeof(to)))
+	if (fd < 0 || bind(fd, (void *)&from, sizeof(from)) || connect(fd, (void *)&to, sizeof(to)))
 		return -errno;
 	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	return server < 0 ? -errno : talk(fd, server);
