@@ -26,15 +26,13 @@
 #define MAX_STALE    32
 #define HANDLE_TRIES 64
 
-static struct bpf_tc_hook hook_of(const struct clsact_filter *filter)
+/* The padding too must be 0 for libbpf, so this is no struct to return or to copy. */
+static void aim(struct bpf_tc_hook *hook, const struct clsact_filter *filter)
 {
-	struct bpf_tc_hook hook = {
-		.sz = sizeof(hook),
-		.ifindex = filter->ifindex,
-		.attach_point = filter->is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS,
-	};
-
-	return hook;
+	memset(hook, 0, sizeof(*hook));
+	hook->sz = sizeof(*hook);
+	hook->ifindex = (int)filter->ifindex;
+	hook->attach_point = filter->is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
 /* Returns the mark, or -errno: EADDRINUSE if the filter's process lives. */
@@ -130,9 +128,10 @@ static int look(struct found *found, const struct clsact_filter *filter)
 
 static int remove_filter(const struct clsact_filter *filter)
 {
-	struct bpf_tc_hook hook = hook_of(filter);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = filter->handle, .priority = filter->priority);
+	struct bpf_tc_hook hook;
 
+	aim(&hook, filter);
 	return bpf_tc_detach(&hook, &opts);
 }
 
@@ -167,10 +166,11 @@ static bool has_filters(const struct clsact_filter *filter, bool is_egress)
 /* The qdisc belongs to both directions, and others may have come to use it. */
 static void remove_qdisc(const struct clsact_filter *filter)
 {
-	struct bpf_tc_hook hook = hook_of(filter);
+	struct bpf_tc_hook hook;
 
 	if (has_filters(filter, false) || has_filters(filter, true))
 		return;
+	aim(&hook, filter);
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	(void)bpf_tc_hook_destroy(&hook); /* it does no harm where it is */
 }
@@ -208,11 +208,13 @@ static int choose_handle(struct clsact_filter *filter)
 
 static int add_filter(struct clsact_filter *filter, int prog_fd, uint32_t priority)
 {
-	struct bpf_tc_hook hook = hook_of(filter);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = filter->handle, .priority = priority,
 		    .prog_fd = prog_fd);
-	int err = bpf_tc_attach(&hook, &opts);
+	struct bpf_tc_hook hook;
+	int err;
 
+	aim(&hook, filter);
+	err = bpf_tc_attach(&hook, &opts);
 	filter->priority = opts.priority;
 	return err;
 }
@@ -225,7 +227,7 @@ int clsact__attach(struct clsact_filter *filter, const struct netns *ns, uint32_
 
 	*filter = (struct clsact_filter){
 		.ns = ns, .ifindex = ifindex, .is_egress = is_egress, .mark_fd = -1};
-	hook = hook_of(filter);
+	aim(&hook, filter);
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)
 		return err;

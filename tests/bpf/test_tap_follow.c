@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What becomes of taps when interfaces and namespaces are renamed, deleted and made anew: the rest
+ * goes on, and nothing that was counted is lost.
+ */
+#include "tap_fixture.h"
+
+#include <poll.h>
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The namespace and the pattern that each test begins with. */
+static struct tap_fixture *watch(void **state, const char *pattern)
+{
+	struct tap_fixture *f = *state;
+
+	if (!f->set)
+		skip();
+	assert_int_equal(tap_set__add(f->set, &f->near, pattern, HOOK_AUTO), 1);
+	return f;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+struct awaited {
+	struct tap_set *set;
+	size_t index;
+	const char *name;
+	bool is_up, is_gone;
+};
+
+static bool is_so(void *ctx)
+{
+	const struct awaited *awaited = ctx;
+	const struct tap *tap;
+
+	tap_set__follow(awaited->set);
+	if (tap_set__count(awaited->set) <= awaited->index)
+		return false;
+	tap = tap_set__get(awaited->set, awaited->index);
+	return !strcmp(tap->iface.name, awaited->name) && tap->is_gone == awaited->is_gone &&
+	       (tap->is_gone || !!(tap->iface.flags & IFF_UP) == awaited->is_up);
+}
+
+static void await(const struct tap_fixture *f, size_t index, const char *name, bool is_up)
+{
+	struct awaited awaited = {f->set, index, name, is_up, false};
+
+	assert_true(fixture_until(is_so, &awaited));
+}
+
+static void await_gone(const struct tap_fixture *f, size_t index, const char *name)
+{
+	struct awaited awaited = {f->set, index, name, false, true};
+	const struct tap *tap = tap_set__get(f->set, index);
+
+	assert_true(fixture_until(is_so, &awaited));
+	assert_string_equal(tap->note, "the interface was deleted");
+	assert_int_equal(tap->ingress, ATTACH_NONE);
+	assert_int_equal(tap->egress, ATTACH_NONE);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void test_renamed_down_and_up(void **state)
+{
+	struct tap_fixture *f = watch(state, "near0");
+	static const struct {
+		const char *name, *command, *now_called;
+		bool is_up;
+	} steps[] = {
+		{"down", "ip link set near0 down", "near0", false},
+		{"renamed", "ip link set near0 name other0", "other0", false},
+		{"up", "ip link set other0 up", "other0", true},
+		{"renamed while up", "ip link set other0 name near0", "near0", true},
+	};
+	struct pollfd news = {.fd = tap_set__epoll_fd(f->set), .events = POLLIN};
+	uint64_t syns = 0;
+
+	for (size_t i = 0; i < N_OF(steps); i++) {
+		print_message("%s\n", steps[i].name);
+		tap_fixture__in(&f->near, "%s", steps[i].command);
+		assert_int_equal(poll(&news, 1, FIXTURE_DEADLINE_MS), 1);
+		await(f, 0, steps[i].now_called, steps[i].is_up);
+		if (!steps[i].is_up)
+			continue;
+		tap_fixture__exchange(f, steps[i].now_called);
+		syns += RECEIVED + SENT;
+		tap_fixture__await_syns(f, 0, syns);
+	}
+	assert_int_equal(tap_set__count(f->set), 1);
+}
+
+/* The row stays with what it counted; what is made anew is another tap. */
+static void test_made_anew(void **state)
+{
+	static const struct {
+		const char *name, *pattern;
+	} cases[] = {{"by its name", "near0"}, {"by a glob", "n*"}, {"by default", NULL}};
+	struct tap_fixture *f = *state;
+
+	if (!f->set)
+		skip();
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		print_message("%s\n", cases[i].name);
+		(void)watch(state, cases[i].pattern);
+		tap_fixture__exchange(f, "near0");
+		tap_fixture__await_syns(f, 0, RECEIVED + SENT);
+		tap_fixture__in(&f->near, "ip link del near0");
+		await_gone(f, 0, "near0");
+		tap_fixture__await_syns(f, 0, RECEIVED + SENT);
+		tap_fixture__make_veth(f);
+		await(f, 1, "near0", true);
+		assert_int_equal(tap_set__get(f->set, 1)->id, 2);
+		tap_fixture__exchange(f, "near0");
+		tap_fixture__await_syns(f, 1, RECEIVED + SENT);
+		tap_fixture__await_syns(f, 0, RECEIVED + SENT);
+		tap_set__free(f->set);
+		f->set = tap_set__new(&f->shared);
+	}
+}
+
+static void test_comes_to_match(void **state)
+{
+	struct tap_fixture *f = watch(state, "near*");
+
+	tap_fixture__in(&f->near, "ip link add other type veth peer name away");
+	tap_set__follow(f->set);
+	assert_int_equal(tap_set__count(f->set), 1);
+	tap_fixture__in(&f->near, "ip link set other name nearer");
+	await(f, 1, "nearer", false);
+	assert_int_equal(tap_set__count(f->set), 2);
+}
+
+/* With the default route for a moment gone, nothing else is tapped. */
+static void test_default_route_moves(void **state)
+{
+	struct tap_fixture *f = *state;
+
+	if (!f->set)
+		skip();
+	tap_fixture__in(&f->near, "ip link add one up type veth peer name two && ip link set two "
+				  "up && ip route add default dev near0");
+	(void)watch(state, NULL);
+	tap_fixture__in(&f->near, "ip route del default && ip link set one mtu 1400");
+	tap_set__follow(f->set);
+	assert_int_equal(tap_set__count(f->set), 1);
+	tap_fixture__in(&f->near, "ip route add default dev one && ip link set one mtu 1300");
+	await(f, 1, "one", true);
+	assert_int_equal(tap_set__count(f->set), 2);
+	assert_false(tap_set__get(f->set, 0)->is_gone);
+}
+
+/* The interface goes on in another namespace, unwatched. */
+static void test_moved_away(void **state)
+{
+	struct tap_fixture *f = watch(state, "near0");
+
+	tap_fixture__in(&f->near, "ip link set near0 netns /proc/%d/fd/%d", getpid(), f->far.fd);
+	await_gone(f, 0, "near0");
+	assert_int_equal(tap_fixture__query(&f->far, "near0").tcx_ingress.count, 0);
+	assert_int_equal(tap_fixture__query(&f->far, "near0").tcx_egress.count, 0);
+}
+
+static bool is_far_end_gone(void *ctx)
+{
+	const struct tap_fixture *f = ctx;
+
+	return !tap_fixture__count(&f->far, "ip -o link show far0 2>/dev/null");
+}
+
+static void test_namespace_forgotten(void **state)
+{
+	struct tap_fixture *f = watch(state, "near0");
+	const struct tap *tap = tap_set__get(f->set, 0);
+	struct ip_addr loopback;
+
+	assert_int_equal(tap_set__add(f->set, &f->far, "far0", HOOK_AUTO), 1);
+	ip_addr__set_v4(&loopback, TW_BE32(0x7f000001));
+	assert_true(tap_set__is_local(f->set, 1, &loopback));
+	tap_set__forget_netns(f->set, f->near.inum);
+	tap_set__forget_netns(f->set, f->near.inum); /* once more does no harm */
+	assert_true(tap->is_gone);
+	assert_string_equal(tap->note, "its network namespace is gone");
+	assert_false(tap_set__is_local(f->set, 1, &loopback));
+	assert_false(tap_set__has(f->set, "near0"));
+	assert_false(is_far_end_gone(f));
+	fixture_netns_end(&f->near); /* nothing else keeps it */
+	assert_true(fixture_until(is_far_end_gone, f));
+	await_gone(f, 1, "far0");
+	assert_true(fixture_netns(&f->near, "near"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tap_fixture__open, tap_fixture__close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_renamed_down_and_up), TEST(test_made_anew),
+		TEST(test_comes_to_match),	TEST(test_default_route_moves),
+		TEST(test_moved_away),		TEST(test_namespace_forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, tap_fixture__begin, NULL);
+}
