@@ -17,8 +17,8 @@
 #include "support.h"
 #include "user/util/log.h"
 
-#define RING_BYTES_EVENTS (16u << 20) /* a second of 100,000 SYNs per second */
-#define RING_BYTES	  (4u << 20)  /* retired fragments alone */
+#define RING_BYTES_EVENTS (8u << 20) /* more only means that every record meets a cold cache */
+#define RING_BYTES	  (4u << 20) /* retired fragments alone */
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
