@@ -210,6 +210,12 @@ static void test_process_comes_and_goes(void **state)
 	netns_list__free(&list);
 }
 
+static bool stay(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
 /* A namespace stays as long as anything leads to it, not only what led to it first. */
 static void test_name_goes_before_the_process(void **state)
 {
@@ -226,13 +232,9 @@ static void test_name_goes_before_the_process(void **state)
 	gone.awaited = gamma.inum;
 	assert_int_equal(netns_list__resolve(&list, &word, 1), 0);
 	assert_int_equal(netns__enter(&gamma, &back), 0);
-	child = fork();
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
+	child = fixture_child(stay, NULL);
 	netns__leave(&back);
+	assert_true(child > 0);
 	fixture_netns_end(&gamma);
 	netns_list__prune(&list, on_gone, &gone);
 	assert_int_equal(gone.count, 0);
