@@ -6,6 +6,9 @@
 #include "tap_fixture.h"
 
 #include <poll.h>
+#include <sys/resource.h>
+
+#include "tests/unit/capture.h"
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -151,6 +154,38 @@ static void test_default_route_moves(void **state)
 	assert_false(tap_set__get(f->set, 0)->is_gone);
 }
 
+/* Without a file descriptor to be had. */
+static void follow_without_descriptors(struct tap_set *set)
+{
+	struct rlimit all, none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = all.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	tap_set__follow(set);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+}
+
+static void test_refusal_is_told_once(void **state)
+{
+	struct tap_fixture *f = watch(state, "near*");
+	struct capture said;
+	const char *text, *first;
+
+	capture__begin(&said);
+	tap_fixture__in(&f->near, "ip link add nearer type veth peer name away");
+	follow_without_descriptors(f->set);
+	tap_fixture__in(&f->near, "ip link set nearer mtu 1400");
+	follow_without_descriptors(f->set);
+	text = capture__end(&said);
+	assert_int_equal(tap_set__count(f->set), 1);
+	first = strstr(text, "cannot watch nearer: ");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "cannot watch"));
+	tap_fixture__in(&f->near, "ip link set nearer mtu 1300");
+	await(f, 1, "nearer", false);
+}
+
 /* The interface goes on in another namespace, unwatched. */
 static void test_moved_away(void **state)
 {
@@ -196,9 +231,10 @@ static void test_namespace_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_renamed_down_and_up), TEST(test_made_anew),
-		TEST(test_comes_to_match),	TEST(test_default_route_moves),
-		TEST(test_moved_away),		TEST(test_namespace_forgotten),
+		TEST(test_renamed_down_and_up),	 TEST(test_made_anew),
+		TEST(test_comes_to_match),	 TEST(test_default_route_moves),
+		TEST(test_moved_away),		 TEST(test_namespace_forgotten),
+		TEST(test_refusal_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, tap_fixture__begin, NULL);

@@ -140,8 +140,10 @@ static int attach_inside(struct attachment *a, const struct attempt *t, enum att
 /* ---- saying why not ---------------------------------------------------------------------------
  */
 
-static const char *cause_of(int err)
+static const char *cause_of(enum attach_kind kind, int err)
 {
+	if (kind == ATTACH_TCX || kind == ATTACH_CLSACT)
+		return err == -ERANGE ? "it has as many programs as there may be" : strerror(-err);
 	switch (-err) {
 	case EOPNOTSUPP:
 		return "its driver, or its settings (LRO, queues), do not allow it";
@@ -171,7 +173,8 @@ static void explain(struct attachment *a, const struct attempt *t, enum attach_k
 		snprintf(a->why, sizeof(a->why), "%s: %s is already there", attach_kind__name(kind),
 			 who.first);
 	else
-		snprintf(a->why, sizeof(a->why), "%s: %s", attach_kind__name(kind), cause_of(err));
+		snprintf(a->why, sizeof(a->why), "%s: %s", attach_kind__name(kind),
+			 cause_of(kind, err));
 }
 
 /* ---- all of it --------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ struct place {
 	struct link_watch *watch; /* NULL: the namespace is gone */
 	struct wish *wishes;
 	size_t n_wishes;
+	uint32_t *refused; /* interfaces that could not be tapped: it was told */
+	size_t n_refused;
 	struct tap_set *set;
 };
 
@@ -111,7 +113,9 @@ static void explain(const struct slot *slot, int err)
 	const char *name = slot->tap.iface.name;
 	const char *why = slot->ingress.why[0] ? slot->ingress.why : slot->egress.why;
 
-	if (err == -EPERM)
+	if (err == -ENODEV)
+		log_warn("%s was deleted before it could be watched", name);
+	else if (err == -EPERM)
 		log_error("may not watch %s: the kernel refuses its programs; run as root, or with "
 			  "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
 			  name);
@@ -140,6 +144,22 @@ static struct slot *add_slot(struct tap_set *set)
 	return slot;
 }
 
+/* Each change of the interface is another try, not another message. */
+static bool is_first_refusal(struct place *place, uint32_t ifindex)
+{
+	uint32_t *more;
+
+	for (size_t i = 0; i < place->n_refused; i++)
+		if (place->refused[i] == ifindex)
+			return false;
+	more = reallocarray(place->refused, place->n_refused + 1, sizeof(*more));
+	if (!more)
+		return true;
+	place->refused = more;
+	more[place->n_refused++] = ifindex;
+	return true;
+}
+
 /* Returns 0 or -errno, logged. A tap that could not be had leaves no row. */
 static int add_tap(struct place *place, const struct iface *iface, enum hook_mode mode)
 {
@@ -158,7 +178,8 @@ static int add_tap(struct place *place, const struct iface *iface, enum hook_mod
 	err = attach(slot);
 	if (!err)
 		return 0;
-	explain(slot, err);
+	if (is_first_refusal(place, iface->ifindex))
+		explain(slot, err);
 	release(slot);
 	free(slot);
 	set->n_slots--;
@@ -210,8 +231,10 @@ static void close_place(struct place *place)
 	link_watch__free(place->watch);
 	place->watch = NULL;
 	free(place->wishes);
+	free(place->refused);
 	place->wishes = NULL;
-	place->n_wishes = 0;
+	place->refused = NULL;
+	place->n_wishes = place->n_refused = 0;
 }
 
 static int open_place(struct place *place, struct tap_set *set, const struct netns *ns)
