@@ -77,7 +77,7 @@ static __always_inline void hand_over(const struct fragment *frag, enum fragment
 {
 	struct rec_fragment *rec;
 
-	if (!is_wanted(REC_FRAGMENT))
+	if (!is_wanted(REC_FRAGMENT) || fragment__is_told(frag))
 		return;
 	rec = record__reserve(REC_FRAGMENT, sizeof(*rec));
 	if (!rec)
@@ -184,9 +184,14 @@ static __always_inline bool locate(struct locus *at, const struct flow_key *key)
  */
 __noinline int add(struct fragment *frag, const struct sighting *seen)
 {
+	enum segment_why why;
+
 	if (!frag || !seen)
 		return 0;
-	return track__segment(frag, &seen->seg, seen->time_ns);
+	why = track__segment(frag, &seen->seg, seen->time_ns);
+	if (is_wanted(REC_SEGMENT))
+		track__leave_to_record(frag, &seen->seg, why);
+	return why;
 }
 
 /* Finds or begins the segment's fragment and adds to it. Returns why userspace should hear of it,

@@ -376,6 +376,31 @@ static __always_inline enum segment_why track__segment(struct fragment *f,
 }
 
 /*
+ * track__leave_to_record() - the segment @seg, just added for @why, is counted by its record
+ *
+ * The record of a session's first SYN tells all that a fragment of it alone would, but for the
+ * count: with that in the record too, a flood's fragments need not be handed over when they are
+ * evicted.
+ */
+static __always_inline bool track__is_first_syn(const struct segment *seg, enum segment_why why)
+{
+	return why == SEG_NEW_STEP && (seg->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN;
+}
+
+static __always_inline void track__leave_to_record(struct fragment *f, const struct segment *seg,
+						   enum segment_why why)
+{
+	if (TW_UNLIKELY(track__is_first_syn(seg, why)))
+		f->half[segment__dir(seg)].segments -= seg->segs;
+}
+
+/* fragment__is_told() - a record has told all that @f holds */
+static __always_inline bool fragment__is_told(const struct fragment *f)
+{
+	return !(f->half[DIR_LOW].segments | f->half[DIR_HIGH].segments);
+}
+
+/*
  * track__is_next() - true if @seg is the common case: in order, nothing new in kind, nobody closing
  *
  * Then track__next() does what track__place() and track__segment() would, in a fraction of the

@@ -223,6 +223,8 @@ static inline void fixture__packet(struct fixture *fx, uint32_t cpu, const struc
 	if (!found || place != PLACE_ADD)
 		fragment__init(frag, pkt->key, fx->now_ns);
 	rec.why = track__segment(frag, &rec.seg, fx->now_ns);
+	if (!lose)
+		track__leave_to_record(frag, &rec.seg, rec.why);
 	rec.hdr = fixture__hdr(fx, REC_SEGMENT, sizeof(rec), cpu);
 	if (rec.why && !lose)
 		fixture__apply(fx, &rec);

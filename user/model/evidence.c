@@ -164,7 +164,8 @@ void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec)
 	track__segment(&alone, &rec->seg, rec->hdr.time_ns);
 	from_fragment(&other, &alone, rec->hdr.time_ns);
 	other.last_ns = rec->hdr.time_ns;
-	other.half[dir].segments = 0;
+	if (!track__is_first_syn(&rec->seg, rec->why))
+		other.half[dir].segments = 0;
 	other.half[dir].bytes = 0;
 	if (rec->why == SEG_RETRANSMIT)
 		other.half[dir].step_ns[STEP_RETRANSMIT] = rec->hdr.time_ns;
