@@ -101,6 +101,8 @@ int tap_fixture__open(void **state)
 	assert_true(fixture_netns(&f->near, "near") && fixture_netns(&f->far, "far"));
 	tap_fixture__make_veth(f);
 	open_shared(f);
+	f->tc = tap_fixture__query(&f->near, "near0").tcx == ANSWER_YES ? ATTACH_TCX
+									: ATTACH_CLSACT;
 	f->set = tap_set__new(&f->shared);
 	return f->set ? 0 : -1;
 }
@@ -224,4 +226,17 @@ struct hook_query tap_fixture__query(const struct netns *ns, const char *name)
 	assert_int_equal(hook_query__ask(&query, if_nametoindex(name)), 0);
 	netns__leave(&back);
 	return query;
+}
+
+static bool is_bare(const struct tap_fixture *f, const char *name)
+{
+	struct hook_query query = tap_fixture__query(&f->near, name);
+
+	return !query.xdp.count && !query.tcx_ingress.count && !query.tcx_egress.count;
+}
+
+bool tap_fixture__is_bare(const struct tap_fixture *f)
+{
+	return is_bare(f, "near0") && is_bare(f, "lo") &&
+	       !tap_fixture__count(&f->near, "tc qdisc show | grep clsact");
 }

@@ -26,6 +26,7 @@ struct tap_fixture {
 	struct wire_view *view;
 	struct wire_shared shared;
 	struct tap_set *set;
+	enum attach_kind tc; /* what this kernel has: tcx, or before 6.6 clsact */
 };
 
 /* Group set-up: namespaces of the process's own, or SKIP. */
@@ -51,6 +52,8 @@ void tap_fixture__await_syns(const struct tap_fixture *f, size_t index, uint64_t
 
 /* tap_fixture__iface() - as read anew; fails the test if there is none called @name */
 struct iface tap_fixture__iface(const struct netns *ns, const char *name);
+/* tap_fixture__is_bare() - no program is attached to near0 or to lo, by whatever hook */
+bool tap_fixture__is_bare(const struct tap_fixture *f);
 /* tap_fixture__query() - who is attached to @name */
 struct hook_query tap_fixture__query(const struct netns *ns, const char *name);
 /* tap_fixture__count() - lines of the output of a shell command inside @ns */

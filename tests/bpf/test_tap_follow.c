@@ -75,7 +75,9 @@ static void test_renamed_down_and_up(void **state)
 		{"down", "ip link set near0 down", "near0", false},
 		{"renamed", "ip link set near0 name other0", "other0", false},
 		{"up", "ip link set other0 up", "other0", true},
-		{"renamed while up", "ip link set other0 name near0", "near0", true},
+		{"down again", "ip link set other0 down", "other0", false},
+		{"its old name", "ip link set other0 name near0", "near0", false},
+		{"up again", "ip link set near0 up", "near0", true},
 	};
 	struct pollfd news = {.fd = tap_set__epoll_fd(f->set), .events = POLLIN};
 	uint64_t syns = 0;

@@ -196,6 +196,7 @@ static void test_changes_are_told(void **state)
 	} steps[] = {
 		{"made", "link add name a type bridge", "+a "},
 		{"up", "link set dev a up", "~a "},
+		{"down", "link set dev a down", "~a "},
 		{"renamed", "link set dev a name b", "~b "},
 		{"another MTU", "link set dev b mtu 1300", "~b "},
 		{"deleted", "link del dev b", "-b "},
