@@ -171,6 +171,20 @@ static void play_quick_reuse(struct fixture *fx)
 	fixture__settle(fx);
 }
 
+/* No record tells of payload after the first: what is acknowledged runs ahead of what is known. */
+static void play_bulk(struct fixture *fx)
+{
+	struct talk t = outgoing();
+
+	talk__open(fx, &t);
+	talk__data(fx, &t);
+	t.lose = true;
+	talk__server(fx, &t, TCPF_ACK, 1 + 2 * TALK_BYTES, 1 + TALK_BYTES, 60000);
+	talk__client(fx, &t, TCPF_ACK, 1 + TALK_BYTES, 60001 + 2 * TALK_BYTES, 0);
+	t.lose = false;
+	talk__client(fx, &t, TCPF_ACK | TCPF_FIN, 1 + TALK_BYTES, 60001 + 2 * TALK_BYTES, 0);
+}
+
 static void play_new_attempt(struct fixture *fx)
 {
 	struct talk t = outgoing();
@@ -413,6 +427,9 @@ static const struct story stories[] = {
 	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin "
 	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
 	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin"},
+	{"wire: a FIN after payload that no record told", play_bulk, false,
+	 "syn closed>syn-sent syn_ack syn-sent>established established fin "
+	 "established>fin-wait-1"},
 	{"wire: a new attempt on a half-open tuple", play_new_attempt, false,
 	 "syn closed>syn-sent handshake_failed:reused syn closed>syn-sent"},
 	{"wire: simultaneous open", play_simultaneous, false,

@@ -47,7 +47,11 @@ static bool is_synchronised(const struct evidence *ev, unsigned dir)
 	return took(ev, dir, STEP_ACK) || took(ev, dir, STEP_DATA) || took(ev, dir, STEP_FIN);
 }
 
-/* @dir has acknowledged a number from just past the peer's SYN up to all that the peer sent. */
+/*
+ * @dir has acknowledged a number from just past the peer's SYN up to all that the peer sent. Once
+ * the peer sends payload it is synchronised anyway, and how much it sent lags behind: records tell
+ * of the first only.
+ */
 static bool acked_syn(const struct evidence *ev, unsigned dir)
 {
 	const struct evidence_half *peer = &ev->half[!dir];
@@ -55,7 +59,7 @@ static bool acked_syn(const struct evidence *ev, unsigned dir)
 
 	if (!(ev->flags & FRAG_ACK_VALID(dir)) || !(sent_syn(ev, !dir) || sent_synack(ev, !dir)))
 		return false;
-	return past_syn <= peer->nxt - peer->isn - 1 || peer->bytes >= 1u << 31;
+	return past_syn <= peer->nxt - peer->isn - 1 || took(ev, !dir, STEP_DATA);
 }
 
 /* The peer has acknowledged the FIN of @dir, and with it all that @dir sent. */
