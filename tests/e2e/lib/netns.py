@@ -137,18 +137,6 @@ class Pair:
         self.near.remove()
         self.far.remove()
 
-    def add_vlans(self, tags, near_address, far_address):
-        """Sub-interfaces on both ends, one within the other; tags: [(protocol, id), …], outermost first."""
-        for ns, base, address in ((self.near, self.near_if, near_address),
-                                  (self.far, self.far_if, far_address)):
-            for protocol, vlan_id in tags:
-                with ns.ipr() as ipr:
-                    ipr.link("add", ifname=f"{base}.{vlan_id}", kind="vlan", vlan_id=vlan_id,
-                             vlan_protocol=protocol, link=ipr.link_lookup(ifname=base)[0])
-                base = f"{base}.{vlan_id}"
-                ns.link_up(base)
-            ns.addr(base, address)
-
 
 @contextlib.contextmanager
 def removing(thing):
