@@ -173,6 +173,7 @@ static __always_inline int parse__ipv4(struct parse_state *st, __u32 left)
  */
 #define EXT_HDR	     0x80 /* one that is walked */
 #define EXT_HDR_UNIT 0x0c
+#define EXT_HDR_MAX  0xfff /* of 255 units of 8 bytes */
 static const __u8 ext_hdr_unit[256] = {
 	[IP_PROTO_HOPOPTS] = EXT_HDR | 8,  [IP_PROTO_ROUTING] = EXT_HDR | 8,
 	[IP_PROTO_DSTOPTS] = EXT_HDR | 8,  [IP_PROTO_MOBILITY] = EXT_HDR | 8,
@@ -194,7 +195,10 @@ static __always_inline int parse__ext_hdrs(struct parse_state *st, __u8 proto)
 		unit = ext_hdr_unit[proto];
 		if (!unit)
 			return WIRE_NOT_TCP;
-		len = ext->len * (unit & EXT_HDR_UNIT) + sizeof(*ext);
+		len = ext->len * (unit & EXT_HDR_UNIT);
+		/* The verifier of Linux 6.1 loses the bounds of a product: bound it where it sees. */
+		asm volatile("" : "+r"(len));
+		len = (len & EXT_HDR_MAX) + sizeof(*ext);
 		if (proto == IP_PROTO_FRAGMENT && (TW_BE16(ext->frag_off) & 0xfff8))
 			return WIRE_IP_FRAGMENT;
 		if (len > st->l4_len)
