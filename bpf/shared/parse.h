@@ -196,7 +196,8 @@ static __always_inline int parse__ext_hdrs(struct parse_state *st, __u8 proto)
 		if (!unit)
 			return WIRE_NOT_TCP;
 		len = ext->len * (unit & EXT_HDR_UNIT);
-		/* The verifier of Linux 6.1 loses the bounds of a product: bound it where it sees. */
+		/* The verifier of Linux 6.1 loses the bounds of a product: bound it where it sees.
+		 */
 		asm volatile("" : "+r"(len));
 		len = (len & EXT_HDR_MAX) + sizeof(*ext);
 		if (proto == IP_PROTO_FRAGMENT && (TW_BE16(ext->frag_off) & 0xfff8))
