@@ -14,6 +14,7 @@
 #include "sock_fixture.h"
 #include "tcp_pair.h"
 #include "tun_peer.h"
+#include "user/source/reset_reason.h"
 
 #define RING_BYTES (1u << 20)
 
@@ -229,13 +230,17 @@ static void test_refused(void **state)
 	assert_int_equal(closed->old_state, TCPS_SYN_SENT);
 	assert_int_equal(closed->sock.error, ECONNREFUSED);
 	assert_int_equal(sock_fixture__counter(&f, SOCKC_CONNECT_FAILED), 1);
+	close(fd);
+	if (!reset_reason__name(0)) { /* before Linux 6.10 no socket, no tracepoint */
+		sock_fixture__close(&f);
+		return;
+	}
 	/* The closed port's answer, which no socket sent: the addresses are those of the packet. */
 	reset = &sock_fixture__event(&f, REC_SOCK_RESET)->sock_reset;
 	assert_int_equal(reset->by, CLOSE_LOCAL);
 	assert_int_equal(reset->sock.cookie, 0);
 	assert_int_equal(reset->sock.local_port, ntohs(to.sin_port));
 	assert_true(reset->reason >= 0);
-	close(fd);
 	sock_fixture__close(&f);
 }
 
