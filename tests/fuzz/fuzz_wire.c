@@ -18,21 +18,6 @@ static void require(bool holds)
 		__builtin_trap();
 }
 
-/* The short way of an open session's next segment must do what the long way does. */
-static void check_short_way(const struct fragment *before, const struct segment *seg,
-			    uint64_t now_ns)
-{
-	struct fragment by_short = *before, by_long = *before;
-
-	if (fragment__is_full(before) || !track__is_next(before, seg))
-		return;
-	require(track__place(before, seg, now_ns) == PLACE_ADD);
-	require(!track__wants_precise_time(before, seg));
-	track__next(&by_short, seg, now_ns);
-	require(track__segment(&by_long, seg, now_ns) == 0);
-	require(!memcmp(&by_short, &by_long, sizeof(by_long)));
-}
-
 static void check_verdict(const struct evidence *ev, uint64_t now_ns)
 {
 	struct evidence_verdict v;
@@ -77,6 +62,7 @@ static void one_frame(struct tracker *cpu, unsigned which, const uint8_t *bytes,
 	struct rec_segment rec = {.hdr.time_ns = now_ns};
 	enum segment_why why;
 	struct tracked *at;
+	bool is_short;
 
 	if (!copy)
 		abort();
@@ -84,8 +70,7 @@ static void one_frame(struct tracker *cpu, unsigned which, const uint8_t *bytes,
 	if (!parse__frame(&frame, 1, &rec.key, &rec.seg)) {
 		require(rec.seg.payload <= len && rec.seg.dir < DIR_COUNT && rec.seg.segs);
 		at = tracker__find(&cpu[which], &rec.key);
-		if (at)
-			check_short_way(&at->frag, &rec.seg, now_ns);
+		require(!at || tracker__short_way_agrees(&at->frag, &rec.seg, now_ns, &is_short));
 		tracker__segment(&cpu[which], &rec.key, &rec.seg, now_ns, &why);
 	}
 	free(copy);

@@ -84,6 +84,8 @@ static const struct script {
 	 END_RESET, '>'},
 	{"RST beside RCV.NXT is a challenge, not a close", ">S <SA >A >DA <A <R~", EST, EST,
 	 CONN_S1, "ShADa", END_NOT, '-'},
+	{"late data after a reset", ">S <SA >A >DA <A <DA >A <RA >DA >A", TCPS_CLOSED, TCPS_CLOSED,
+	 CONN_RSTR, "ShADadr", END_RESET, '<'},
 	{"unanswered", ">S _ _ _", TCPS_CLOSED, TCPS_CLOSED, CONN_S0, "S", END_TIMEOUT, '-'},
 	{"half-open for ever", ">S <SA _ _ _", TCPS_CLOSED, TCPS_CLOSED, CONN_S1, "Sh", END_TIMEOUT,
 	 '-'},
@@ -146,7 +148,7 @@ struct play {
 	struct wire_script wire;
 	struct tracker cpu[CPUS];
 	struct evidence reported;
-	unsigned turn;
+	unsigned turn, short_ways; /* segments that the short way takes */
 };
 
 static void report(struct play *p, const struct segment *seg, enum segment_why why)
@@ -169,8 +171,12 @@ static void play_segment(struct play *p, enum mode mode, const struct segment *s
 	unsigned cpu = mode == CPU_PER_DIRECTION ? seg->dir
 		       : mode == CPUS_TAKE_TURNS ? p->turn++ % CPUS
 						 : 0;
+	struct tracked *at = tracker__find(&p->cpu[cpu], &p->wire.key);
 	enum segment_why why;
+	bool is_short = false;
 
+	assert_true(!at || tracker__short_way_agrees(&at->frag, seg, p->wire.now_ns, &is_short));
+	p->short_ways += is_short;
 	tracker__segment(&p->cpu[cpu], &p->wire.key, seg, p->wire.now_ns, &why);
 	if (why)
 		report(p, seg, why);
@@ -296,6 +302,37 @@ static void test_step_time_keeps_order(void **state)
 	}
 }
 
+/* The short way is open to segments in order, from the second of their kind on, until a FIN. */
+static void test_short_way(void **state)
+{
+	static const struct {
+		const char *name, *words;
+		unsigned short_ways;
+	} cases[] = {
+		{"handshake", ">S <SA >A", 0},
+		{"first of its kind", ">S <SA >A >DA <DA <A", 0},
+		{"acknowledgement before payload", ">S <SA >A >A", 1},
+		{"bulk", ">S <SA >DA <A >DA <A >DA <A", 4},
+		{"retransmitted", ">S <SA >DA <A >DA=", 0},
+		{"after a gap", ">S <SA >DA <A >DA~", 0},
+		{"midstream", ">DA <A >DA <A", 2},
+		{"after an accepted reset", ">S <SA >A >DA <A <RA >DA >A", 2},
+		{"after an ignored reset", ">S <SA >A >DA <A <R~ >DA", 1},
+		{"after a FIN", ">S <SA >DA <A >FA <A <DA <DA", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct script script = {.words = cases[i].words};
+		struct play p;
+
+		play(&p, &script, ONE_CPU);
+		if (p.short_ways != cases[i].short_ways)
+			fail_msg("%s: %u", cases[i].name, p.short_ways);
+		tracker__free(&p.cpu[0]);
+	}
+}
+
 /* A fragment that is handed over before a counter wraps loses nothing, and the tracker goes on. */
 static void test_full_fragment_goes_on(void **state)
 {
@@ -332,13 +369,14 @@ static void test_full_fragment_goes_on(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(scripts) / sizeof(scripts[0]) + 2];
+	struct CMUnitTest tests[sizeof(scripts) / sizeof(scripts[0]) + 3];
 	size_t n = 0;
 
 	for (; n < sizeof(scripts) / sizeof(scripts[0]); n++)
 		tests[n] = (struct CMUnitTest){scripts[n].name, test_script, NULL, NULL,
 					       (void *)&scripts[n]};
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_step_time_keeps_order);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_short_way);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_full_fragment_goes_on);
 	return _cmocka_run_group_tests("track", tests, n, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bpf/shared/evidence.h"
 #include "bpf/shared/parse.h"
@@ -46,6 +47,29 @@ static inline struct tracked *tracker__begin(struct tracker *t, const struct flo
 	t->items[t->count].is_over = false;
 	fragment__init(&t->items[t->count].frag, key, now_ns);
 	return &t->items[t->count++];
+}
+
+/*
+ * tracker__short_way_agrees() - false if the short way would take @seg and do otherwise than the
+ * long way
+ *
+ * *@taken says whether it would take it at all.
+ */
+static inline bool tracker__short_way_agrees(const struct fragment *before,
+					     const struct segment *seg, uint64_t now_ns,
+					     bool *taken)
+{
+	struct fragment by_short = *before, by_long = *before;
+
+	*taken = !fragment__is_full(before) && track__is_next(before, seg);
+	if (!*taken)
+		return true;
+	if (track__place(before, seg, now_ns) != PLACE_ADD ||
+	    track__wants_precise_time(before, seg))
+		return false;
+	track__next(&by_short, seg, now_ns);
+	return !track__segment(&by_long, seg, now_ns) &&
+	       !memcmp(&by_short, &by_long, sizeof(by_long));
 }
 
 /* tracker__segment() - track one parsed segment; returns its fragment, or NULL if it was not
