@@ -5,6 +5,8 @@
  */
 #include "output.h"
 
+#include <wchar.h>
+
 #include "address.h"
 #include "user/model/tcp_state.h"
 #include "user/util/fmt.h"
@@ -82,13 +84,21 @@ void text__time(struct strbuf *sb, uint64_t real_ns)
 	sb->data[sb->len] = '\0';
 }
 
-/* Columns that @len bytes of well-formed UTF-8 take, a wide character counted as one. */
+/* Columns that @len bytes of well-formed UTF-8 take: one where the locale does not know better. */
 static size_t display_width(const char *text, size_t len)
 {
-	size_t width = 0;
+	size_t width = 0, size;
+	uint32_t code;
 
-	for (size_t i = 0; i < len; i++)
-		width += ((unsigned char)text[i] & 0xc0) != 0x80;
+	for (size_t i = 0; i < len; i += size) {
+		int columns = 1;
+
+		size = utf8__decode(text + i, len - i, &code);
+		if (size > 1)
+			columns = wcwidth((wchar_t)code);
+		width += columns < 0 ? 1 : (size_t)columns;
+		size = size ? size : 1;
+	}
 	return width;
 }
 
