@@ -12,7 +12,8 @@
 #include "user/output/output.h"
 #include "user/util/utf8.h"
 
-#define GAP "  "
+#define GAP   "  "
+#define NOTED " (!)" /* a tap that is not as asked */
 
 /* Lines that break between parts. */
 struct flow {
@@ -29,19 +30,42 @@ static void end_line(struct flow *flow)
 	flow->line_start = flow->sb->len;
 }
 
-/* The part goes where it fits. */
-static void end_part(struct flow *flow)
+/* Where it fits: behind @gap or in the next line. */
+static void put(struct flow *flow, const char *gap, const char *text, size_t len)
 {
 	size_t used = flow->sb->len - flow->line_start;
-	struct strbuf *part = &flow->part;
 
-	if (used && flow->width && used + strlen(GAP) + part->len > flow->width) {
+	if (used && flow->width && used + strlen(gap) + len > flow->width) {
 		end_line(flow);
 		used = 0;
 	}
 	if (used)
-		strbuf__adds(flow->sb, GAP);
-	strbuf__add(flow->sb, part->data, part->len);
+		strbuf__adds(flow->sb, gap);
+	strbuf__add(flow->sb, text, len);
+}
+
+/* A part that no line can hold is broken between its words. */
+static void put_words(struct flow *flow, const char *text)
+{
+	const char *gap = GAP;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		put(flow, gap, text, len);
+		gap = " ";
+		text += len + strspn(text + len, " ");
+	}
+}
+
+static void end_part(struct flow *flow)
+{
+	struct strbuf *part = &flow->part;
+
+	if (flow->width && part->len > flow->width)
+		put_words(flow, part->data);
+	else
+		put(flow, GAP, part->data, part->len);
 	strbuf__clear(part);
 }
 
@@ -108,6 +132,17 @@ static void add_bytes(struct strbuf *sb, uint64_t bytes)
 	text__value(sb, &value);
 }
 
+static void add_cache(struct flow *flow, const struct wire_view_stats *cache)
+{
+	double percent = cache->slots ? 100.0 * cache->used / cache->slots : 0;
+
+	strbuf__addf(&flow->part, "cache %" PRIu64 "/%" PRIu64 " %.1f%% (", cache->used,
+		     cache->slots, percent);
+	add_bytes(&flow->part, cache->bytes);
+	strbuf__addc(&flow->part, ')');
+	end_part(flow);
+}
+
 static void add_losses(struct flow *flow, const struct live_stats *stats)
 {
 	uint64_t lost = 0;
@@ -119,11 +154,7 @@ static void add_losses(struct flow *flow, const struct live_stats *stats)
 		add_count(flow, "forgotten", stats->table.wire_forgotten);
 	if (!stats->has_wire)
 		return;
-	strbuf__addf(&flow->part, "cache %" PRIu64 "/%" PRIu64 " (", stats->cache.used,
-		     stats->cache.slots);
-	add_bytes(&flow->part, stats->cache.bytes);
-	strbuf__addc(&flow->part, ')');
-	end_part(flow);
+	add_cache(flow, &stats->cache);
 	if (stats->wire.value[WIRE_EVICTED])
 		add_count(flow, "evicted", stats->wire.value[WIRE_EVICTED]);
 	if (stats->wire.value[WIRE_UNTRACKED])
@@ -143,7 +174,28 @@ static void add_tap(struct flow *flow, const struct tap *tap)
 		strbuf__addf(&flow->part, "/%s", attach_kind__name(tap->egress));
 	if (!(tap->iface.flags & IFF_UP))
 		strbuf__adds(&flow->part, " down");
+	if (tap->note[0])
+		strbuf__adds(&flow->part, NOTED);
 	end_part(flow);
+}
+
+/*
+ * Why the newest tap that is not as asked is so. One stands for all: with many of them the reasons
+ * would push the sessions off the screen, and each was told when it was attached.
+ */
+static void add_note(struct flow *flow, const struct tap_set *taps, size_t count)
+{
+	for (size_t i = count; i-- > 0;) {
+		const struct tap *tap = tap_set__get(taps, i);
+
+		if (tap->is_gone || !tap->note[0])
+			continue;
+		end_line(flow);
+		utf8__add_escaped(&flow->part, tap->iface.name, strlen(tap->iface.name));
+		strbuf__adds(&flow->part, NOTED ": ");
+		utf8__add_escaped(&flow->part, tap->note, strlen(tap->note));
+		return end_part(flow);
+	}
 }
 
 /* With hundreds of taps the header must leave room for the sessions. */
@@ -163,6 +215,7 @@ static void add_taps(struct flow *flow, const struct tap_set *taps)
 		strbuf__adds(&flow->part, "no interface is watched");
 		end_part(flow);
 	}
+	add_note(flow, taps, count);
 }
 
 void summary__write(struct strbuf *sb, const struct summary *summary, unsigned width)

@@ -20,7 +20,8 @@ struct summary {
  * summary__write() - append the lines to @sb, each ended by a newline
  *
  * @width: of a line in columns, 0: as long as it takes. What does not fit goes on in the next line;
- * a figure is never cut from its label unless it is wider than the line.
+ * a figure is not parted from its label unless no line can hold both, and never cut itself unless
+ * it is wider than the line.
  */
 void summary__write(struct strbuf *sb, const struct summary *summary, unsigned width);
 
