@@ -27,7 +27,7 @@ static void on_signal(int signum __attribute__((unused)))
 
 int stop__install(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction action = {.sa_handler = on_signal};
 
 	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -3,6 +3,7 @@
  * tcpwatch top: the live table, on the terminal or as frames for a pipe.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,10 +37,10 @@ static int refresh(struct top *top)
 {
 	int err = live__refresh(top->live);
 
-	if (!err && top->needs_owners)
-		err = live__find_owners(top->live, !top->frames);
 	if (err)
 		return err;
+	if (top->needs_owners && live__find_owners(top->live, !top->frames))
+		top->needs_owners = false; /* said by then; the sessions matter more */
 	top->before = top->stats;
 	live__stats(top->live, &top->stats);
 	top->rates = rates__between(top->frames ? &top->before : NULL, &top->stats);
@@ -201,9 +202,11 @@ static int take_keys(struct top *top)
 static int next_frame(struct top *top)
 {
 	uint64_t delay_ns = top->options->delay_ns, now_ns = live__now().mono_ns;
-	int err = top->is_paused ? 0 : refresh(top);
+	int err = 0;
 
-	if (!err)
+	if (!top->is_paused)
+		err = refresh(top);
+	if (!err && !top->is_paused)
 		err = top->screen ? draw_frame(top) : print_frame(top);
 	/* After a stop of the machine or a slow frame the beat goes on from here. */
 	top->next_ns += delay_ns;
@@ -216,9 +219,12 @@ static int next_frame(struct top *top)
 
 static int timeout_ms(const struct top *top)
 {
-	uint64_t now_ns = live__now().mono_ns;
+	uint64_t now_ns = live__now().mono_ns, left_ms;
 
-	return top->next_ns > now_ns ? (int)((top->next_ns - now_ns) / TW_NSEC_PER_MSEC) + 1 : 0;
+	if (top->next_ns <= now_ns)
+		return 0;
+	left_ms = (top->next_ns - now_ns) / TW_NSEC_PER_MSEC + 1;
+	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
 static int wait(struct top *top)
@@ -259,7 +265,7 @@ static enum exit_status watch(struct top *top)
 
 	printer__init(&top->printer, top->options, &session_fields);
 	if (!top->options->batch)
-		err = screen__open(&top->screen, top->options->color);
+		err = screen__open(&top->screen, top->options->color, stop__is_asked);
 	if (err) /* said by then */
 		return EXIT_USAGE;
 	if (top->screen)

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <langinfo.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -15,6 +17,7 @@
 
 #include "user/model/tcp_state.h"
 #include "user/util/log.h"
+#include "user/util/utf8.h"
 
 #define CTRL_L	   0x0c
 #define COLUMN_GAP 2 /* as output/text.c puts between columns */
@@ -24,7 +27,45 @@ struct screen {
 	bool has_color;
 	bool is_utf8;
 	struct strbuf line;
+	struct sigaction old_alarm;
 };
+
+/* ---- a terminal that takes no more ------------------------------------------------------------
+ */
+
+#define STUCK_SECONDS 1
+
+static bool (*is_stopping)(void); /* for the handler, which has no other way to know */
+
+/*
+ * ncurses writes until all is written, whatever signals come. Restart what Ctrl-S stopped and throw
+ * away what nobody reads, so that it comes to an end. Only functions that signal-safety(7) lists.
+ */
+static void on_stuck(int signum __attribute__((unused)))
+{
+	int saved = errno;
+
+	if (is_stopping()) {
+		(void)tcflow(STDOUT_FILENO, TCOOFF); /* without it, TCOON does not undo Ctrl-S */
+		(void)tcflow(STDOUT_FILENO, TCOON);
+		(void)tcflush(STDOUT_FILENO, TCOFLUSH);
+	}
+	alarm(STUCK_SECONDS);
+	errno = saved;
+}
+
+static void begin_writing(void)
+{
+	alarm(STUCK_SECONDS);
+}
+
+static void end_writing(void)
+{
+	alarm(0);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 /* Colour pairs, and attributes where there are no colours. */
 enum pair { PAIR_NONE, PAIR_OPENING, PAIR_OPEN, PAIR_CLOSING, PAIR_LISTENING };
@@ -50,22 +91,49 @@ static void init_colors(void)
 			init_pair(phases[i].pair, phases[i].color, -1);
 }
 
-int screen__open(struct screen **out, bool color)
+/* NULL: there is none, or nothing can be drawn on it. */
+static SCREEN *take_terminal(void)
+{
+	SCREEN *terminal;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return NULL;
+	use_tioctl(TRUE); /* the terminal's own size, whatever LINES and COLUMNS say */
+	terminal = newterm(NULL, stdout, stdin);
+	if (!terminal)
+		return NULL;
+	set_term(terminal);
+	if (tigetstr("cup")) /* it can move the cursor; a "dumb" one cannot */
+		return terminal;
+	endwin();
+	delscreen(terminal);
+	return NULL;
+}
+
+static void watch_for_stuck(struct screen *screen, bool (*stopping)(void))
+{
+	const struct sigaction action = {.sa_handler = on_stuck};
+
+	is_stopping = stopping;
+	(void)sigaction(SIGALRM, &action, &screen->old_alarm); /* fails only for bad arguments */
+}
+
+int screen__open(struct screen **out, bool color, bool (*stopping)(void))
 {
 	struct screen *screen = calloc(1, sizeof(*screen));
 
-	if (!screen)
+	if (!screen) {
+		log_error("out of memory for the screen");
 		return -ENOMEM;
-	use_tioctl(TRUE); /* the terminal's own size, whatever LINES and COLUMNS say */
-	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		screen->terminal = newterm(NULL, stdout, stdin);
+	}
+	screen->terminal = take_terminal();
 	if (!screen->terminal) {
 		log_error("no terminal to draw on (TERM is %s); print frames with -b",
 			  getenv("TERM") ? getenv("TERM") : "not set");
 		free(screen);
 		return -ENOTTY;
 	}
-	set_term(screen->terminal);
+	watch_for_stuck(screen, stopping);
 	screen->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	screen->has_color = color && has_colors();
 	if (screen->has_color)
@@ -85,8 +153,11 @@ void screen__close(struct screen *screen)
 {
 	if (!screen)
 		return;
+	begin_writing();
 	endwin();
+	end_writing();
 	delscreen(screen->terminal);
+	(void)sigaction(SIGALRM, &screen->old_alarm, NULL);
 	strbuf__free(&screen->line);
 	free(screen);
 	log__release();
@@ -124,32 +195,37 @@ unsigned screen__rows_below(const struct screen *screen __attribute__((unused)),
 /* ---- drawing ----------------------------------------------------------------------------------
  */
 
-/* Draws the first columns of a line of UTF-8 that fit, and clears the rest. Returns where it ends.
- */
+/* The character as this terminal can show it, and the columns it takes. */
+static wchar_t drawable(const struct screen *screen, uint32_t code, int *width)
+{
+	*width = code < 0x80 || screen->is_utf8 ? wcwidth((wchar_t)code) : -1;
+	if (*width >= 0)
+		return (wchar_t)code;
+	*width = 1;
+	return L'?';
+}
+
+/* Draws the first columns of a line of UTF-8 that fit, and clears the rest. */
 static void draw_line(const struct screen *screen, int y, const char *text, size_t len)
 {
-	int left = COLS;
-	mbstate_t state = {0};
+	int left = COLS, width;
+	uint32_t code;
 	wchar_t wide;
 
 	move(y, 0);
 	clrtoeol();
 	while (len && left > 0) {
-		size_t n = screen->is_utf8 ? mbrtowc(&wide, text, len, &state) : 1;
-		int width;
+		size_t size = utf8__decode(text, len, &code);
 
-		if (n == 0 || n > len)
+		if (!size)
 			break; /* the line is well-formed, this cannot be */
-		if (!screen->is_utf8)
-			wide = *text & 0x80 ? L'?' : *text;
-		width = wcwidth(wide);
+		wide = drawable(screen, code, &width);
 		if (width > left)
 			break;
-		if (width >= 0)
-			addnwstr(&wide, 1);
-		left -= width > 0 ? width : 0;
-		text += n;
-		len -= n;
+		addnwstr(&wide, 1);
+		left -= width;
+		text += size;
+		len -= size;
 	}
 }
 
@@ -262,7 +338,9 @@ void screen__draw(struct screen *screen, const struct screen_frame *frame)
 	for (; y < LINES - 1; y++)
 		draw_line(screen, y, "", 0);
 	draw_keys(screen, frame->status);
+	begin_writing();
 	refresh();
+	end_writing();
 }
 
 /* ---- keys -------------------------------------------------------------------------------------
@@ -285,13 +363,26 @@ static const struct {
 	{CTRL_L, SCREEN_REDRAW},
 };
 
+/* It writes, too: after a change of size what is on the screen. */
+static int read_key(void)
+{
+	int key;
+
+	begin_writing();
+	key = getch();
+	end_writing();
+	return key;
+}
+
 enum screen_command screen__read(struct screen *screen __attribute__((unused)))
 {
 	int key;
 
-	while ((key = getch()) != ERR) {
+	while ((key = read_key()) != ERR) {
 		if (key == KEY_RESIZE || key == CTRL_L)
 			clearok(curscr, TRUE); /* what the terminal made of its lines is unknown */
+		if (key != KEY_RESIZE)
+			log__dismiss();
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (keys[i].key == key)
 				return keys[i].command;

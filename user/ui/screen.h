@@ -48,9 +48,12 @@ struct screen_frame {
 /*
  * screen__open() - take the terminal; until screen__close() messages are held back
  *
- * Returns 0, or -ENOTTY after logging.
+ * @is_stopping: the process has been told to end. Called from a signal handler: what a terminal
+ * that takes no more (Ctrl-S, a connection that hangs) still holds is thrown away then.
+ * There is one screen at a time; it uses SIGALRM.
+ * Returns 0, or -ENOTTY or -ENOMEM after logging.
  */
-int screen__open(struct screen **out, bool color);
+int screen__open(struct screen **out, bool color, bool (*is_stopping)(void));
 /* screen__close() - give it back as it was; @screen may be NULL */
 void screen__close(struct screen *screen);
 
@@ -60,7 +63,10 @@ unsigned screen__rows_below(const struct screen *screen, const char *header);
 
 void screen__draw(struct screen *screen, const struct screen_frame *frame);
 
-/* screen__read() - the next command, SCREEN_NONE: no more keys, SCREEN_GONE: the terminal is gone
+/*
+ * screen__read() - the next command, SCREEN_NONE: no more keys, SCREEN_GONE: the terminal is gone
+ *
+ * A key takes the message off the last line.
  */
 enum screen_command screen__read(struct screen *screen);
 

@@ -103,7 +103,12 @@ void log__drop(void)
 
 const char *log__last(void)
 {
-	return state.is_held ? state.last_text.data : NULL;
+	return state.is_held && state.last_text.len ? state.last_text.data : NULL;
+}
+
+void log__dismiss(void)
+{
+	strbuf__clear(&state.last_text);
 }
 
 void log_error(const char *fmt, ...)

@@ -15,11 +15,13 @@ void log__set_level(enum log_level level);
  * log__hold() - keep messages in memory instead of writing them, while a full screen owns the
  * terminal log__release() - write what was kept and go back to stderr log__drop() - forget it
  * instead log__last() - the newest message kept while held, or NULL; valid until the next log call
+ * log__dismiss() - it has been read: log__last() gives NULL until there is another; it stays kept
  */
 void log__hold(void);
 void log__release(void);
 void log__drop(void);
 const char *log__last(void);
+void log__dismiss(void);
 
 /* Each prints "tcpwatch: …" and a newline; bytes that are not printable are escaped. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
