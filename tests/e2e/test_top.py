@@ -5,12 +5,14 @@ import os
 import re
 import signal
 import subprocess
+import unicodedata
+from pathlib import Path
 
 import pytest
 
 from lib import tool
 from lib.netns import NETS
-from lib.top import Screen
+from lib.top import Screen, Terminal
 from lib.traffic import Connection, many_connections
 from lib.wait import wait_for
 
@@ -73,7 +75,7 @@ def test_keys_scroll_sort_and_pause(pair):
         screen.wait("q quit")
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_gives_the_terminal_back(busy, signum):
     pair, _ = busy
     with Screen(pair.near, 80, 24, "top", "-d", "0.2") as screen:
@@ -93,6 +95,83 @@ def test_messages_do_not_garble_the_screen(busy):
         assert "STATE" in "".join(line[:5] for line in screen.lines())
 
 
+def test_a_key_takes_the_message_off(pair):
+    with Screen(pair.near, 80, 24, "top", "-d", "0.2", "-i", "near*", "--hook", "xdp") as screen:
+        screen.wait("near0 xdp/tcx")
+        screen.wait("q quit")
+        pair.near.run("ip", "link", "add", "near9", "type", "veth", "peer", "name", "nine9")
+        wait_for(lambda: screen.lines()[-1].startswith("near9: native XDP"), lambda: screen.lines())
+        screen.keys("k")
+        screen.wait("q quit")
+
+
+def set_name(name):
+    Path("/proc/self/comm").write_text(name, encoding="utf-8")
+
+
+def columns(text):
+    wide = sum(unicodedata.east_asian_width(char) == "W" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
+
+
+@pytest.mark.parametrize("name", ["plain", "\u65e5\u672c\u8a9e", "e\u0301clair", "\U0001f600"])
+def test_wide_names_do_not_shift_columns(busy, name):
+    pair, conn = busy
+    before = Path("/proc/self/comm").read_text(encoding="utf-8")
+    set_name(name)
+    try:
+        with Screen(pair.near, 80, 24, "top", "--view", "socket", "--fields", "comm,local_addr,local_port") as screen:
+            lines = screen.wait(f"{conn.client_key[1]}")
+    finally:
+        set_name(before)
+    heading = next(line for line in lines if "COMMAND" in line)
+    row = next(line for line in lines if str(conn.client_key[1]) in line)
+    assert row.startswith(name)
+    assert columns(row[:row.index(NETS[4].near)]) == columns(heading[:heading.index("LOCAL")])
+
+
+WAYS_OUT = {"q": lambda terminal: terminal.type(b"q"),
+            **{signum.name: lambda terminal, signum=signum: terminal.process.send_signal(signum)
+               for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)}}
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_modes_of_the_terminal_come_back(pair, way):
+    with Terminal(pair.near, "top", "-i", "lo") as terminal:
+        terminal.wait_for(b"q quit")
+        assert terminal.modes() != terminal.modes_before
+        WAYS_OUT[way](terminal)
+        assert terminal.wait_end() == 0
+        assert terminal.modes() == terminal.modes_before
+        assert b"\x1b[?1049l" in terminal.read(), "the screen was not left"
+
+
+def test_ends_though_the_terminal_takes_no_more(pair):
+    with Terminal(pair.near, "top", "-i", "lo", "-d", "0.1") as terminal:
+        terminal.wait_for(b"q quit")
+        terminal.type(Terminal.CTRL_S)
+        terminal.resize(100, 30)
+        terminal.process.send_signal(signal.SIGWINCH)
+        wait_for(terminal.is_stuck, "tcpwatch to wait for the terminal")
+        terminal.process.terminate()
+        assert terminal.wait_end() == 0
+        assert terminal.modes() == terminal.modes_before
+
+
+def test_ends_when_the_terminal_is_gone(pair):
+    with Terminal(pair.near, "top", "-i", "lo", "-d", "0.1") as terminal:
+        terminal.wait_for(b"q quit")
+        os.close(terminal.master)
+        terminal.master = os.open("/dev/null", os.O_RDONLY)
+        assert terminal.wait_end() == 0
+
+
+def test_refuses_a_terminal_that_cannot_move_the_cursor(pair):
+    with Terminal(pair.near, "top", "-i", "lo", term="dumb") as terminal:
+        assert terminal.wait_end() == 2
+        assert b"TERM is dumb" in terminal.read() and b"with -b" in terminal.read()
+
+
 def test_without_a_terminal_it_names_the_remedy(pair):
     done = tool.run(pair.near, "top", "-i", "lo", stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and "-b" in done.stderr and done.stdout == ""
@@ -108,6 +187,12 @@ def test_frames_for_a_pipe(busy):
         assert re.search(rf"^ESTAB +{NETS[4].near}:{conn.client_key[1]} ", frame, re.M)
         assert re.search(r"^\d+ sessions", frame) and re.search("near0 tcx?/tcx?", frame) and "lost 0" in frame
     assert "opens -/s" in frames[0] and "opens 0.0/s" in frames[1]
+
+
+def test_header_says_why_a_tap_is_not_as_wished(pair):
+    frame = tool.run(pair.near, "top", "-b", "-n", "1", "-i", "near0", "--hook", "xdp").stdout
+    assert re.search(r"^near0 xdp/tcx \(!\)$", frame, re.M)
+    assert re.search(r"^near0 \(!\): native XDP switches the peer's segmentation offload off", frame, re.M)
 
 
 def test_json_frames(busy):

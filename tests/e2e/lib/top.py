@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Reading `tcpwatch top`: its frames for a pipe, and its screen in a terminal that tmux provides."""
+import fcntl
 import itertools
 import os
+import pty
 import re
 import shlex
+import struct
 import subprocess
+import termios
 
 from lib import endpoint, tool
 from lib.netns import NETS
@@ -79,7 +83,7 @@ class Screen:
 
     def _tmux(self, *args):
         return subprocess.run(["tmux", "-L", self.socket, *args], check=True, capture_output=True,
-                              text=True).stdout
+                              text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
 
     def lines(self):
         return self._tmux("capture-pane", "-p").splitlines()
@@ -98,3 +102,61 @@ class Screen:
             return lines if any(re.search(pattern, line) for line in lines) else None
 
         return wait_for(find, lambda: "\n".join([f"{pattern} on screen:", *self.lines()]), seconds)
+
+
+class Terminal:
+    """A bare pseudo-terminal with tcpwatch in it: its modes, and what is written to it only if it is read."""
+
+    CTRL_S = b"\x13"
+
+    def __init__(self, ns, *args, term="xterm", size=(80, 24)):
+        self.master, slave = pty.openpty()
+        self.resize(*size)
+        self.modes_before = self.modes()
+        self.written = b""
+        os.set_blocking(self.master, False)
+        self.process = ns.popen([tool.BINARY, *args], stdin=slave, stdout=slave, stderr=slave,
+                                start_new_session=True, env={**os.environ, "TERM": term})
+        os.close(slave)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def modes(self):
+        return termios.tcgetattr(self.master)
+
+    def resize(self, width, height):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def read(self):
+        """All that was written to it so far."""
+        try:
+            while more := os.read(self.master, 65536):
+                self.written += more
+        except OSError:  # there is no more now, or nobody has it open
+            pass
+        return self.written
+
+    def wait_for(self, pattern):
+        wait_for(lambda: re.search(pattern, self.read()), lambda: f"{pattern} in {self.written}")
+
+    def is_stuck(self):
+        """tcpwatch is in write(2) to standard output."""
+        with open(f"/proc/{self.process.pid}/syscall", encoding="ascii") as file:
+            return file.read().split()[1:2] == ["0x1"]
+
+    def wait_end(self):
+        def has_ended():
+            self.read()
+            return self.process.poll() is not None
+
+        wait_for(has_ended, "tcpwatch to end")
+        return self.process.returncode
