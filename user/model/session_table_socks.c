@@ -67,8 +67,15 @@ void socks__join(struct session_table *table, struct sock_row *sock)
 	row->tap = wire ? wire->row.tap : 0;
 }
 
-static void link_pair(struct sock_row *sock, struct wire_session *wire)
+/* Of two rows with the same tuple (one may be a minute old) the wire session is the newer one's. */
+static void link_pair(struct session_table *table, struct sock_row *sock, struct wire_session *wire)
 {
+	struct sock_row *former = pool__get(&table->socks, wire->sock[sock->row.local_dir]);
+
+	if (former) {
+		former->wire = 0;
+		socks__join(table, former);
+	}
 	wire->sock[sock->row.local_dir] = sock->head.id;
 	sock->wire = wire->head.id;
 }
@@ -88,7 +95,7 @@ static void enter_tuple(struct session_table *table, struct sock_row *sock)
 	wire = wire__find(table, &key, sock->info.netns);
 	if (!wire)
 		return;
-	link_pair(sock, wire);
+	link_pair(table, sock, wire);
 	wire__judge(table, wire);
 }
 
@@ -103,6 +110,7 @@ static void leave_tuple(struct session_table *table, struct sock_row *sock)
 	if (!wire || wire->sock[sock->row.local_dir] != sock->head.id)
 		return;
 	wire->sock[sock->row.local_dir] = 0;
+	socks__link_wire(table, wire); /* another row may have the tuple */
 	wire__judge(table, wire);
 }
 
@@ -117,7 +125,7 @@ void socks__link_wire(struct session_table *table, struct wire_session *wire)
 		key_of(&sock->info, &key);
 		key.tap = wire->ev.key.tap;
 		if (sock->info.netns == wire->row.netns && flow_key__equal(&key, &wire->ev.key))
-			link_pair(sock, wire);
+			link_pair(table, sock, wire);
 	}
 }
 
@@ -248,6 +256,24 @@ static bool is_unborn(const struct sock_info *info)
 	return info->state != TCPS_LISTEN && info->state != TCPS_CLOSED && !info->remote_port;
 }
 
+/*
+ * The kernel finds one socket by a tuple: a request gives way to its child, a TIME_WAIT to the next
+ * on its tuple (inet_ehash_nolisten, __inet_check_established in net/ipv4/inet_hashtables.c), and
+ * no tracepoint tells.
+ */
+static void replace_minisock(struct session_table *table, const struct sock_row *sock)
+{
+	struct sock_info info = sock->info;
+	struct sock_row *mini;
+
+	if (!info.cookie)
+		return;
+	info.cookie = 0;
+	mini = find(table, &info);
+	if (mini && mini->info_ns <= sock->info_ns)
+		drop(table, mini);
+}
+
 int socks__apply_state(struct session_table *table, const struct rec_sock_state *rec)
 {
 	const struct sock_info *info = &rec->sock;
@@ -273,16 +299,23 @@ int socks__apply_state(struct session_table *table, const struct rec_sock_state 
 		sock = add(table, info, rec->hdr.time_ns);
 	if (!sock)
 		return -ENOMEM;
+	replace_minisock(table, sock);
 	events__sock_state(table, sock, rec->old_state, rec->hdr.time_ns);
 	if (info->state == TCPS_CLOSED)
 		drop(table, sock);
 	return 0;
 }
 
+/* Sent by no socket: the addresses are the packet's, and may be those of a minisock. */
+static bool is_of_packet(const struct sock_info *info)
+{
+	return !info->cookie && info->state == TCPS_CLOSED;
+}
+
 static void tell(struct session_table *table, const struct sock_info *info, enum event_kind kind,
 		 const char *reason, uint64_t time_ns)
 {
-	struct sock_row *sock = find(table, info), passing;
+	struct sock_row *sock = is_of_packet(info) ? NULL : find(table, info), passing;
 
 	if (sock) {
 		renew(table, sock, info, time_ns);
