@@ -7,6 +7,7 @@
 #define TCPWATCH_LIVE_INTERNAL_H
 
 #include "live.h"
+#include "netns_stats.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
 struct snapshot_tally {
@@ -14,11 +15,10 @@ struct snapshot_tally {
 	uint64_t time_wait, time_wait_fin2;
 };
 
-/* The kernel's own counters of one namespace, as /proc/net/snmp gives them. */
+/* The kernel's own counters of one namespace. */
 struct netns_counters {
-	uint32_t inum;
-	int snmp_fd;
-	uint64_t attempt_fails_0; /* when first read */
+	struct netns_stats *stats;
+	struct netns_values at_start;
 };
 
 struct live {

@@ -4,58 +4,13 @@
  * kernel's own of each namespace. Not here: rates (ui/).
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "live_internal.h"
-
-#define SNMP_BYTES 4096
-
-/*
- * The value of @name in the "Tcp:" lines of /proc/net/snmp: one line of names, one of values
- * (net/ipv4/proc.c). Returns 0 or -ENOENT.
- */
-static int snmp_value(char *text, const char *name, uint64_t *out)
-{
-	char *names = strstr(text, "Tcp: ");
-	char *values = names ? strstr(names + 1, "Tcp: ") : NULL;
-	char *n_next, *v_next;
-
-	if (!values)
-		return -ENOENT;
-	values[-1] = '\0';
-	names = strtok_r(names, " ", &n_next);
-	values = strtok_r(values, " ", &v_next);
-	while (names && values) {
-		if (!strcmp(names, name)) {
-			*out = strtoull(values, NULL, 10);
-			return 0;
-		}
-		names = strtok_r(NULL, " ", &n_next);
-		values = strtok_r(NULL, " ", &v_next);
-	}
-	return -ENOENT;
-}
-
-/* An open file of /proc/net stays that of its namespace, and gives new values from its start. */
-static int read_attempt_fails(int fd, uint64_t *out)
-{
-	char text[SNMP_BYTES];
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	return snmp_value(text, "AttemptFails", out);
-}
 
 int live_stats__add_netns(struct live *live, const struct netns *ns)
 {
 	struct netns_counters *more, *counters;
-	struct netns_return back;
 	int err;
 
 	more = reallocarray(live->counters, live->n_counters + 1, sizeof(*more));
@@ -63,26 +18,22 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 		return -ENOMEM;
 	live->counters = more;
 	counters = &more[live->n_counters];
-	*counters = (struct netns_counters){.inum = ns->inum};
-	err = netns__enter(ns, &back);
+	err = netns_stats__open(&counters->stats, ns, NETNS_SET(ATTEMPT_FAILS));
 	if (err)
-		return err == -EPERM ? err : 0; /* it vanished: nothing happens in it */
-	counters->snmp_fd = open("/proc/thread-self/net/snmp", O_RDONLY | O_CLOEXEC);
-	netns__leave(&back);
-	if (counters->snmp_fd < 0)
-		return 0;
-	(void)read_attempt_fails(counters->snmp_fd, &counters->attempt_fails_0);
+		return err == -EPERM || err == -ENOMEM ? err : 0; /* gone: nothing happens in it */
+	netns_stats__read(counters->stats, &counters->at_start);
 	live->n_counters++;
 	return 0;
 }
 
 static uint64_t fails_since(const struct netns_counters *counters)
 {
-	uint64_t now;
+	struct netns_values now;
 
-	if (read_attempt_fails(counters->snmp_fd, &now))
+	netns_stats__read(counters->stats, &now);
+	if (!(now.known & NETNS_SET(ATTEMPT_FAILS)))
 		return 0;
-	return now - counters->attempt_fails_0;
+	return now.value[NETNS_ATTEMPT_FAILS] - counters->at_start.value[NETNS_ATTEMPT_FAILS];
 }
 
 void live_stats__forget_netns(struct live *live, uint32_t inum)
@@ -90,10 +41,10 @@ void live_stats__forget_netns(struct live *live, uint32_t inum)
 	for (size_t i = 0; i < live->n_counters; i++) {
 		struct netns_counters *counters = &live->counters[i];
 
-		if (counters->inum != inum)
+		if (netns_stats__inum(counters->stats) != inum)
 			continue;
 		live->past_attempt_fails += fails_since(counters);
-		close(counters->snmp_fd);
+		netns_stats__close(counters->stats);
 		*counters = live->counters[--live->n_counters];
 		return;
 	}
@@ -102,7 +53,7 @@ void live_stats__forget_netns(struct live *live, uint32_t inum)
 void live_stats__fini(struct live *live)
 {
 	for (size_t i = 0; i < live->n_counters; i++)
-		close(live->counters[i].snmp_fd);
+		netns_stats__close(live->counters[i].stats);
 	free(live->counters);
 }
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's own figures of one network namespace: its TCP counters, its counts of sockets, its
+ * limits. Not here: what happened since when (who asks keeps the first reading).
+ */
+#ifndef TCPWATCH_NETNS_STATS_H
+#define TCPWATCH_NETNS_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/tap/netns.h"
+
+/*
+ * X(enumerator, path below /proc, line that holds it or NULL: the file is one number, name there)
+ *
+ * snmp: RFC 4022 (net/ipv4/proc.c snmp4_tcp_list); netstat: snmp4_net_list there; sockstat:
+ * sockstat_seq_show(); sys/: Documentation/networking/ip-sysctl.rst.
+ */
+#define NETNS_STATS(X)                                                                    \
+	X(ACTIVE_OPENS, "net/snmp", "Tcp:", "ActiveOpens")                                \
+	X(PASSIVE_OPENS, "net/snmp", "Tcp:", "PassiveOpens")                              \
+	X(ATTEMPT_FAILS, "net/snmp", "Tcp:", "AttemptFails")                              \
+	X(LISTEN_OVERFLOWS, "net/netstat", "TcpExt:", "ListenOverflows")                  \
+	X(LISTEN_DROPS, "net/netstat", "TcpExt:", "ListenDrops")                          \
+	X(REQ_QUEUE_FULL_DROPS, "net/netstat", "TcpExt:", "TCPReqQFullDrop")              \
+	X(REQ_QUEUE_FULL_COOKIES, "net/netstat", "TcpExt:", "TCPReqQFullDoCookies")       \
+	X(COOKIES_SENT, "net/netstat", "TcpExt:", "SyncookiesSent")                       \
+	X(COOKIES_RECEIVED, "net/netstat", "TcpExt:", "SyncookiesRecv")                   \
+	X(COOKIES_FAILED, "net/netstat", "TcpExt:", "SyncookiesFailed")                   \
+	X(SOCKETS_IN_USE, "net/sockstat", "TCP:", "inuse")                                \
+	X(MINISOCKS, "net/sockstat", "TCP:", "tw") /* TIME_WAIT and orphaned FIN_WAIT2 */ \
+	X(SOMAXCONN, "sys/net/core/somaxconn", NULL, NULL)                                \
+	X(SYN_COOKIES, "sys/net/ipv4/tcp_syncookies", NULL, NULL)                         \
+	X(SYN_BACKLOG_MAX, "sys/net/ipv4/tcp_max_syn_backlog", NULL, NULL)
+
+enum netns_stat {
+#define X(id, path, line, name) NETNS_##id,
+	NETNS_STATS(X)
+#undef X
+		NETNS_STAT_COUNT,
+};
+
+/* Which of them, as bits. */
+typedef uint64_t netns_stat_set;
+#define NETNS_SET(id) ((netns_stat_set)1 << NETNS_##id)
+
+struct netns_values {
+	netns_stat_set known; /* a kernel may not have one, a namespace may be gone */
+	uint64_t value[NETNS_STAT_COUNT];
+};
+
+/*
+ * netns_stats__open() - open what @wanted of @ns is read from
+ *
+ * Open files of /proc/net keep the namespace alive until netns_stats__close(). Returns 0 or -errno:
+ * -EPERM: the namespace cannot be entered; -ENOMEM; -EMFILE. What this kernel does not have is no
+ * error.
+ */
+struct netns_stats;
+int netns_stats__open(struct netns_stats **out, const struct netns *ns, netns_stat_set wanted);
+void netns_stats__close(struct netns_stats *stats);
+
+/* netns_stats__inum() - of which namespace they are */
+uint32_t netns_stats__inum(const struct netns_stats *stats);
+
+/* netns_stats__read() - the figures of this moment; @values->known says which of them there are */
+void netns_stats__read(const struct netns_stats *stats, struct netns_values *values);
+
+/* netns_stats__parse() - add to @values what @text, the contents of /proc/@path, has of @wanted */
+void netns_stats__parse(const char *path, const char *text, netns_stat_set wanted,
+			struct netns_values *values);
+
+#endif
