@@ -439,7 +439,7 @@ static uint32_t scramble(uint32_t *seed)
 	return *seed >> 8;
 }
 
-static void make_rows(struct sample *samples, const struct session **rows)
+static void make_rows(struct sample *samples, const void **rows)
 {
 	uint32_t seed = 1;
 
@@ -479,7 +479,7 @@ static bool is_ordered(const struct session *a, const struct session *b,
 	return sort->descending ? order >= 0 : order <= 0;
 }
 
-static void check_sorted(const struct session **rows, size_t limit, const struct sort_spec *sort)
+static void check_sorted(const void **rows, size_t limit, const struct sort_spec *sort)
 {
 	for (size_t i = 1; i < SORT_ROWS; i++) {
 		size_t before = i < limit ? i - 1 : limit - 1;
@@ -493,7 +493,7 @@ static void check_sorted(const struct session **rows, size_t limit, const struct
 static void sorts_by_every_field(void **state)
 {
 	static struct sample samples[SORT_ROWS];
-	static const struct session *rows[SORT_ROWS], *again[SORT_ROWS];
+	static const void *rows[SORT_ROWS], *again[SORT_ROWS];
 	static const size_t limits[] = {0, 1, 2, 40, SORT_ROWS - 1, SORT_ROWS, SORT_ROWS + 1};
 
 	(void)state;
@@ -501,12 +501,13 @@ static void sorts_by_every_field(void **state)
 		struct sort_spec sort = {&session_fields.fields[f / 2], f % 2};
 
 		make_rows(samples, rows);
-		sessions__sort(rows, SORT_ROWS, 0, &sort, &sample_moment);
+		field_table__sort(&session_fields, rows, SORT_ROWS, 0, &sort, &sample_moment);
 		for (size_t i = 0; i < COUNT_OF(limits); i++) {
 			size_t limit = limits[i] && limits[i] < SORT_ROWS ? limits[i] : SORT_ROWS;
 
 			make_rows(samples, again);
-			sessions__sort(again, SORT_ROWS, limits[i], &sort, &sample_moment);
+			field_table__sort(&session_fields, again, SORT_ROWS, limits[i], &sort,
+					  &sample_moment);
 			check_sorted(again, limit, &sort);
 			/* Ties do not depend on where the rows were before. */
 			assert_memory_equal(again, rows, limit * sizeof(rows[0]));
@@ -518,12 +519,12 @@ static void sorts_nothing(void **state)
 {
 	struct sort_spec sort = {&session_fields.fields[0], false};
 	struct sample s;
-	const struct session *row = &s.session;
+	const void *row = &s.session;
 
 	(void)state;
 	sample__init(&s);
-	sessions__sort(NULL, 0, 0, &sort, &sample_moment);
-	sessions__sort(&row, 1, 5, &sort, &sample_moment);
+	field_table__sort(&session_fields, NULL, 0, 0, &sort, &sample_moment);
+	field_table__sort(&session_fields, &row, 1, 5, &sort, &sample_moment);
 	assert_ptr_equal(row, &s.session);
 }
 

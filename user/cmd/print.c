@@ -63,7 +63,7 @@ void printer__row(struct printer *p, const void *row, const struct moment *now)
 void printer__table(struct printer *p, const struct rows *rows, const struct moment *now)
 {
 	if (!p->options->json) {
-		text_layout__fit(&p->layout, (const void *const *)rows->items, rows->count, now);
+		text_layout__fit(&p->layout, rows->items, rows->count, now);
 		text__heading(&p->sb, &p->layout);
 		p->has_heading = true;
 	}

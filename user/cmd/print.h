@@ -18,7 +18,7 @@ struct printer {
 	int err;	  /* the first error of writing: from then on nothing is */
 };
 
-/* printer__init() - for rows of @table (struct session or struct event) */
+/* printer__init() - for rows of @table */
 void printer__init(struct printer *p, const struct options *options,
 		   const struct field_table *table);
 void printer__free(struct printer *p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Collecting the rows of a table for a command.
+ * Collecting rows for a command.
  */
 #include "rows.h"
 
@@ -9,16 +9,10 @@
 
 #include "user/util/log.h"
 
-struct collecting {
-	struct rows *rows;
-	const struct options *options;
-	const struct moment *now;
-};
-
 static bool make_room(struct rows *rows)
 {
 	size_t size = rows->size ? 2 * rows->size : 1024;
-	const struct session **more = reallocarray((void *)rows->items, size, sizeof(*more));
+	const void **more = reallocarray((void *)rows->items, size, sizeof(*more));
 
 	if (!more)
 		return false;
@@ -27,34 +21,54 @@ static bool make_room(struct rows *rows)
 	return true;
 }
 
-static void collect_one(void *ctx, const struct session *session)
+void rows__clear(struct rows *rows)
 {
-	struct collecting *c = ctx;
-	struct rows *rows = c->rows;
+	rows->count = 0;
+	rows->failed = false;
+}
 
-	if (!options__wants(c->options, session, c->now))
-		return;
+void rows__add(struct rows *rows, const void *row)
+{
 	if (rows->count == rows->size && !make_room(rows)) {
 		rows->failed = true;
 		return;
 	}
-	rows->items[rows->count++] = session;
+	rows->items[rows->count++] = row;
 }
 
-int rows__collect(struct rows *rows, struct session_table *table, const struct options *options,
-		  const struct moment *now, size_t limit)
+int rows__finish(struct rows *rows, const struct field_table *table, const struct options *options,
+		 const struct moment *now, size_t limit)
+{
+	if (options->sort.field)
+		field_table__sort(table, rows->items, rows->count, limit, &options->sort, now);
+	if (!rows->failed)
+		return 0;
+	log_error("out of memory: only %zu rows are shown; a filter needs less", rows->count);
+	return -ENOMEM;
+}
+
+struct collecting {
+	struct rows *rows;
+	const struct options *options;
+	const struct moment *now;
+};
+
+static void collect_one(void *ctx, const struct session *session)
+{
+	struct collecting *c = ctx;
+
+	if (options__wants(c->options, session, c->now))
+		rows__add(c->rows, session);
+}
+
+int rows__collect_sessions(struct rows *rows, struct session_table *table,
+			   const struct options *options, const struct moment *now, size_t limit)
 {
 	struct collecting c = {rows, options, now};
 
-	rows->count = 0;
-	rows->failed = false;
+	rows__clear(rows);
 	session_table__visit(table, now->mono_ns, collect_one, &c);
-	if (options->sort.field)
-		sessions__sort(rows->items, rows->count, limit, &options->sort, now);
-	if (!rows->failed)
-		return 0;
-	log_error("out of memory: only %zu sessions are shown; a filter needs less", rows->count);
-	return -ENOMEM;
+	return rows__finish(rows, &session_fields, options, now, limit);
 }
 
 void rows__free(struct rows *rows)

@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sessions a command shows: those of the table that the options want, in their order.
- * Not here: how they are written (output/, ui/).
+ * The rows a command shows: those that the options want, in their order. Not here: how they are
+ * written (output/, ui/).
  */
 #ifndef TCPWATCH_ROWS_H
 #define TCPWATCH_ROWS_H
 
 #include "options.h"
 
+/* Keeps its memory from one collection to the next. */
 struct rows {
-	const struct session **items; /* valid until the table takes in something new */
+	const void **items; /* of the table that the command shows; valid until that changes */
 	size_t count, size;
 	bool failed; /* out of memory: some are missing */
 };
 
+void rows__clear(struct rows *rows);
+void rows__add(struct rows *rows, const void *row);
+
 /*
- * rows__collect() - what @table holds now, filtered and sorted
+ * rows__finish() - sort what was added, rows of @table, as the options say
  *
  * @limit: only the first @limit need be in order, 0: all.
- * Keeps its memory from one call to the next. Returns 0 or -ENOMEM after logging.
+ * Returns 0 or -ENOMEM after logging.
  */
-int rows__collect(struct rows *rows, struct session_table *table, const struct options *options,
-		  const struct moment *now, size_t limit);
+int rows__finish(struct rows *rows, const struct field_table *table, const struct options *options,
+		 const struct moment *now, size_t limit);
+
+/* rows__collect_sessions() - all of this: the sessions that @table holds now, filtered and sorted
+ */
+int rows__collect_sessions(struct rows *rows, struct session_table *table,
+			   const struct options *options, const struct moment *now, size_t limit);
 void rows__free(struct rows *rows);
 
 #endif

@@ -28,7 +28,7 @@ static int print(struct live *live, const struct options *options, struct printe
 {
 	struct moment now = live__now();
 	struct rows rows = {0};
-	int err = rows__collect(&rows, live__table(live), options, &now, 0);
+	int err = rows__collect_sessions(&rows, live__table(live), options, &now, 0);
 
 	printer__table(printer, &rows, &now);
 	(void)printer__flush(printer); /* kept for printer__status() */

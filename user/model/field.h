@@ -82,7 +82,7 @@ struct field {
 	enum value_kind kind; /* of every value it gives that is not VALUE_NONE */
 	uint8_t min_width;
 	bool column_only; /* says again what other keys say, so not in JSON */
-	/* @row is a struct session or a struct event, as the table says. */
+	/* @row is a struct session, a struct event …, as the table says. */
 	void (*get)(const void *row, const struct moment *now, struct value *out);
 };
 
@@ -97,6 +97,8 @@ struct field_table {
 	const char *schema; /* value of the JSON key "schema": "tcpwatch.session.v1" */
 	const struct field *fields;
 	size_t count;
+	/* Which of two rows comes first where nothing else says; NULL: rows are not sorted. */
+	int (*compare)(const void *a, const void *b);
 };
 
 extern const struct field_table session_fields; /* rows are struct session */
@@ -138,14 +140,17 @@ struct sort_spec {
 int sort_spec__parse(struct sort_spec *sort, const struct field_table *table, const char *spec);
 
 /*
- * sessions__sort() - order @rows; ties by netns, local, remote, so that rows do not jump between
- * frames
+ * field_table__sort() - order @rows of @table; ties by what they are, so that rows do not jump
+ * between frames
  *
  * Unknown values come last, whichever the direction.
  * @limit: only the first @limit need be in order (0: all): cheaper than a full sort.
  * Without memory for the sort keys the rows stay as they are, and a warning says so.
  */
-void sessions__sort(const struct session **rows, size_t count, size_t limit,
-		    const struct sort_spec *sort, const struct moment *now);
+void field_table__sort(const struct field_table *table, const void **rows, size_t count,
+		       size_t limit, const struct sort_spec *sort, const struct moment *now);
+
+/* session__compare() - by namespace, local and remote endpoint: each is one session's */
+int session__compare(const void *a, const void *b);
 
 #endif

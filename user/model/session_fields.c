@@ -21,4 +21,5 @@ const struct field_table session_fields = {
 	.schema = "tcpwatch.session.v1",
 	.fields = rows,
 	.count = sizeof(rows) / sizeof(rows[0]),
+	.compare = session__compare,
 };

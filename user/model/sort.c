@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Sorting of sessions. The key of each row is taken once, as a number of 128 bits that orders as
+ * Sorting of rows. The key of each row is taken once, as a number of 128 bits that orders as
  * the values do; only rows whose numbers are equal are looked at again.
  */
 #include <stdlib.h>
@@ -13,12 +13,13 @@
 /* 32 bytes: qsort() of glibc then moves them without an indirection. */
 struct sort_key {
 	uint64_t hi, lo; /* complemented for a descending order, so the lesser always comes first */
-	const struct session *row;
+	const void *row;
 	uint32_t is_unknown;
 	uint32_t is_cut; /* the text is longer than the number holds */
 };
 
 struct sort_context {
+	const struct field_table *table;
 	const struct sort_spec *sort;
 	const struct moment *now;
 };
@@ -63,8 +64,7 @@ static void pack_value(struct sort_key *key, const struct value *value)
 	}
 }
 
-static void take_key(struct sort_key *key, const struct session *row,
-		     const struct sort_context *ctx)
+static void take_key(struct sort_key *key, const void *row, const struct sort_context *ctx)
 {
 	struct value value;
 
@@ -93,8 +93,9 @@ static int compare_values(const struct sort_key *a, const struct sort_key *b,
 	return ctx->sort->descending ? -order : order;
 }
 
-static int compare_identity(const struct session *a, const struct session *b)
+int session__compare(const void *x, const void *y)
 {
+	const struct session *a = x, *b = y;
 	int order;
 
 	if (a->netns != b->netns)
@@ -107,6 +108,7 @@ static int compare_identity(const struct session *a, const struct session *b)
 
 static int compare_keys(const void *x, const void *y, void *context)
 {
+	const struct sort_context *ctx = context;
 	const struct sort_key *a = x, *b = y;
 	int order = 0;
 
@@ -117,8 +119,8 @@ static int compare_keys(const void *x, const void *y, void *context)
 	if (a->lo != b->lo)
 		return a->lo < b->lo ? -1 : 1;
 	if (a->is_cut || b->is_cut)
-		order = compare_values(a, b, context);
-	return order ? order : compare_identity(a->row, b->row);
+		order = compare_values(a, b, ctx);
+	return order ? order : ctx->table->compare(a->row, b->row);
 }
 
 static void swap_keys(struct sort_key *a, struct sort_key *b)
@@ -156,17 +158,17 @@ static void select_least(struct sort_key *keys, size_t count, size_t limit,
 	}
 }
 
-void sessions__sort(const struct session **rows, size_t count, size_t limit,
-		    const struct sort_spec *sort, const struct moment *now)
+void field_table__sort(const struct field_table *table, const void **rows, size_t count,
+		       size_t limit, const struct sort_spec *sort, const struct moment *now)
 {
-	struct sort_context ctx = {.sort = sort, .now = now};
+	struct sort_context ctx = {.table = table, .sort = sort, .now = now};
 	struct sort_key *keys;
 
 	if (count < 2)
 		return;
 	keys = malloc(count * sizeof(*keys));
 	if (!keys) {
-		log_warn("cannot sort %zu sessions: out of memory; they are shown unsorted", count);
+		log_warn("cannot sort %zu rows: out of memory; they are shown unsorted", count);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
