@@ -9,6 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "listener.h"
 #include "record.h"
 #include "sock_info.h"
 
@@ -88,14 +89,32 @@ static __always_inline bool leaves_by_fin(int old_state, int new_state)
 	       (new_state == TCPS_FIN_WAIT1 || new_state == TCPS_CLOSE_WAIT);
 }
 
-static __always_inline void count_opening(int old_state, int new_state, bool is_active)
+static __always_inline void count_of_listener(__u64 cookie, __u32 netns,
+					      enum listener_counter which)
 {
+	struct listener_counters *cnt;
+
+	if (!cfg.count_listeners)
+		return;
+	cnt = listener__counters(cookie, netns);
+	if (cnt)
+		__sync_fetch_and_add(&cnt->value[which], 1);
+}
+
+static __always_inline void count_opening(const struct tcp_sock *tp,
+					  const struct sock_memory *memory, int old_state,
+					  int new_state)
+{
+	bool is_active = old_state == TCPS_SYN_SENT || (memory && memory->role == ROLE_ACTIVE);
 	bool is_open = new_state == TCPS_ESTABLISHED || leaves_by_fin(old_state, new_state);
 
 	if (old_state != TCPS_SYN_SENT && old_state != TCPS_SYN_RECV)
 		return;
 	if (is_open)
 		count(is_active ? SOCKC_ACTIVE_OPEN : SOCKC_PASSIVE_OPEN);
+	if (is_open && !is_active)
+		count_of_listener(memory ? memory->listener : 0,
+				  skc__netns(&tcp__sock(tp)->__sk_common), LISTENER_COMPLETED);
 	else if (new_state == TCPS_CLOSED && is_active)
 		count(SOCKC_CONNECT_FAILED);
 }
@@ -138,8 +157,7 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 		return 0;
 	now_ns = bpf_ktime_get_ns();
 	memory = sock_memory__follow(tp, old_state, new_state, now_ns);
-	count_opening(old_state, new_state,
-		      old_state == TCPS_SYN_SENT || (memory && memory->role == ROLE_ACTIVE));
+	count_opening(tp, memory, old_state, new_state);
 	count_closing(tp, memory, old_state, new_state);
 	if (is_wanted(REC_SOCK_STATE))
 		report_state(tp, memory, old_state, new_state, now_ns);
@@ -178,7 +196,7 @@ int BPF_PROG(sock_retransmit, const struct sock *sk, const struct sk_buff *skb)
 }
 
 SEC("tp_btf/tcp_retransmit_synack")
-int BPF_PROG(sock_retransmit_synack, const struct sock *sk, const struct request_sock *req)
+int BPF_PROG(sock_retransmit_synack, const struct sock *listener, const struct request_sock *req)
 {
 	const struct tcp_request_sock *treq = bpf_skc_to_tcp_request_sock((void *)req);
 	struct rec_sock_retransmit *rec;
@@ -186,6 +204,8 @@ int BPF_PROG(sock_retransmit_synack, const struct sock *sk, const struct request
 	if (!treq || !is_chosen(skc__netns(&treq->req.req.__req_common)))
 		return 0;
 	count(SOCKC_SYNACK_RETRANSMIT);
+	count_of_listener(listener->__sk_common.skc_cookie.counter,
+			  skc__netns(&treq->req.req.__req_common), LISTENER_SYNACK_RETRANSMIT);
 	if (!is_wanted(REC_SOCK_RETRANSMIT))
 		return 0;
 	rec = reserve(REC_SOCK_RETRANSMIT, sizeof(*rec), bpf_ktime_get_ns());
@@ -355,61 +375,4 @@ int BPF_PROG(sock_reset_received, const struct sock *sk)
 	return 0;
 }
 
-/* ---- iterators ------------------------------------------------------------------------------- */
-
-/* Lists the sockets of the namespace in which the iterator was created. The reader fills in the
- * time. */
-SEC("iter/tcp")
-int iter_sockets(struct bpf_iter__tcp *ctx)
-{
-	struct sock_common *skc = ctx->sk_common;
-	const struct tcp_timewait_sock *tw;
-	const struct tcp_request_sock *treq;
-	const struct tcp_sock *tp;
-	struct rec_sock rec = {};
-
-	if (!skc)
-		return 0;
-	rec.hdr.kind = REC_SOCK;
-	rec.hdr.size = sizeof(rec);
-	if ((tp = bpf_skc_to_tcp_sock(skc)))
-		sock_info__fill(&rec.sock, tp, sock_memory__find(tp), skc->skc_state,
-				skc->skc_state);
-	else if ((tw = bpf_skc_to_tcp_timewait_sock(skc)))
-		sock_info__fill_timewait(&rec.sock, tw);
-	else if ((treq = bpf_skc_to_tcp_request_sock(skc)))
-		sock_info__fill_request(&rec.sock, treq);
-	else
-		return 0;
-	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
-	return 0;
-}
-
-/* Lists open files that are TCP sockets; threads that share their leader's files are not visited.
- */
-SEC("iter/task_file")
-int iter_owners(struct bpf_iter__task_file *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct rec_owner rec = {};
-	struct socket *socket;
-	const struct tcp_sock *tp;
-
-	if (!task || !file)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	tp = chosen_tcp(socket->sk);
-	if (!tp)
-		return 0;
-	rec.hdr.kind = REC_OWNER;
-	rec.hdr.size = sizeof(rec);
-	rec.cookie = bpf_get_socket_cookie((void *)tp);
-	rec.pid = task->tgid;
-	rec.fd = ctx->fd;
-	__builtin_memcpy(rec.comm, task->group_leader->comm, sizeof(rec.comm));
-	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
-	return 0;
-}
+#include "sock_iter.h"

@@ -20,15 +20,17 @@
 #define SRTT_SHIFT	 3 /* tcp_sock.srtt_us counts eighths of a microsecond */
 
 struct sock_memory {
+	__u64 listener; /* cookie: a listener's own, of a connection that it accepted */
 	__u64 born_ns, syn_ns, established_ns;
 	__u32 pid;
 	__u8 role, close_by, reset_seen, zero;
 	char comm[SOCK_COMM_LEN];
 };
 
+/* Cloned with the socket: a passive one is a copy of its listener (inet_csk_clone_lock()). */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
 	__type(value, struct sock_memory);
 } memories SEC(".maps");
@@ -73,7 +75,10 @@ static __always_inline void sock_memory__own(struct sock_memory *memory, const s
 static __always_inline void begin(struct sock_memory *memory, const struct sock *sk,
 				  enum sock_role role, __u64 now_ns)
 {
+	__u64 listener = role == ROLE_PASSIVE ? memory->listener : 0;
+
 	__builtin_memset(memory, 0, sizeof(*memory));
+	memory->listener = listener;
 	memory->born_ns = now_ns;
 	memory->role = role;
 	if (role == ROLE_PASSIVE)
@@ -154,6 +159,8 @@ sock_memory__follow(const struct tcp_sock *tp, int old_state, int new_state, __u
 		      : new_state == TCPS_SYN_RECV ? ROLE_PASSIVE
 						   : ROLE_UNKNOWN,
 		      now_ns);
+		if (new_state == TCPS_LISTEN)
+			memory->listener = bpf_get_socket_cookie((void *)tp);
 		return memory;
 	}
 	if (new_state == TCPS_ESTABLISHED)

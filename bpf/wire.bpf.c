@@ -11,6 +11,7 @@
 #include "cache.h"
 #include "record.h"
 #include "shared/parse.h"
+#include "syn_fate.h"
 
 char _license[] SEC("license")
 = "Dual BSD/GPL";
@@ -31,6 +32,8 @@ struct sighting {
 	__u64 time_ns; /* set by track() */
 	__u32 why;     /* enum segment_why: why userspace should hear of it, or 0 */
 	__u32 ingress;
+	__u32 fate; /* enum syn_fate */
+	__u32 zero;
 };
 
 /* The rest of what parse__frame() filled; no byte stays unset, as a global function's argument. */
@@ -39,6 +42,27 @@ static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 	seen->time_ns = 0;
 	seen->why = 0;
 	seen->ingress = ingress;
+	seen->fate = SYN_FATE_NONE;
+	seen->zero = 0;
+}
+
+/* A SYN that enters: its listener is asked after before anything else happens to it. */
+static __always_inline bool asks_for_fate(const struct sighting *seen)
+{
+	return cfg.want_fates && seen->ingress &&
+	       TW_UNLIKELY((seen->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN);
+}
+
+static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 ifindex)
+{
+	const struct syn syn = {
+		.key = &seen->key,
+		.from = segment__dir(&seen->seg),
+		.ifindex = ifindex,
+		.netns = cfg.netns,
+	};
+
+	seen->fate = syn_fate__count(ctx, &syn);
 }
 
 static __always_inline void count(struct wire_counters *cnt, enum wire_counter which)
@@ -317,6 +341,7 @@ static __always_inline void report_segment(const struct frame *frame, const stru
 	rec->seg = seen->seg;
 	rec->why = seen->why;
 	rec->ingress = seen->ingress;
+	rec->fate = seen->fate;
 	__builtin_memset(rec->zero, 0, sizeof(rec->zero));
 	copy_options(rec, frame, &seen->seg);
 	record__submit(rec, cfg.wake_bytes);
@@ -333,6 +358,13 @@ static __always_inline struct frame xdp_frame(struct xdp_md *ctx)
 	};
 
 	return frame;
+}
+
+__noinline int fate_xdp(struct xdp_md *ctx, struct sighting *seen)
+{
+	if (seen)
+		find_fate(ctx, seen, ctx->ingress_ifindex);
+	return 0;
 }
 
 __noinline int report_xdp(struct xdp_md *ctx, struct sighting *seen)
@@ -356,6 +388,8 @@ static __always_inline int watch_xdp(struct xdp_md *ctx, const struct frame *fra
 	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
 		return XDP_PASS;
 	sighting__init(&seen, true);
+	if (asks_for_fate(&seen))
+		fate_xdp(ctx, &seen);
 	if (TW_UNLIKELY(account(&seen)))
 		report_xdp(ctx, &seen);
 	return XDP_PASS;
@@ -390,6 +424,13 @@ static __always_inline struct frame skb_frame(struct __sk_buff *skb)
 	};
 
 	return frame;
+}
+
+__noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
+{
+	if (seen)
+		find_fate(skb, seen, skb->ifindex);
+	return 0;
 }
 
 __noinline int report_skb(struct __sk_buff *skb, struct sighting *seen)
@@ -430,6 +471,8 @@ static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
 		return TC_ACT_UNSPEC;
 	sighting__init(&seen, ingress);
+	if (asks_for_fate(&seen))
+		fate_skb(skb, &seen);
 	if (TW_UNLIKELY(account(&seen)))
 		report_skb(skb, &seen);
 	return TC_ACT_UNSPEC;

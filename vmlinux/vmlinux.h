@@ -30,8 +30,14 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_ipv4 {
+	__u8 sysctl_tcp_syncookies;
+	int sysctl_max_syn_backlog;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -45,6 +51,8 @@ struct in6_addr {
 };
 
 /* include/net/sock.h: what full, request and TIME_WAIT socks have in common */
+struct sock;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -57,7 +65,10 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;	  /* CONFIG_IPV6 */
 	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
 	atomic64_t skc_cookie;
-	unsigned long skc_flags;
+	union {
+		unsigned long skc_flags;
+		struct sock *skc_listener; /* of a request sock */
+	};
 };
 
 typedef struct {
@@ -83,6 +94,7 @@ struct sock {
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u8 sk_kern_sock: 1;
+	atomic_t sk_drops;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data; /* CONFIG_SOCK_CGROUP_DATA */
@@ -93,9 +105,12 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct request_sock;
+
 struct request_sock_queue {
 	atomic_t qlen;
 	atomic_t young;
+	struct request_sock *rskq_accept_head;
 };
 
 struct inet_connection_sock {

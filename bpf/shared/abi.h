@@ -12,16 +12,18 @@
 #include "tcp_state.h"
 
 /* X(enumerator, name shown where its losses are counted) */
-#define RECORD_KINDS(X)                                                                 \
-	X(SEGMENT, "segment")	    /* wire: a segment that added evidence */           \
-	X(FRAGMENT, "fragment")	    /* wire: a fragment, live or handed over */         \
-	X(SOCK, "sock")		    /* iterator: a socket as it is now */               \
-	X(SOCK_STATE, "sock-state") /* tracepoint: a socket changes state */            \
-	X(SOCK_RETRANSMIT, "sock-retransmit")                                           \
-	X(SOCK_RESET, "sock-reset")                                                     \
-	X(OWNER, "owner")		    /* iterator: a process holds this socket */ \
-	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */ \
-	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */
+#define RECORD_KINDS(X)                                                                   \
+	X(SEGMENT, "segment")	    /* wire: a segment that added evidence */             \
+	X(FRAGMENT, "fragment")	    /* wire: a fragment, live or handed over */           \
+	X(SOCK, "sock")		    /* iterator: a socket as it is now */                 \
+	X(SOCK_STATE, "sock-state") /* tracepoint: a socket changes state */              \
+	X(SOCK_RETRANSMIT, "sock-retransmit")                                             \
+	X(SOCK_RESET, "sock-reset")                                                       \
+	X(OWNER, "owner")		    /* iterator: a process holds this socket */   \
+	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */   \
+	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */ \
+	X(LISTENER, "listener")		    /* iterator: a listening socket */            \
+	X(REQUEST, "request")		    /* iterator: a half-open connection */
 
 enum record_kind {
 	REC_NONE,
@@ -56,7 +58,8 @@ struct rec_segment {
 					  0 */
 	__u8 why;		       /* enum segment_why */
 	__u8 ingress;		       /* seen entering the tap's interface */
-	__u16 zero[3];
+	__u8 fate;		       /* enum syn_fate, of a SYN that enters this host; else 0 */
+	__u8 zero[5];
 };
 
 /* Why a fragment was handed over. Append-only. */
@@ -156,6 +159,24 @@ struct rec_owner {
 	char comm[SOCK_COMM_LEN];
 };
 
+struct rec_listener {
+	struct record_hdr hdr;
+	struct sock_info sock;
+	__u64 oldest_accept_ns; /* when the SYN-ACK went out to whoever waits longest for accept();
+				   0: nobody waits, or it was a SYN cookie */
+	__u32 drops;		/* sk_drops: SYNs and final ACKs refused, ever; wraps */
+	__u32 zero;
+};
+
+/* A connection in the SYN queue of @listener. */
+struct rec_request {
+	struct record_hdr hdr;
+	__u64 listener;	   /* cookie; 0: nobody asked for it yet */
+	__u64 syn_ns;	   /* when its first SYN-ACK went out */
+	__u32 retransmits; /* of the SYN-ACK */
+	__u32 zero;
+};
+
 struct rec_snapshot {
 	struct record_hdr hdr;
 	__u32 netns; /* the namespace whose sockets are between BEGIN and END */
@@ -172,6 +193,8 @@ union record {
 	struct rec_sock_reset sock_reset;
 	struct rec_owner owner;
 	struct rec_snapshot snapshot;
+	struct rec_listener listener;
+	struct rec_request request;
 };
 
 /* ---- the session cache: one array per CPU, four ways per set --------------------------------- */
@@ -273,6 +296,59 @@ struct sock_counters {
 	__u64 value[SOCK_COUNTER_COUNT];
 };
 
+/*
+ * What becomes of a SYN that reaches this host, as the listener's queues tell when it arrives
+ * (tcp_conn_request() in net/ipv4/tcp_input.c). What happens to it before TCP, in a firewall or for
+ * lack of memory, is not among it. Append-only. X(enumerator, key, help)
+ */
+#define LISTENER_FATES(X)                                                           \
+	X(QUEUED, "queued", "answered by a SYN-ACK and kept in the SYN queue")      \
+	X(COOKIE, "cookie", "answered by a SYN cookie, kept nowhere")               \
+	X(ACCEPT_FULL, "dropped_accept_queue", "dropped: the accept queue is full") \
+	X(SYN_FULL, "dropped_syn_queue", "dropped: the SYN queue is full")          \
+	X(REPEATED, "repeated", "sent again by a connection that is half open already")
+
+/* … and of one that comes for no listener */
+#define STRAY_FATES(X)                                                                     \
+	X(IN_SESSION, "in_session", "of a connection that is open: draws a challenge ACK") \
+	X(NO_LISTENER, "no_listener", "nobody listens on this address and port")
+
+#define SYN_FATES(X) LISTENER_FATES(X) STRAY_FATES(X)
+
+enum syn_fate {
+	SYN_FATE_NONE, /* not for this host, or not looked at */
+#define X(id, key, help) SYN_##id,
+	SYN_FATES(X)
+#undef X
+		SYN_FATE_COUNT,
+};
+
+/* Per listener, what sockets tell. X(enumerator, key, help) */
+#define LISTENER_COUNTERS(X)                                              \
+	X(SYNACK_RETRANSMIT, "synack_retransmits", "SYN-ACKs sent again") \
+	X(COMPLETED, "completed", "handshakes completed")
+
+enum listener_counter {
+#define X(id, key, help) LISTENER_##id,
+	LISTENER_COUNTERS(X)
+#undef X
+		LISTENER_COUNTER_COUNT,
+};
+
+/* Cookie 0: SYNs without a listener, and whatever finds no room for its own. */
+struct listener_key {
+	__u64 cookie;
+	__u32 netns;
+	__u32 zero;
+};
+
+/* Per CPU. Fates are written by the packet path alone, the rest by tracepoints. */
+struct listener_counters {
+	__u64 fate[SYN_FATE_COUNT];
+	__u64 n_inferred; /* of them: taken from the SYN before, as too many came at once */
+	__u64 value[LISTENER_COUNTER_COUNT];
+};
+
 /* ---- constants given to a program before it is loaded (.rodata) -------------------------------
  */
 
@@ -288,7 +364,9 @@ struct wire_config {
 	__u8 l3;	    /* the interface has no link-layer header (tun, wireguard) */
 	__u16 mtu; /* of the interface: generic XDP shows super-packets without their segment count
 		    */
-	__u16 zero[3];
+	__u8 want_fates; /* look at the listener of each SYN; needs the kernel's BTF */
+	__u8 zero;
+	__u32 netns; /* inode number, of the tap's interface */
 };
 
 struct sock_config {
@@ -298,7 +376,7 @@ struct sock_config {
 	__u32 can_read_kernel; /* 0: lockdown refuses to read packets; resets without a socket are
 				  counted but not reported */
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
-	__u32 zero;
+	__u32 count_listeners; /* 1: keep what happens at each listener */
 };
 
 #endif

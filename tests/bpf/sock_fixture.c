@@ -72,6 +72,7 @@ static void on_listed(void *ctx, const union record *record)
 void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t ring_bytes)
 {
 	struct sock_config config = {.record_mask = record_mask, .wake_bytes = 1};
+	struct sock_maps maps;
 	struct stat st;
 
 	memset(f, 0, sizeof(*f));
@@ -86,8 +87,8 @@ void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t r
 				    sizeof(struct lost_counters), 1, NULL);
 	f->ring = ring_buffer__new(f->records_fd, on_event, f, NULL);
 	assert_true(f->events && f->listed && f->ring && f->lost_fd >= 0);
-	assert_int_equal(sock_view__open(&f->view, &f->list, &config, f->records_fd, f->lost_fd),
-			 0);
+	maps = (struct sock_maps){f->records_fd, f->lost_fd, -1};
+	assert_int_equal(sock_view__open(&f->view, &f->list, &config, &maps), 0);
 }
 
 void sock_fixture__close(struct sock_fixture *f)

@@ -19,6 +19,8 @@ enum value_kind {
 	VALUE_BYTES,	/* .u; text uses 1.2M style, JSON the plain number */
 	VALUE_DURATION, /* .u in nanoseconds; JSON prints seconds as a decimal */
 	VALUE_TIME,	/* .u CLOCK_REALTIME nanoseconds; RFC 3339 with nanoseconds */
+	VALUE_RATE,	/* .u, thousandths; text "0.5" or "123", JSON a decimal */
+	VALUE_SIGNED,	/* .u, an int64_t as its bits; text has a sign */
 	VALUE_PORT,	/* .u */
 	VALUE_BOOL,	/* .u; "yes" or "no" */
 	VALUE_STATE,	/* .u enum tcp_state, not 0 */
@@ -69,6 +71,9 @@ static inline void value__set_string(struct value *out, const char *text)
 		value__set_none(out);
 }
 
+/* Of a VALUE_SIGNED: with it turned over, the bits order as the numbers do. */
+#define SIGN_BIT (1ULL << 63)
+
 enum field_align { ALIGN_LEFT, ALIGN_RIGHT };
 
 struct field {
@@ -111,7 +116,7 @@ const struct field *field__find(const struct field_table *table, const char *key
 const char *field__nearest(const struct field_table *table, const char *key, size_t len);
 
 /* A choice of fields, in order. */
-#define FIELD_LIST_MAX 48
+#define FIELD_LIST_MAX 64
 struct field_list {
 	const struct field *items[FIELD_LIST_MAX];
 	size_t count;

@@ -96,6 +96,10 @@ static char *put_value(char *out, const struct value *value)
 		return out + fmt__u64(out, value->u);
 	case VALUE_BOOL:
 		return value->u ? put_bytes(out, "true", 4) : put_bytes(out, "false", 5);
+	case VALUE_SIGNED:
+		return out + fmt__i64(out, (int64_t)value->u);
+	case VALUE_RATE:
+		return out + fmt__seconds(out, value->u * TW_NSEC_PER_MSEC);
 	case VALUE_DURATION:
 		return out + fmt__seconds(out, value->u);
 	case VALUE_STATE:

@@ -31,6 +31,13 @@ static char *put_string(char *out, const char *text)
 	return out + len;
 }
 
+static char *put_signed(char *out, int64_t i)
+{
+	if (i > 0)
+		*out++ = '+';
+	return out + fmt__i64(out, i);
+}
+
 /* Any value but text: at most SHORT_VALUE_MAX bytes of ASCII. */
 static char *put_short_value(char *out, const struct value *value)
 {
@@ -45,6 +52,10 @@ static char *put_short_value(char *out, const struct value *value)
 		return out + fmt__bytes(out, value->u);
 	case VALUE_DURATION:
 		return out + fmt__duration(out, value->u);
+	case VALUE_RATE:
+		return out + fmt__rate(out, value->u);
+	case VALUE_SIGNED:
+		return put_signed(out, (int64_t)value->u);
 	case VALUE_TIME:
 		return out + fmt__time(out, value->u);
 	case VALUE_BOOL:

@@ -20,11 +20,9 @@
 #define TICK_IDLE_MS 80
 /* Records taken in at once, so that a flood of them does not keep the reader from its other duties.
  */
-#define DRAIN_MAX	65536
-#define NETNS_CHECK_NS	TW_NSEC_PER_SEC
-#define LOST_CHECK_NS	(100 * TW_NSEC_PER_MSEC)
-#define OWNERS_LEAST_NS TW_NSEC_PER_SEC
-#define OWNERS_SHARE	20
+#define DRAIN_MAX      65536
+#define NETNS_CHECK_NS TW_NSEC_PER_SEC
+#define LOST_CHECK_NS  (100 * TW_NSEC_PER_MSEC)
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -211,8 +209,10 @@ static void follow_netns(struct live *live)
 	if (!live->netns.all || netns_list__rescan(&live->netns) <= 0)
 		return;
 	for (size_t i = known; i < live->netns.count; i++) {
-		if (live->options.follow)
+		if (live->counters)
 			(void)live_stats__add_netns(live, &live->netns.items[i]);
+		if (live->listeners)
+			(void)live_listeners__add_netns(live, live->netns.items[i].inum);
 		if (live->taps)
 			(void)live__open_taps(live, &live->netns.items[i]); /* logged */
 	}
@@ -285,6 +285,8 @@ int live__refresh(struct live *live)
 
 	(void)drain(live);
 	follow_netns(live);
+	if (live->options.only_listeners)
+		return apply_result(live);
 	if (live->wire)
 		err = wire_view__scan(live->wire, live->now_ns, take, live);
 	if (live->sock) {
@@ -305,20 +307,16 @@ int live__refresh(struct live *live)
 
 int live__find_owners(struct live *live, bool force)
 {
-	uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
-	uint64_t pause_ns = OWNERS_SHARE * live->owners_cost_ns;
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	int err;
 
 	if (!live->sock || !session_table__has_unowned(live->table))
 		return 0;
-	if (pause_ns < OWNERS_LEAST_NS)
-		pause_ns = OWNERS_LEAST_NS;
-	if (!force && live->owners_asked_ns && began_ns - live->owners_asked_ns < pause_ns)
+	if (!force && !pace__may(&live->owners_pace, now_ns))
 		return 0;
 	session_table__forget_owners(live->table);
 	err = sock_view__owners(live->sock, take, live);
-	live->owners_asked_ns = began_ns;
-	live->owners_cost_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
+	pace__took(&live->owners_pace, now_ns);
 	if (err)
 		log_warn("cannot find the processes of sockets: %s", strerror(-err));
 	return err;

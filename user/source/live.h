@@ -6,8 +6,10 @@
 #ifndef TCPWATCH_LIVE_H
 #define TCPWATCH_LIVE_H
 
+#include "netns_stats.h"
 #include "sock_view.h"
 #include "wire_view.h"
+#include "user/model/listener.h"
 #include "user/model/session_table.h"
 #include "user/tap/tap.h"
 #include "user/util/exit_status.h"
@@ -21,7 +23,9 @@ struct live_options {
 	enum hook_mode hook;
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
-	bool want_events;     /* derive events (on_event is called from poll); implies follow */
+	bool want_listeners; /* keep what happens at listeners: live__refresh_listeners(); follow */
+	bool only_listeners; /* sessions are left alone */
+	bool want_events;    /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
 	void *ctx;
 };
@@ -52,6 +56,25 @@ int live__fd(const struct live *live);
 /* live__refresh() - drain, then bring the table up to date with the sockets and the cache. Returns
  * 0 or -errno */
 int live__refresh(struct live *live);
+
+/*
+ * live__refresh_listeners() - the queues of each listener and what came for it, as they are now
+ *
+ * Costs with the number of listeners; while connections are half open also with that of all
+ * sockets, but then not more than one twentieth of the time. Returns 0 or -errno, logged.
+ */
+int live__refresh_listeners(struct live *live);
+const struct listener_table *live__listeners(const struct live *live); /* with want_listeners */
+
+/* live__find_listener_owners() - which processes hold them; as live__find_owners() */
+int live__find_listener_owners(struct live *live, bool force);
+
+/*
+ * live__kernel_counts() - the kernel's own counters since the tool's start, or for @since_boot as
+ * they are; of the namespace @netns, or of all that are watched for 0
+ */
+void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
+			 struct netns_values *out);
 
 /*
  * live__find_owners() - ask which processes hold sockets, if any are unowned

@@ -7,13 +7,21 @@
 #define TCPWATCH_LIVE_INTERNAL_H
 
 #include "live.h"
-#include "netns_stats.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
 struct snapshot_tally {
 	uint64_t syn_queue, accept_queue_full;
 	uint64_t time_wait, time_wait_fin2;
 };
+
+/* What is costly is not done more often than takes a share of the time. */
+struct pace {
+	uint64_t began_ns, cost_ns; /* of the last time; 0: never */
+};
+
+/* pace__may() - is it time again, at @now_ns? pace__took() - it was done, begun at @began_ns */
+bool pace__may(const struct pace *pace, uint64_t now_ns);
+void pace__took(struct pace *pace, uint64_t began_ns);
 
 /* The kernel's own counters of one namespace. */
 struct netns_counters {
@@ -29,7 +37,7 @@ struct live {
 	struct wire_view *wire;
 	struct tap_set *taps;
 	struct ring_buffer *ring;
-	int ring_fd, lost_fd, epoll_fd;
+	int ring_fd, lost_fd, listeners_fd, epoll_fd;
 	int n_cpus;
 	int tick_ms;		   /* how long the next wait may last */
 	size_t n_drained;	   /* records of the drain under way */
@@ -37,11 +45,13 @@ struct live {
 	uint64_t now_ns;	   /* of the batch under way */
 	struct lost_counters lost; /* told so far … */
 	uint64_t lost_checked_ns;  /* … at this time */
-	uint64_t owners_asked_ns, owners_cost_ns;
 	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
 	struct netns_counters *counters;
 	size_t n_counters;
-	uint64_t past_attempt_fails; /* of namespaces that are gone */
+	struct netns_values past; /* of namespaces that are gone */
+	struct listener_table *listeners;
+	struct listener_counters *counts_per_cpu; /* room for one key */
+	struct pace requests_pace, listener_owners_pace, owners_pace;
 	uint64_t netns_checked_ns;
 };
 
@@ -67,6 +77,13 @@ int live_stats__add_netns(struct live *live, const struct netns *ns);
 /* live_stats__forget_netns() - let go of it; what it counted so far stays */
 void live_stats__forget_netns(struct live *live, uint32_t inum);
 void live_stats__fini(struct live *live);
+
+/* live_listeners__open() - maps and table, before the views; __begin() - once they are open */
+int live_listeners__open(struct live *live);
+int live_listeners__begin(struct live *live);
+/* live_listeners__add_netns() - @inum is watched from now on. Returns 0 or -errno */
+int live_listeners__add_netns(struct live *live, uint32_t inum);
+void live_listeners__fini(struct live *live);
 
 /* tally__count() - @sock is part of the snapshot under way */
 static inline void tally__count(struct snapshot_tally *tally, const struct sock_info *sock)

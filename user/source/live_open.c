@@ -17,15 +17,16 @@
 #include "support.h"
 #include "user/util/log.h"
 
-#define RING_BYTES_EVENTS (8u << 20) /* more only means that every record meets a cold cache */
-#define RING_BYTES	  (4u << 20) /* retired fragments alone */
+#define RING_BYTES_EVENTS  (8u << 20) /* more only means that every record meets a cold cache */
+#define RING_BYTES	   (4u << 20) /* retired fragments alone */
+#define UNUSED_CACHE_SLOTS 4096	      /* for each CPU, where nobody reads them */
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
 
 static uint32_t record_mask(const struct live_options *options)
 {
-	uint32_t mask = 1u << REC_FRAGMENT;
+	uint32_t mask = options->only_listeners ? 0 : 1u << REC_FRAGMENT;
 
 	if (options->want_events)
 		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
@@ -89,9 +90,11 @@ static int open_sock(struct live *live)
 		.record_mask = record_mask(&live->options),
 		.wake_bytes = wake_bytes(&live->options),
 		.follow = live->options.follow || live->options.want_events,
+		.count_listeners = live->options.want_listeners,
 	};
+	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listeners_fd};
 
-	return sock_view__open(&live->sock, &live->netns, &config, live->ring_fd, live->lost_fd);
+	return sock_view__open(&live->sock, &live->netns, &config, &maps);
 }
 
 static int open_cache(struct live *live)
@@ -99,14 +102,21 @@ static int open_cache(struct live *live)
 	struct wire_shared shared = {
 		.records_fd = live->ring_fd,
 		.lost_fd = live->lost_fd,
+		.listeners_fd = live->listeners_fd,
 		.config = {.record_mask = record_mask(&live->options),
 			   .wake_bytes = wake_bytes(&live->options)},
 	};
-	int err = wire_view__open(&live->wire, live->options.cache_slots);
+	uint32_t slots = live->options.cache_slots;
+	int err;
+
+	if (!slots && live->options.only_listeners)
+		slots = UNUSED_CACHE_SLOTS;
+	err = wire_view__open(&live->wire, slots);
 
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
+	shared.config.want_fates = live->listeners_fd >= 0;
 	shared.cache_fd = wire_view__cache_fd(live->wire);
 	live->taps = tap_set__new(&shared);
 	return live->taps ? 0 : -ENOMEM;
@@ -196,11 +206,16 @@ static int open_table(struct live *live)
 	return live->table ? 0 : -ENOMEM;
 }
 
+static bool wants_counters(const struct live *live)
+{
+	return live->options.follow || live->options.want_listeners;
+}
+
 static int open_netns(struct live *live)
 {
 	int err = netns_list__resolve(&live->netns, live->options.netns, live->options.n_netns);
 
-	for (size_t i = 0; !err && live->options.follow && i < live->netns.count; i++)
+	for (size_t i = 0; !err && wants_counters(live) && i < live->netns.count; i++)
 		err = live_stats__add_netns(live, &live->netns.items[i]);
 	return err;
 }
@@ -211,12 +226,16 @@ static int open_all(struct live *live)
 
 	if (!err)
 		err = open_ring(live);
+	if (!err && live->options.want_listeners && live->options.views & VIEW_SOCKET)
+		err = live_listeners__open(live);
 	if (!err && live->options.views & VIEW_WIRE)
 		err = open_cache(live);
 	if (!err)
 		err = open_table(live);
 	if (!err && live->options.views & VIEW_SOCKET)
 		err = open_sock(live);
+	if (!err && live->listeners)
+		err = live_listeners__begin(live);
 	if (!err && live->options.views & VIEW_WIRE)
 		err = open_wire(live);
 	if (!err)
@@ -233,7 +252,7 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 	if (!live)
 		return EXIT_RUNTIME;
 	live->options = *options;
-	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
+	live->ring_fd = live->lost_fd = live->listeners_fd = live->epoll_fd = -1;
 	live->n_cpus = libbpf_num_possible_cpus();
 	support__raise_limits();
 	status = support__require(options->views);
@@ -268,6 +287,7 @@ void live__close(struct live *live)
 	wire_view__close(live->wire);
 	session_table__free(live->table);
 	live_stats__fini(live);
+	live_listeners__fini(live);
 	netns_list__free(&live->netns);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);

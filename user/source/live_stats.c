@@ -8,6 +8,17 @@
 
 #include "live_internal.h"
 
+static netns_stat_set wanted(const struct live *live)
+{
+	netns_stat_set set = NETNS_SET(ATTEMPT_FAILS);
+
+	if (live->options.want_listeners)
+		set |= NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(LISTEN_DROPS) |
+		       NETNS_SET(REQ_QUEUE_FULL_DROPS) | NETNS_SET(COOKIES_SENT) |
+		       NETNS_SET(SYN_COOKIES) | NETNS_SET(SYN_BACKLOG_MAX);
+	return set;
+}
+
 int live_stats__add_netns(struct live *live, const struct netns *ns)
 {
 	struct netns_counters *more, *counters;
@@ -18,7 +29,7 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 		return -ENOMEM;
 	live->counters = more;
 	counters = &more[live->n_counters];
-	err = netns_stats__open(&counters->stats, ns, NETNS_SET(ATTEMPT_FAILS));
+	err = netns_stats__open(&counters->stats, ns, wanted(live));
 	if (err)
 		return err == -EPERM || err == -ENOMEM ? err : 0; /* gone: nothing happens in it */
 	netns_stats__read(counters->stats, &counters->at_start);
@@ -26,14 +37,18 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 	return 0;
 }
 
-static uint64_t fails_since(const struct netns_counters *counters)
+/* What @counters shows now, less what it showed at the start. */
+static void add_since_start(const struct netns_counters *counters, bool since_boot,
+			    struct netns_values *sum)
 {
 	struct netns_values now;
 
 	netns_stats__read(counters->stats, &now);
-	if (!(now.known & NETNS_SET(ATTEMPT_FAILS)))
-		return 0;
-	return now.value[NETNS_ATTEMPT_FAILS] - counters->at_start.value[NETNS_ATTEMPT_FAILS];
+	sum->known |= now.known;
+	for (int id = 0; id < NETNS_STAT_COUNT; id++)
+		if (now.known & (netns_stat_set)1 << id)
+			sum->value[id] +=
+				now.value[id] - (since_boot ? 0 : counters->at_start.value[id]);
 }
 
 void live_stats__forget_netns(struct live *live, uint32_t inum)
@@ -43,7 +58,7 @@ void live_stats__forget_netns(struct live *live, uint32_t inum)
 
 		if (netns_stats__inum(counters->stats) != inum)
 			continue;
-		live->past_attempt_fails += fails_since(counters);
+		add_since_start(counters, false, &live->past);
 		netns_stats__close(counters->stats);
 		*counters = live->counters[--live->n_counters];
 		return;
@@ -57,13 +72,13 @@ void live_stats__fini(struct live *live)
 	free(live->counters);
 }
 
-static uint64_t attempt_fails(const struct live *live)
+void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
+			 struct netns_values *out)
 {
-	uint64_t sum = live->past_attempt_fails;
-
+	*out = netns ? (struct netns_values){0} : live->past;
 	for (size_t i = 0; i < live->n_counters; i++)
-		sum += fails_since(&live->counters[i]);
-	return sum;
+		if (!netns || netns_stats__inum(live->counters[i].stats) == netns)
+			add_since_start(&live->counters[i], since_boot, out);
 }
 
 static void sum_taps(const struct tap_set *taps, struct wire_counters *sum)
@@ -80,11 +95,14 @@ static void sum_taps(const struct tap_set *taps, struct wire_counters *sum)
 
 void live__stats(struct live *live, struct live_stats *stats)
 {
+	struct netns_values kernel;
+
+	live__kernel_counts(live, 0, false, &kernel);
 	*stats = (struct live_stats){
 		.now = live__now(),
 		.has_sock = live->sock,
 		.has_wire = live->wire,
-		.attempt_fails = attempt_fails(live),
+		.attempt_fails = kernel.value[NETNS_ATTEMPT_FAILS],
 		.syn_queue = live->tally.syn_queue,
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,

@@ -58,10 +58,13 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_received, has_more);
+	bpf_program__set_autoload(skel->progs.iter_listeners, config->count_listeners);
+	bpf_program__set_autoload(skel->progs.iter_requests, config->count_listeners);
+	bpf_program__set_autoload(skel->progs.iter_listener_owners, config->count_listeners);
 }
 
 static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
-		   const struct sock_config *config, int records_fd, int lost_fd,
+		   const struct sock_config *config, const struct sock_maps *maps,
 		   enum effort effort)
 {
 	int err;
@@ -70,9 +73,11 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	skel->rodata->cfg.filter_netns = !netns->all;
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
-	err = bpf_map__reuse_fd(skel->maps.records, records_fd);
+	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
 	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.lost, lost_fd);
+		err = bpf_map__reuse_fd(skel->maps.lost, maps->lost_fd);
+	if (!err && maps->listeners_fd >= 0)
+		err = bpf_map__reuse_fd(skel->maps.listeners, maps->listeners_fd);
 	if (!err && netns->count)
 		err = bpf_map__set_max_entries(skel->maps.namespaces, netns->count);
 	return err;
@@ -91,15 +96,15 @@ static int choose_namespaces(const struct sock_bpf *skel, const struct netns_lis
 	return 0;
 }
 
-static int load(struct sock_view *view, const struct sock_config *config, int records_fd,
-		int lost_fd, enum effort effort)
+static int load(struct sock_view *view, const struct sock_config *config,
+		const struct sock_maps *maps, enum effort effort)
 {
 	int err;
 
 	view->skel = sock_bpf__open();
 	if (!view->skel)
 		return -errno;
-	err = prepare(view->skel, view->netns, config, records_fd, lost_fd, effort);
+	err = prepare(view->skel, view->netns, config, maps, effort);
 	if (!err)
 		err = sock_bpf__load(view->skel);
 	if (!err)
@@ -138,13 +143,13 @@ static void explain(int err)
 	log_error("cannot load the socket view: %s; %s", strerror(-err), remedy);
 }
 
-static int load_what_works(struct sock_view *view, const struct sock_config *config, int records_fd,
-			   int lost_fd)
+static int load_what_works(struct sock_view *view, const struct sock_config *config,
+			   const struct sock_maps *maps)
 {
 	int err = 0;
 
 	for (enum effort effort = EFFORT_FULL; effort < EFFORT_COUNT; effort++) {
-		err = load(view, config, records_fd, lost_fd, effort);
+		err = load(view, config, maps, effort);
 		if (!err && effort != EFFORT_FULL)
 			log_warn("the socket view is incomplete on this kernel: %s",
 				 effort_lacks[effort]);
@@ -157,7 +162,7 @@ static int load_what_works(struct sock_view *view, const struct sock_config *con
 }
 
 int sock_view__open(struct sock_view **out, const struct netns_list *netns,
-		    const struct sock_config *config, int records_fd, int lost_fd)
+		    const struct sock_config *config, const struct sock_maps *maps)
 {
 	struct sock_view *view = calloc(1, sizeof(*view));
 	int err = -ENOMEM;
@@ -170,7 +175,7 @@ int sock_view__open(struct sock_view **out, const struct netns_list *netns,
 	if (view->n_cpus < 0)
 		err = view->n_cpus;
 	else if (view->buffer)
-		err = load_what_works(view, config, records_fd, lost_fd);
+		err = load_what_works(view, config, maps);
 	if (err) {
 		sock_view__close(view);
 		return err;
@@ -210,8 +215,11 @@ static size_t hand_out(char *buffer, size_t len, uint64_t time_ns, record_sink s
 /*
  * Records are given the time just before they were read: whatever a tracepoint told at a later time
  * is newer than they are, or already in them.
+ *
+ * EAGAIN means that a million objects gave no record and there are more; or, if @stops_itself, that
+ * the program wants no more.
  */
-static int read_records(int fd, char *buffer, record_sink sink, void *ctx)
+static int read_records(int fd, char *buffer, bool stops_itself, record_sink sink, void *ctx)
 {
 	size_t have = 0, used;
 
@@ -219,12 +227,12 @@ static int read_records(int fd, char *buffer, record_sink sink, void *ctx)
 		uint64_t time_ns = now_ns();
 		ssize_t n = read(fd, buffer + have, READ_BYTES - have);
 
-		if (n == 0)
+		if (n == 0 || (n < 0 && errno == EAGAIN && stops_itself))
 			return have ? -EIO : 0;
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		if (n < 0)
-			continue; /* EAGAIN: a million objects gave no record, there are more */
+			continue;
 		have += n;
 		used = hand_out(buffer, have, time_ns, sink, ctx);
 		have -= used;
@@ -232,9 +240,10 @@ static int read_records(int fd, char *buffer, record_sink sink, void *ctx)
 	}
 }
 
-static int iterate(struct sock_view *view, int iter_fd, record_sink sink, void *ctx)
+static int iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
+		   void *ctx)
 {
-	int err = read_records(iter_fd, view->buffer, sink, ctx);
+	int err = read_records(iter_fd, view->buffer, stops_itself, sink, ctx);
 
 	close(iter_fd);
 	return err;
@@ -255,32 +264,34 @@ static void mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void 
 }
 
 /* The iterator lists the namespace it was created in, wherever it is read. */
-static int create_in(struct sock_view *view, const struct netns *ns)
+static int create_in(const struct bpf_link *link, const struct netns *ns)
 {
 	struct netns_return back;
 	int fd, err = netns__enter(ns, &back);
 
 	if (err)
 		return err;
-	fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_sockets));
+	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		fd = -errno;
 	netns__leave(&back);
 	return fd;
 }
 
-int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
+/* All of them are tried; a namespace that vanished has an empty list that is not ok. */
+static int list_each(struct sock_view *view, const struct bpf_link *link, bool stops_itself,
+		     record_sink sink, void *ctx)
 {
 	int result = 0;
 
 	for (size_t i = 0; i < view->netns->count; i++) {
 		const struct netns *ns = &view->netns->items[i];
-		int fd = create_in(view, ns);
+		int fd = create_in(link, ns);
 		int err = fd;
 
 		mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
 		if (fd >= 0)
-			err = iterate(view, fd, sink, ctx);
+			err = iterate(view, fd, stops_itself, sink, ctx);
 		mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
 		if (fd >= 0 && err)
 			result = err;
@@ -288,11 +299,44 @@ int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 	return result;
 }
 
+int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
+{
+	return list_each(view, view->skel->links.iter_sockets, false, sink, ctx);
+}
+
+int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx)
+{
+	return list_each(view, view->skel->links.iter_listeners, true, sink, ctx);
+}
+
+int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx)
+{
+	int fd, err = 0;
+
+	for (size_t i = 0; !err && i < view->netns->count; i++) {
+		fd = create_in(view->skel->links.iter_requests, &view->netns->items[i]);
+		if (fd >= 0)
+			err = iterate(view, fd, false, sink, ctx);
+	}
+	return err;
+}
+
+static int list_owners(struct sock_view *view, const struct bpf_link *link, record_sink sink,
+		       void *ctx)
+{
+	int fd = bpf_iter_create(bpf_link__fd(link));
+
+	return fd < 0 ? -errno : iterate(view, fd, false, sink, ctx);
+}
+
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx)
 {
-	int fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_owners));
+	return list_owners(view, view->skel->links.iter_owners, sink, ctx);
+}
 
-	return fd < 0 ? -errno : iterate(view, fd, sink, ctx);
+int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *ctx)
+{
+	return list_owners(view, view->skel->links.iter_listener_owners, sink, ctx);
 }
 
 /* ---- counters -------------------------------------------------------------------------------- */

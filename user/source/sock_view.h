@@ -14,6 +14,13 @@ typedef void (*record_sink)(void *ctx, const union record *record);
 
 struct sock_view;
 
+/* Maps shared with the wire view. */
+struct sock_maps {
+	int records_fd;	  /* ring buffer */
+	int lost_fd;	  /* per-CPU struct lost_counters */
+	int listeners_fd; /* struct listener_key → per-CPU struct listener_counters; -1: none */
+};
+
 /*
  * sock_view__open() - load and attach the tracepoints; from then on no transition is missed
  *
@@ -21,11 +28,11 @@ struct sock_view;
  * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
  * has one of their records (REC_SOCK_STATE, …): whoever wants a snapshot alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
- * @records_fd, @lost_fd: the ring buffer and the loss counters, shared with the wire view.
+ * @maps: stay the caller's.
  * Returns 0 or -errno after logging.
  */
 int sock_view__open(struct sock_view **out, const struct netns_list *netns,
-		    const struct sock_config *config, int records_fd, int lost_fd);
+		    const struct sock_config *config, const struct sock_maps *maps);
 void sock_view__close(struct sock_view *view);
 
 /*
@@ -35,6 +42,18 @@ void sock_view__close(struct sock_view *view);
  * A namespace that vanished is given an empty snapshot that is not ok. Returns 0 or -errno.
  */
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
+
+/*
+ * sock_view__listeners() - likewise, but a REC_LISTENER for every listener, and nothing else is
+ * looked at; sock_view__requests() - a REC_REQUEST for every half-open connection
+ *
+ * Only with count_listeners.
+ */
+int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx);
+int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx);
+
+/* sock_view__listener_owners() - a REC_OWNER for every listener that a process has open */
+int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *ctx);
 
 /* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
  * -errno */

@@ -17,6 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include "hook_query.h"
+#include "no_btf.h"
 #include "wire.skel.h"
 
 /* Of tcx links, Linux 6.6, which libbpf before 1.3 has no name for. */
@@ -73,6 +74,7 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 
 	*config = t->shared->config;
 	config->tap = t->tap->id;
+	config->netns = t->tap->netns;
 	config->mtu = t->tap->iface.mtu < UINT16_MAX ? t->tap->iface.mtu : UINT16_MAX;
 	config->l3 = is_l3(t->tap->iface.type);
 	bpf_object__for_each_program(program, skel->obj)
@@ -82,18 +84,23 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 		err = bpf_map__reuse_fd(skel->maps.records, t->shared->records_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, t->shared->lost_fd);
+	if (!err && config->want_fates)
+		err = bpf_map__reuse_fd(skel->maps.listeners, t->shared->listeners_fd);
 	return err;
 }
 
 static int load(struct attachment *a, const struct attempt *t, enum attach_kind kind)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	int err;
 
 	if (a->skel &&
 	    program_of(a->skel, kind, t->is_egress) == program_of(a->skel, a->kind, t->is_egress))
 		return 0; /* the last attempt's will do */
 	wire_bpf__destroy(a->skel);
-	a->skel = wire_bpf__open();
+	if (!t->shared->config.want_fates)
+		opts.btf_custom_path = no_btf__path();
+	a->skel = wire_bpf__open_opts(&opts);
 	if (!a->skel)
 		return -errno;
 	err = prepare(a->skel, t, kind);

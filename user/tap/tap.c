@@ -449,6 +449,14 @@ void tap_set__free(struct tap_set *set)
 	free(set);
 }
 
+bool tap_set__covers(const struct tap_set *set, uint32_t inum)
+{
+	for (size_t i = 0; i < set->n_slots; i++)
+		if (set->slots[i]->tap.netns == inum && !set->slots[i]->tap.is_gone)
+			return true;
+	return false;
+}
+
 size_t tap_set__count(const struct tap_set *set)
 {
 	return set->n_slots;

@@ -48,9 +48,11 @@ const char *attach_kind__name(enum attach_kind kind);
 /* Maps that every instance of the wire programs shares, and its constants but for those of the tap.
  */
 struct wire_shared {
-	int cache_fd;	/* array of maps: CPU → array of struct cache_set */
-	int records_fd; /* ring buffer */
-	int lost_fd;	/* per-CPU struct lost_counters */
+	int cache_fd;	  /* array of maps: CPU → array of struct cache_set */
+	int records_fd;	  /* ring buffer */
+	int lost_fd;	  /* per-CPU struct lost_counters */
+	int listeners_fd; /* struct listener_key → per-CPU struct listener_counters, with
+			     config.want_fates */
 	struct wire_config config;
 };
 
@@ -90,6 +92,9 @@ void tap_set__complain(const struct tap_set *set, const char *name);
 
 /* tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps */
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum);
+
+/* tap_set__covers() - a tap of the namespace @inum is at work */
+bool tap_set__covers(const struct tap_set *set, uint32_t inum);
 
 size_t tap_set__count(const struct tap_set *set);
 const struct tap *tap_set__get(const struct tap_set *set, size_t index);

@@ -50,6 +50,29 @@ size_t fmt__u64(char *out, uint64_t v)
 	return (size_t)(put_u64(out, v) - out);
 }
 
+size_t fmt__i64(char *out, int64_t v)
+{
+	char *at = out;
+
+	if (v < 0)
+		*at++ = '-';
+	return (size_t)(put_u64(at, v < 0 ? -(uint64_t)v : (uint64_t)v) - out);
+}
+
+size_t fmt__rate(char *out, uint64_t thousandths)
+{
+	uint64_t tenths = thousandths / 100 + (thousandths % 100 >= 50);
+	char *at = out;
+
+	if (!thousandths || tenths >= 1000)
+		return fmt__u64(out, tenths / 10 + (tenths % 10 >= 5));
+	if (!tenths)
+		return (size_t)(stpcpy(out, "<0.1") - out);
+	at = put_u64(at, tenths / 10);
+	*at++ = '.';
+	return (size_t)(put_u64(at, tenths % 10) - out);
+}
+
 size_t fmt__ipv4(char *out, const uint8_t addr[4])
 {
 	char *at = out;

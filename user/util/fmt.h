@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define FMT_U64_MAX	 20
+#define FMT_I64_MAX	 20
+#define FMT_RATE_MAX	 20
 #define FMT_IPV4_MAX	 15
 #define FMT_IPV6_MAX	 39
 #define FMT_SECONDS_MAX	 21
@@ -19,6 +21,7 @@
 #define FMT_TIME_MAX	 30
 
 size_t fmt__u64(char *out, uint64_t v);
+size_t fmt__i64(char *out, int64_t v);
 
 /* fmt__ipv4() - four bytes in network order as a dotted quad */
 size_t fmt__ipv4(char *out, const uint8_t addr[4]);
@@ -33,6 +36,9 @@ size_t fmt__seconds(char *out, uint64_t ns);
 /* fmt__duration() - nanoseconds for a reader, three digits or two units: "12.3ms", "1.20s",
  * "3m07s", "2d04h" */
 size_t fmt__duration(char *out, uint64_t ns);
+
+/* fmt__rate() - thousandths for a reader: "0", "0.3", "12.5", "12345" */
+size_t fmt__rate(char *out, uint64_t thousandths);
 
 /* fmt__bytes() - multiples of 1024, three digits: "512", "1.40M", "23.4G" */
 size_t fmt__bytes(char *out, uint64_t bytes);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The iterators of the socket view: sockets, listeners, half-open connections, and who holds them.
+ * Each is a program of sock.bpf.c, which includes this file. The reader fills in the times. Not
+ * here: reading one socket (sock_info.h).
+ */
+#ifndef TCPWATCH_SOCK_ITER_H
+#define TCPWATCH_SOCK_ITER_H
+
+#include "listener.h"
+#include "sock_info.h"
+
+/* Lists the sockets of the namespace in which the iterator was created. */
+SEC("iter/tcp")
+int iter_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	const struct tcp_timewait_sock *tw;
+	const struct tcp_request_sock *treq;
+	const struct tcp_sock *tp;
+	struct rec_sock rec = {};
+
+	if (!skc)
+		return 0;
+	rec.hdr.kind = REC_SOCK;
+	rec.hdr.size = sizeof(rec);
+	if ((tp = bpf_skc_to_tcp_sock(skc)))
+		sock_info__fill(&rec.sock, tp, sock_memory__find(tp), skc->skc_state,
+				skc->skc_state);
+	else if ((tw = bpf_skc_to_tcp_timewait_sock(skc)))
+		sock_info__fill_timewait(&rec.sock, tw);
+	else if ((treq = bpf_skc_to_tcp_request_sock(skc)))
+		sock_info__fill_request(&rec.sock, treq);
+	else
+		return 0;
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}
+
+/* A listener older than the tool is given its memory here, for its connections to inherit. */
+static __always_inline const struct sock_memory *memory_of_listener(const struct tcp_sock *tp)
+{
+	struct sock_memory *memory;
+
+	if (!cfg.count_listeners)
+		return sock_memory__find(tp);
+	memory = sock_memory__get(tp);
+	if (memory)
+		memory->listener = bpf_get_socket_cookie((void *)tp);
+	return memory;
+}
+
+/* When the first of the queue sent its SYN-ACK: the queue is in order of arrival. */
+static __always_inline __u64 oldest_in_accept_queue(const struct tcp_sock *tp)
+{
+	const struct request_sock *req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
+	const struct tcp_request_sock *treq;
+
+	if (!req)
+		return 0;
+	treq = bpf_skc_to_tcp_request_sock((void *)req);
+	return treq ? treq->snt_synack * TW_NSEC_PER_USEC : 0;
+}
+
+/* Lists the listeners and ends there: they come before all other sockets. */
+SEC("iter/tcp")
+int iter_listeners(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct rec_listener rec = {};
+	const struct tcp_sock *tp;
+
+	if (!skc)
+		return 0;
+	if (skc->skc_state != TCPS_LISTEN)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return 0;
+	rec.hdr.kind = REC_LISTENER;
+	rec.hdr.size = sizeof(rec);
+	sock_info__fill(&rec.sock, tp, memory_of_listener(tp), TCPS_LISTEN, TCPS_LISTEN);
+	rec.drops = tcp__sock(tp)->sk_drops.counter;
+	rec.oldest_accept_ns = oldest_in_accept_queue(tp);
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}
+
+/* The member shares its place with others, so that the verifier does not know it for a pointer. */
+static __always_inline __u64 listener_of(const struct tcp_request_sock *treq)
+{
+	if (!cfg.can_read_kernel)
+		return 0;
+	return BPF_CORE_READ(treq, req.req.__req_common.skc_listener,
+			     __sk_common.skc_cookie.counter);
+}
+
+/* Lists the connections that are half open; whatever else is there costs a look. */
+SEC("iter/tcp")
+int iter_requests(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	const struct tcp_request_sock *treq;
+	struct rec_request rec = {};
+
+	if (!skc)
+		return 0;
+	treq = bpf_skc_to_tcp_request_sock(skc);
+	if (!treq)
+		return 0;
+	rec.hdr.kind = REC_REQUEST;
+	rec.hdr.size = sizeof(rec);
+	rec.listener = listener_of(treq);
+	rec.syn_ns = treq->snt_synack * TW_NSEC_PER_USEC;
+	rec.retransmits = treq->req.req.num_retrans;
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}
+
+/* Open files that are TCP sockets; threads that share their leader's files are not visited. */
+static __always_inline int list_owner(struct bpf_iter__task_file *ctx, bool of_listeners)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct rec_owner rec = {};
+	struct socket *socket;
+	const struct tcp_sock *tp;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	if (of_listeners && socket->sk->__sk_common.skc_state != TCPS_LISTEN)
+		return 0;
+	tp = chosen_tcp(socket->sk);
+	if (!tp)
+		return 0;
+	rec.hdr.kind = REC_OWNER;
+	rec.hdr.size = sizeof(rec);
+	rec.cookie = bpf_get_socket_cookie((void *)tp);
+	rec.pid = task->tgid;
+	rec.fd = ctx->fd;
+	__builtin_memcpy(rec.comm, task->group_leader->comm, sizeof(rec.comm));
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}
+
+SEC("iter/task_file")
+int iter_owners(struct bpf_iter__task_file *ctx)
+{
+	return list_owner(ctx, false);
+}
+
+SEC("iter/task_file")
+int iter_listener_owners(struct bpf_iter__task_file *ctx)
+{
+	return list_owner(ctx, true);
+}
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What becomes of a SYN: its listener is looked up and the rules of tcp_conn_request()
+ * (net/ipv4/tcp_input.c) are applied to its queues as they are when the SYN arrives. Under a flood
+ * most SYNs share the answer of one shortly before. Not here: the counts of each listener
+ * (listener.h).
+ */
+#ifndef TCPWATCH_SYN_FATE_H
+#define TCPWATCH_SYN_FATE_H
+
+#include "vmlinux/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "listener.h"
+
+#define AF_INET		   2
+#define AF_INET6	   10
+#define TCP_NEW_SYN_RECV   12 /* include/net/tcp_states.h: a request sock */
+
+#define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
+
+/* Of SYNs to one place within a jiffy, on one CPU: so many are looked at each by itself … */
+#define GATE_EACH 16
+/* … then every eighth, and beyond so many every 64th. */
+#define GATE_SOME      128
+#define GATE_SOME_MASK 7
+#define GATE_FEW_MASK  63
+#define GATE_SLOTS     256
+
+/* The last answer for SYNs to one address and port. */
+struct syn_gate {
+	struct listener_key listener;
+	__u32 tag, jiffy;
+	__u32 count; /* SYNs in this jiffy */
+	__u32 fate;  /* enum syn_fate that the next one is likely to share; 0: look */
+};
+
+#define SYN_ELSEWHERE SYN_FATE_COUNT /* passes through: not counted */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GATE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct syn_gate);
+} gates SEC(".maps");
+
+/* A SYN on its way in. */
+struct syn {
+	const struct flow_key *key;
+	__u32 from; /* enum flow_dir */
+	__u32 ifindex;
+	__u32 netns;
+};
+
+struct syn_answer {
+	struct listener_key listener;
+	enum syn_fate fate;
+	bool is_of_tuple; /* says nothing of other clients */
+};
+
+/* ---- one look -------------------------------------------------------------------------------- */
+
+/*
+ * @is_proven: the SYN replaces a TIME_WAIT, which exempts it from all but the accept queue.
+ * Without cookies a last quarter of tcp_max_syn_backlog is kept for peers known by the route's
+ * metrics, which cannot be seen from here.
+ */
+static __always_inline enum syn_fate fate_at(const struct tcp_sock *tp, bool is_proven)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	const struct netns_ipv4 *sysctl = &sk->__sk_common.skc_net.net->ipv4;
+	__u32 queued = tp->inet_conn.icsk_accept_queue.qlen.counter;
+	__u32 limit = sk->sk_max_ack_backlog;
+	__u8 cookies = sysctl->sysctl_tcp_syncookies;
+	int backlog = sysctl->sysctl_max_syn_backlog;
+	bool is_full = !is_proven && (queued > limit || cookies == SYN_COOKIES_ALWAYS);
+
+	if (is_full && !cookies)
+		return SYN_SYN_FULL;
+	if (sk->sk_ack_backlog > limit)
+		return SYN_ACCEPT_FULL;
+	if (is_full)
+		return SYN_COOKIE;
+	if (!is_proven && !cookies && backlog - (int)queued < backlog >> 2)
+		return SYN_SYN_FULL;
+	return SYN_QUEUED;
+}
+
+static __always_inline __u32 tuple_of(struct bpf_sock_tuple *tuple, const struct syn *syn,
+				      __be16 sport)
+{
+	const struct ip_addr *src = &syn->key->addr[syn->from & 1];
+	const struct ip_addr *dst = &syn->key->addr[~syn->from & 1];
+	__be16 dport = syn->key->port[~syn->from & 1];
+
+	if (ip_addr__is_v4(dst)) {
+		tuple->ipv4.saddr = src->words[3];
+		tuple->ipv4.daddr = dst->words[3];
+		tuple->ipv4.sport = sport;
+		tuple->ipv4.dport = dport;
+		return sizeof(tuple->ipv4);
+	}
+	__builtin_memcpy(tuple->ipv6.saddr, src, sizeof(tuple->ipv6.saddr));
+	__builtin_memcpy(tuple->ipv6.daddr, dst, sizeof(tuple->ipv6.daddr));
+	tuple->ipv6.sport = sport;
+	tuple->ipv6.dport = dport;
+	return sizeof(tuple->ipv6);
+}
+
+static __always_inline struct bpf_sock *look_up(void *ctx, const struct syn *syn, __be16 sport)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size = tuple_of(&tuple, syn, sport);
+
+	return bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+}
+
+/* Will the stack deliver it here? Where nothing is forwarded there is nowhere else. */
+static __always_inline bool is_for_this_host(void *ctx, const struct syn *syn)
+{
+	const struct ip_addr *src = &syn->key->addr[syn->from & 1];
+	const struct ip_addr *dst = &syn->key->addr[~syn->from & 1];
+	struct bpf_fib_lookup route = {.ifindex = syn->ifindex};
+	long result;
+
+	if (ip_addr__is_v4(dst)) {
+		route.family = AF_INET;
+		route.ipv4_src = src->words[3];
+		route.ipv4_dst = dst->words[3];
+	} else {
+		route.family = AF_INET6;
+		__builtin_memcpy(route.ipv6_src, src, sizeof(route.ipv6_src));
+		__builtin_memcpy(route.ipv6_dst, dst, sizeof(route.ipv6_dst));
+	}
+	result = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
+	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+static __always_inline void answer_of_listener(struct syn_answer *answer, struct bpf_sock *skc,
+					       bool is_proven)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(skc);
+
+	if (!tp)
+		return;
+	answer->listener.cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
+	answer->fate = fate_at(tp, is_proven);
+}
+
+/*
+ * Beyond a minisock of the same tuple: the listener, asked for by a peer with port 0, which no
+ * socket has. A SYN that replaces a TIME_WAIT is a new connection; one that finds a request is
+ * that of the request, sent again.
+ */
+static __always_inline void answer_beyond(struct syn_answer *answer, void *ctx,
+					  const struct syn *syn, __u32 state)
+{
+	struct bpf_sock *skc = look_up(ctx, syn, 0);
+
+	answer->is_of_tuple = true;
+	answer->fate = SYN_NO_LISTENER;
+	if (!skc)
+		return;
+	if (skc->state == TCPS_LISTEN)
+		answer_of_listener(answer, skc, true);
+	if (state == TCP_NEW_SYN_RECV)
+		answer->fate = SYN_REPEATED;
+	bpf_sk_release(skc);
+}
+
+static __always_inline void look(struct syn_answer *answer, void *ctx, const struct syn *syn)
+{
+	struct bpf_sock *skc = look_up(ctx, syn, syn->key->port[syn->from & 1]);
+	__u32 state;
+
+	if (!skc) {
+		answer->fate = is_for_this_host(ctx, syn) ? SYN_NO_LISTENER : SYN_ELSEWHERE;
+		return;
+	}
+	state = skc->state;
+	if (state == TCPS_LISTEN)
+		answer_of_listener(answer, skc, false);
+	bpf_sk_release(skc);
+	if (state == TCPS_TIME_WAIT || state == TCP_NEW_SYN_RECV) {
+		answer_beyond(answer, ctx, syn, state);
+	} else if (state != TCPS_LISTEN) {
+		answer->is_of_tuple = true;
+		answer->fate = SYN_IN_SESSION;
+	}
+}
+
+/* ---- thinning out ---------------------------------------------------------------------------- */
+
+static __always_inline __u32 hash_of_target(const struct syn *syn)
+{
+	const struct ip_addr *dst = &syn->key->addr[~syn->from & 1];
+	__u64 h = (dst->quads[0] ^ syn->key->port[~syn->from & 1]) * 0x9e3779b97f4a7c15ULL +
+		  (dst->quads[1] ^ syn->netns) * 0xbf58476d1ce4e5b9ULL;
+
+	return (h ^ h >> 29) >> 16;
+}
+
+/* Must this SYN be looked at by itself? */
+static __always_inline bool gate__is_open(struct syn_gate *gate, __u32 tag, __u32 jiffy)
+{
+	__u32 n;
+
+	if (gate->tag != tag) {
+		gate->tag = tag;
+		gate->fate = SYN_FATE_NONE;
+	}
+	if (gate->jiffy != jiffy) {
+		gate->jiffy = jiffy;
+		gate->count = 0;
+	}
+	n = gate->count++;
+	return !gate->fate || n < GATE_EACH ||
+	       !(n & (n < GATE_SOME ? GATE_SOME_MASK : GATE_FEW_MASK));
+}
+
+/* syn_fate__count() - find out what becomes of @syn and count it. Returns enum syn_fate */
+static __always_inline enum syn_fate syn_fate__count(void *ctx, const struct syn *syn)
+{
+	struct syn_answer answer = {.listener.netns = syn->netns};
+	struct listener_counters *counters;
+	__u32 tag = hash_of_target(syn), slot = tag % GATE_SLOTS;
+	struct syn_gate *gate = bpf_map_lookup_elem(&gates, &slot);
+	bool is_open;
+
+	if (!gate)
+		return SYN_FATE_NONE;
+	is_open = gate__is_open(gate, tag, bpf_jiffies64());
+	if (is_open) {
+		look(&answer, ctx, syn);
+	} else {
+		answer.listener = gate->listener;
+		answer.fate = gate->fate;
+	}
+	if (is_open && !answer.is_of_tuple) {
+		gate->listener = answer.listener;
+		gate->fate = answer.fate;
+	}
+	if (!answer.fate || answer.fate >= SYN_FATE_COUNT)
+		return SYN_FATE_NONE;
+	counters = listener__counters(answer.listener.cookie, answer.listener.netns);
+	if (!counters)
+		return answer.fate;
+	counters->fate[answer.fate]++;
+	counters->n_inferred += !is_open;
+	return answer.fate;
+}
+
+#endif

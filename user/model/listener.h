@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Listeners: their queues as the kernel has them now, and what became of the SYNs that came for
+ * them. Records and counts go in, rows come out. Not here: where they come from (source/), the
+ * columns (listener_fields.c).
+ */
+#ifndef TCPWATCH_LISTENER_H
+#define TCPWATCH_LISTENER_H
+
+#include "field.h"
+
+/* Thousandths per second, between the last two counts. */
+struct listener_rates {
+	bool known;
+	uint64_t syns, drops, fate[SYN_FATE_COUNT];
+};
+
+struct listener {
+	struct session session;	    /* first: what sessions and listeners have in common is got and
+				       filtered alike */
+	struct sock_info sock;	    /* .session.sock */
+	uint64_t accept_oldest_ns;  /* SYN-ACK of whoever waits longest for accept(), 0: unknown */
+	uint64_t request_oldest_ns; /* of the oldest half-open connection, 0: unknown */
+	uint64_t drops_ever;	    /* as the kernel counts, from the listener's birth … */
+	uint64_t drops;		    /* … and since it was first seen */
+	uint64_t syn_queue_0;	    /* in its SYN queue when first seen */
+	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
+	bool has_counts;	    /* .counts.value mean something: transitions are followed */
+	bool has_fates;		    /* .counts.fate do: a tap watches this namespace */
+	struct listener_counters counts, before;
+	uint64_t drops_before, counted_ns;
+	struct listener_rates rates;
+	bool is_seen, is_listed; /* by the snapshot under way; by any */
+	struct listener *next_gone;
+};
+
+/* What became of SYNs in one namespace or in all: by our look at the queues. */
+struct syn_fates {
+	uint64_t fate[SYN_FATE_COUNT], n_inferred;
+	uint64_t half_open, n_listeners, n_accept_full, n_syn_full; /* now */
+};
+
+/* What the table is told of a namespace. */
+struct listener_place {
+	uint32_t netns;
+	bool is_followed; /* transitions of its sockets are counted */
+	bool has_taps;
+	bool has_limits; /* the next two are known: tcp_syncookies, tcp_max_syn_backlog */
+	uint64_t syn_cookies, syn_backlog_max;
+};
+
+struct listener_table;
+
+/* listener_table__new() - @netns_name: what a namespace is called; @ctx is its first argument */
+struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, uint32_t netns),
+					   void *ctx);
+void listener_table__free(struct listener_table *table);
+
+/* listener_table__set_place() - for the snapshots to come. Returns 0 or -ENOMEM */
+int listener_table__set_place(struct listener_table *table, const struct listener_place *place);
+
+/*
+ * listener_table__apply() - take in a record: SNAPSHOT_BEGIN, LISTENER, SNAPSHOT_END, then REQUEST
+ * and OWNER
+ *
+ * Listeners that a whole snapshot of their namespace does not have are forgotten; what was counted
+ * for them stays in the sums of the namespace. Returns 0 or -ENOMEM.
+ */
+int listener_table__apply(struct listener_table *table, const union record *rec);
+
+/*
+ * listener_table__count() - what the programs counted for @key so far
+ *
+ * Cookie 0: for no listener of that namespace. Returns 0 or -ENOMEM; LISTENER_GONE: the listener is
+ * no more and its counts are kept for good, so that the programs' can be deleted.
+ */
+#define LISTENER_GONE 1
+int listener_table__count(struct listener_table *table, const struct listener_key *key,
+			  const struct listener_counters *counts);
+
+/* listener_table__end_counts() - all counts of @now_ns are in: rates follow from those before */
+void listener_table__end_counts(struct listener_table *table, uint64_t now_ns);
+
+/* listener_table__find() - the listener with @cookie, or NULL */
+const struct listener *listener_table__find(const struct listener_table *table, uint64_t cookie);
+
+void listener_table__visit(const struct listener_table *table,
+			   void (*visit)(void *ctx, const struct listener *listener), void *ctx);
+/* listener_table__has_unowned() - is the process of one of them unknown? */
+bool listener_table__has_unowned(const struct listener_table *table);
+
+/* listener_table__fates() - of the namespace @netns, or of all of them together for 0 */
+void listener_table__fates(const struct listener_table *table, uint32_t netns,
+			   struct syn_fates *out);
+
+/* listener__syns() - all SYNs that came for it; listener__drops_seen() - those of them dropped */
+uint64_t listener__syns(const struct listener_counters *counts);
+uint64_t listener__drops_seen(const struct listener_counters *counts);
+
+/* listener__is_accept_full() - the next SYN is dropped (sk_acceptq_is_full() in include/net/sock.h)
+ */
+bool listener__is_accept_full(const struct listener *listener);
+/* listener__is_syn_full() - the next SYN is answered with a cookie, or dropped; false if not known
+ */
+bool listener__is_syn_full(const struct listener *listener);
+/* listener__fullness() - of its fuller queue, in thousandths of what makes it refuse */
+uint64_t listener__fullness(const struct listener *listener);
+
+extern const struct field_table listener_fields; /* rows are struct listener */
+
+#endif

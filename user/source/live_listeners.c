@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Listeners of the live source: their queues by iterator, and what the programs count for each.
+ * Not here: what follows from it (model/listener.h).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "live_internal.h"
+#include "user/util/log.h"
+
+/* Room for so many listeners: what comes for more is counted as of no listener. */
+#define LISTENERS_MAX 4096
+
+#define PACE_SHARE    20
+#define PACE_LEAST_NS TW_NSEC_PER_SEC
+
+bool pace__may(const struct pace *pace, uint64_t now_ns)
+{
+	uint64_t pause_ns = PACE_SHARE * pace->cost_ns;
+
+	if (pause_ns < PACE_LEAST_NS)
+		pause_ns = PACE_LEAST_NS;
+	return !pace->began_ns || now_ns - pace->began_ns >= pause_ns;
+}
+
+void pace__took(struct pace *pace, uint64_t began_ns)
+{
+	pace->began_ns = began_ns;
+	pace->cost_ns = live__now().mono_ns - began_ns;
+}
+
+int live_listeners__open(struct live *live)
+{
+	live->listeners = listener_table__new(live__netns_name, live);
+	live->counts_per_cpu = calloc(live->n_cpus, sizeof(*live->counts_per_cpu));
+	if (!live->listeners || !live->counts_per_cpu)
+		return -ENOMEM;
+	live->listeners_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_HASH, "tcpw_listeners",
+					    sizeof(struct listener_key),
+					    sizeof(struct listener_counters), LISTENERS_MAX, NULL);
+	if (live->listeners_fd >= 0)
+		return 0;
+	log_error("cannot make a map of %d listeners: %s", LISTENERS_MAX, strerror(errno));
+	return -errno;
+}
+
+int live_listeners__add_netns(struct live *live, uint32_t inum)
+{
+	const struct listener_key stray = {.netns = inum};
+
+	memset(live->counts_per_cpu, 0, live->n_cpus * sizeof(*live->counts_per_cpu));
+	if (bpf_map_update_elem(live->listeners_fd, &stray, live->counts_per_cpu, BPF_NOEXIST) &&
+	    errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+int live_listeners__begin(struct live *live)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < live->netns.count; i++)
+		err = live_listeners__add_netns(live, live->netns.items[i].inum);
+	return err;
+}
+
+void live_listeners__fini(struct live *live)
+{
+	listener_table__free(live->listeners);
+	free(live->counts_per_cpu);
+	if (live->listeners_fd >= 0)
+		close(live->listeners_fd);
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+static void take(void *ctx, const union record *rec)
+{
+	struct live *live = ctx;
+	int err = listener_table__apply(live->listeners, rec);
+
+	if (err && !live->apply_err)
+		live->apply_err = err;
+}
+
+static int set_places(struct live *live)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < live->n_counters; i++) {
+		struct listener_place place = {
+			.netns = netns_stats__inum(live->counters[i].stats),
+			.is_followed = live->options.follow,
+		};
+		struct netns_values values;
+
+		netns_stats__read(live->counters[i].stats, &values);
+		place.has_taps = live->taps && tap_set__covers(live->taps, place.netns);
+		place.has_limits = values.known & NETNS_SET(SYN_COOKIES) &&
+				   values.known & NETNS_SET(SYN_BACKLOG_MAX);
+		place.syn_cookies = values.value[NETNS_SYN_COOKIES];
+		place.syn_backlog_max = values.value[NETNS_SYN_BACKLOG_MAX];
+		err = listener_table__set_place(live->listeners, &place);
+	}
+	return err;
+}
+
+static void sum_over_cpus(const struct live *live, struct listener_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < live->n_cpus; cpu++) {
+		const struct listener_counters *one = &live->counts_per_cpu[cpu];
+
+		for (int i = 0; i < SYN_FATE_COUNT; i++)
+			sum->fate[i] += one->fate[i];
+		for (int i = 0; i < LISTENER_COUNTER_COUNT; i++)
+			sum->value[i] += one->value[i];
+		sum->n_inferred += one->n_inferred;
+	}
+}
+
+/* A key is deleted only after the next is known, so the walk does not begin anew. */
+static int take_counts(struct live *live)
+{
+	struct listener_key key, next;
+	struct listener_counters sum;
+	int result = 0, fd = live->listeners_fd;
+	int end = bpf_map_get_next_key(fd, NULL, &next);
+
+	while (!end && result >= 0) {
+		key = next;
+		end = bpf_map_get_next_key(fd, &key, &next);
+		if (bpf_map_lookup_elem(fd, &key, live->counts_per_cpu))
+			continue;
+		sum_over_cpus(live, &sum);
+		result = listener_table__count(live->listeners, &key, &sum);
+		if (result == LISTENER_GONE)
+			(void)bpf_map_delete_elem(fd, &key);
+	}
+	listener_table__end_counts(live->listeners, live__now().mono_ns);
+	return result < 0 ? result : 0;
+}
+
+/* How old the half-open ones are takes a walk through all sockets. */
+static int take_requests(struct live *live)
+{
+	uint64_t now_ns = live__now().mono_ns;
+	struct syn_fates now;
+	int err;
+
+	listener_table__fates(live->listeners, 0, &now);
+	if (!now.half_open || !pace__may(&live->requests_pace, now_ns))
+		return 0;
+	err = sock_view__requests(live->sock, take, live);
+	pace__took(&live->requests_pace, now_ns);
+	return err;
+}
+
+int live__refresh_listeners(struct live *live)
+{
+	int err = set_places(live);
+
+	if (!err)
+		err = sock_view__listeners(live->sock, take, live);
+	if (!err)
+		err = take_counts(live);
+	if (!err)
+		err = take_requests(live);
+	if (!err)
+		err = live->apply_err;
+	live->apply_err = 0;
+	if (err)
+		log_error("cannot read all listeners: %s", strerror(-err));
+	return err;
+}
+
+const struct listener_table *live__listeners(const struct live *live)
+{
+	return live->listeners;
+}
+
+int live__find_listener_owners(struct live *live, bool force)
+{
+	uint64_t now_ns = live__now().mono_ns;
+	int err;
+
+	if (!listener_table__has_unowned(live->listeners))
+		return 0;
+	if (!force && !pace__may(&live->listener_owners_pace, now_ns))
+		return 0;
+	err = sock_view__listener_owners(live->sock, take, live);
+	pace__took(&live->listener_owners_pace, now_ns);
+	if (err)
+		log_warn("cannot find the processes of listeners: %s", strerror(-err));
+	return err;
+}
