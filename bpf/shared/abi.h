@@ -21,7 +21,10 @@
 	X(SOCK_RESET, "sock-reset")                                                     \
 	X(OWNER, "owner")		    /* iterator: a process holds this socket */ \
 	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */ \
-	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */
+	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */ \
+	X(TUPLE, "tuple")	    /* lean iterator: who holds which port */           \
+	X(TUPLES_END, "tuples-end") /* … its last record */                             \
+	X(CLOSING, "closing")	    /* tracepoint: a process closes first */
 
 enum record_kind {
 	REC_NONE,
@@ -156,6 +159,37 @@ struct rec_owner {
 	char comm[SOCK_COMM_LEN];
 };
 
+/* What accounts of ports and of TIME_WAIT need of a socket: a fraction of struct sock_info. */
+struct rec_tuple {
+	struct record_hdr hdr;
+	struct ip_addr local, remote;
+	__u64 cookie; /* 0: the kernel has not given it one */
+	__u16 local_port, remote_port;
+	__s32 left_ticks;    /* of a TIME_WAIT sock: until its timer is due, in the kernel's ticks;
+				less than 0: late */
+	__u8 state;	     /* as in struct sock_info */
+	__u8 is_time_wait;   /* a TIME_WAIT sock, whose state may be FIN_WAIT2 */
+	__u8 has_timestamps; /* of a TIME_WAIT sock: the peer sends them, which reuse needs */
+	__u8 zero[5];
+};
+
+struct rec_tuples_end {
+	struct record_hdr hdr;
+	__u32 counts_ends; /* TW and TWKilled count TIME_WAIT socks that end, not those that begin */
+	__u32 zero;
+};
+
+/* Who is about to send the first FIN. */
+struct rec_closing {
+	struct record_hdr hdr;
+	__u64 cookie;
+	__u32 netns;
+	__u32 pid;  /* 0: the kernel itself, or nobody knows */
+	__u8 role;  /* enum sock_role */
+	__u8 zero[7];
+	char comm[SOCK_COMM_LEN]; /* hostile bytes */
+};
+
 struct rec_snapshot {
 	struct record_hdr hdr;
 	__u32 netns; /* the namespace whose sockets are between BEGIN and END */
@@ -172,6 +206,9 @@ union record {
 	struct rec_sock_reset sock_reset;
 	struct rec_owner owner;
 	struct rec_snapshot snapshot;
+	struct rec_tuple tuple;
+	struct rec_tuples_end tuples_end;
+	struct rec_closing closing;
 };
 
 /* ---- the session cache: one array per CPU, four ways per set --------------------------------- */

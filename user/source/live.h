@@ -6,6 +6,7 @@
 #ifndef TCPWATCH_LIVE_H
 #define TCPWATCH_LIVE_H
 
+#include "netns_stats.h"
 #include "sock_view.h"
 #include "wire_view.h"
 #include "user/model/session_table.h"
@@ -23,6 +24,13 @@ struct live_options {
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
 	bool want_events;     /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
+	/*
+	 * The table stays empty: sockets are listed by live__tuples() instead, and what is followed
+	 * is who closes them.
+	 */
+	bool lean;
+	void (*on_closing)(void *ctx, const struct rec_closing *closing); /* called from poll */
+	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
 	void *ctx;
 };
 
@@ -52,6 +60,18 @@ int live__fd(const struct live *live);
 /* live__refresh() - drain, then bring the table up to date with the sockets and the cache. Returns
  * 0 or -errno */
 int live__refresh(struct live *live);
+
+/*
+ * live__tuples() - drain, then list the sockets of each namespace in the lean way
+ * (sock_view__tuples). Returns 0 or -errno, logged
+ */
+int live__tuples(struct live *live, record_sink sink, void *ctx);
+
+/* live__netns_stats() - the kernel's own figures of the namespace @inum; NULL: it is not watched */
+const struct netns_stats *live__netns_stats(const struct live *live, uint32_t inum);
+
+/* live__netns() - the namespaces that are watched now */
+const struct netns_list *live__netns(const struct live *live);
 
 /*
  * live__find_owners() - ask which processes hold sockets, if any are unowned

@@ -25,8 +25,10 @@
 
 static uint32_t record_mask(const struct live_options *options)
 {
-	uint32_t mask = 1u << REC_FRAGMENT;
+	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
+	if (options->lean)
+		return 1u << REC_TUPLE | (options->follow ? 1u << REC_CLOSING : 0);
 	if (options->want_events)
 		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
 			1u << REC_SOCK_RESET;
@@ -88,7 +90,7 @@ static int open_sock(struct live *live)
 	const struct sock_config config = {
 		.record_mask = record_mask(&live->options),
 		.wake_bytes = wake_bytes(&live->options),
-		.follow = live->options.follow || live->options.want_events,
+		.follow = (live->options.follow || live->options.want_events) && !live->options.lean,
 	};
 
 	return sock_view__open(&live->sock, &live->netns, &config, live->ring_fd, live->lost_fd);
@@ -200,7 +202,7 @@ static int open_netns(struct live *live)
 {
 	int err = netns_list__resolve(&live->netns, live->options.netns, live->options.n_netns);
 
-	for (size_t i = 0; !err && live->options.follow && i < live->netns.count; i++)
+	for (size_t i = 0; !err && live__has_figures(live) && i < live->netns.count; i++)
 		err = live_stats__add_netns(live, &live->netns.items[i]);
 	return err;
 }
@@ -221,7 +223,7 @@ static int open_all(struct live *live)
 		err = open_wire(live);
 	if (!err)
 		err = open_epoll(live);
-	return err ? err : live__refresh(live);
+	return err || live->options.lean ? err : live__refresh(live);
 }
 
 enum exit_status live__open(struct live **out, const struct live_options *options)

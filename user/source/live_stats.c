@@ -18,12 +18,21 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 		return -ENOMEM;
 	live->counters = more;
 	counters = &more[live->n_counters];
-	err = netns_stats__open(&counters->stats, ns, NETNS_SET(ATTEMPT_FAILS));
+	err = netns_stats__open(&counters->stats, ns,
+				live->options.figures | NETNS_SET(ATTEMPT_FAILS));
 	if (err)
 		return err == -EPERM || err == -ENOMEM ? err : 0; /* gone: nothing happens in it */
 	netns_stats__read(counters->stats, &counters->at_start);
 	live->n_counters++;
 	return 0;
+}
+
+const struct netns_stats *live__netns_stats(const struct live *live, uint32_t inum)
+{
+	for (size_t i = 0; i < live->n_counters; i++)
+		if (netns_stats__inum(live->counters[i].stats) == inum)
+			return live->counters[i].stats;
+	return NULL;
 }
 
 static uint64_t fails_since(const struct netns_counters *counters)

@@ -50,10 +50,14 @@ static uint64_t now_ns(void)
 static void choose_programs(struct sock_bpf *skel, const struct sock_config *config,
 			    enum effort effort)
 {
-	bool is_live = config->follow || config->record_mask & TRACEPOINT_RECORDS;
+	uint32_t mask = config->record_mask;
+	bool is_live = config->follow || mask & TRACEPOINT_RECORDS;
 	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
 
-	bpf_program__set_autoload(skel->progs.sock_state, is_live);
+	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
+	bpf_program__set_autoload(skel->progs.iter_owners, mask & 1u << REC_OWNER);
+	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
+	bpf_program__set_autoload(skel->progs.sock_state, is_live || mask & 1u << REC_CLOSING);
 	bpf_program__set_autoload(skel->progs.sock_retransmit, has_more);
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
@@ -255,27 +259,28 @@ static void mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void 
 }
 
 /* The iterator lists the namespace it was created in, wherever it is read. */
-static int create_in(struct sock_view *view, const struct netns *ns)
+static int create_in(const struct bpf_link *link, const struct netns *ns)
 {
 	struct netns_return back;
 	int fd, err = netns__enter(ns, &back);
 
 	if (err)
 		return err;
-	fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_sockets));
+	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		fd = -errno;
 	netns__leave(&back);
 	return fd;
 }
 
-int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
+/* @link: the iterator to walk the sockets of each namespace with. */
+static int walk(struct sock_view *view, const struct bpf_link *link, record_sink sink, void *ctx)
 {
 	int result = 0;
 
 	for (size_t i = 0; i < view->netns->count; i++) {
 		const struct netns *ns = &view->netns->items[i];
-		int fd = create_in(view, ns);
+		int fd = create_in(link, ns);
 		int err = fd;
 
 		mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
@@ -286,6 +291,16 @@ int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 			result = err;
 	}
 	return result;
+}
+
+int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
+{
+	return walk(view, view->skel->links.iter_sockets, sink, ctx);
+}
+
+int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx)
+{
+	return walk(view, view->skel->links.iter_tuples, sink, ctx);
 }
 
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx)

@@ -19,7 +19,8 @@ struct sock_view;
  *
  * @config: record_mask, wake_bytes and follow; the rest is set here, filter_netns from @netns (all:
  * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
- * has one of their records (REC_SOCK_STATE, …): whoever wants a snapshot alone starts faster.
+ * has one of their records (REC_SOCK_STATE, …), and an iterator only if it has that one's
+ * (REC_SOCK, REC_OWNER, REC_TUPLE): whoever wants one thing alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @records_fd, @lost_fd: the ring buffer and the loss counters, shared with the wire view.
  * Returns 0 or -errno after logging.
@@ -35,6 +36,12 @@ void sock_view__close(struct sock_view *view);
  * A namespace that vanished is given an empty snapshot that is not ok. Returns 0 or -errno.
  */
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
+
+/*
+ * sock_view__tuples() - likewise, but of each socket only what accounts of ports and of TIME_WAIT
+ * need: REC_TUPLE, listeners first, and REC_TUPLES_END before SNAPSHOT_END
+ */
+int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx);
 
 /* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
  * -errno */
