@@ -7,6 +7,7 @@
 #ifndef TCPWATCH_FIELD_H
 #define TCPWATCH_FIELD_H
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ enum value_kind {
 	VALUE_ADDR,	/* .addr */
 	VALUE_ENDPOINT, /* .endpoint; "addr:port" as ss prints it, port 0 is "*" */
 	VALUE_TEXT,	/* .text, .text_len; hostile bytes */
+	VALUE_RATE,	/* .i in thousandths per second; may be less than 0 */
 };
 
 /* What a getter gives. May point into the row and into itself: read it where it was made, before
@@ -35,6 +37,7 @@ struct value {
 	size_t text_len;
 	union {
 		uint64_t u;
+		int64_t i;
 		const struct ip_addr *addr;
 		const struct endpoint *endpoint;
 		const char *text;
@@ -67,6 +70,18 @@ static inline void value__set_string(struct value *out, const char *text)
 		value__set_text(out, text, strlen(text));
 	else
 		value__set_none(out);
+}
+
+/* value__set_rate() - NAN: unknown; rounded to a thousandth, cut at RATE_LARGEST */
+#define RATE_LARGEST 1e15
+static inline void value__set_rate(struct value *out, double per_second)
+{
+	double most = per_second < 0 ? -RATE_LARGEST : RATE_LARGEST;
+	bool is_beyond = per_second < -RATE_LARGEST || per_second > RATE_LARGEST;
+
+	out->kind = isnan(per_second) ? VALUE_NONE : VALUE_RATE;
+	if (out->kind == VALUE_RATE)
+		out->i = 1000 * (is_beyond ? most : per_second) + (per_second < 0 ? -0.5 : 0.5);
 }
 
 enum field_align { ALIGN_LEFT, ALIGN_RIGHT };

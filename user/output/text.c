@@ -45,6 +45,8 @@ static char *put_short_value(char *out, const struct value *value)
 		return out + fmt__bytes(out, value->u);
 	case VALUE_DURATION:
 		return out + fmt__duration(out, value->u);
+	case VALUE_RATE:
+		return out + fmt__rate(out, value->i);
 	case VALUE_TIME:
 		return out + fmt__time(out, value->u);
 	case VALUE_BOOL:

@@ -182,6 +182,38 @@ size_t fmt__duration(char *out, uint64_t ns)
 	return (size_t)(end - out);
 }
 
+static uint64_t put_sign(char **out, int64_t v)
+{
+	if (v >= 0)
+		return (uint64_t)v;
+	*(*out)++ = '-';
+	return -(uint64_t)v;
+}
+
+size_t fmt__thousandths(char *out, int64_t thousandths)
+{
+	char *at = out;
+	uint64_t v = put_sign(&at, thousandths);
+
+	at = put_u64(at, v / 1000);
+	if (v % 1000) {
+		*at++ = '.';
+		at = put_digits(at, v % 1000, 3);
+		while (at[-1] == '0')
+			at--;
+	}
+	return (size_t)(at - out);
+}
+
+size_t fmt__rate(char *out, int64_t thousandths)
+{
+	char *at = out;
+	uint64_t v = put_sign(&at, thousandths);
+
+	at = v < 1000 * 1000 ? put_three_digits(at, v) : put_u64(at, v / 1000);
+	return (size_t)(put_text(at, "/s") - out);
+}
+
 size_t fmt__bytes(char *out, uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";

@@ -17,6 +17,7 @@
 #define FMT_DURATION_MAX 12
 #define FMT_BYTES_MAX	 8
 #define FMT_TIME_MAX	 30
+#define FMT_RATE_MAX	 23
 
 size_t fmt__u64(char *out, uint64_t v);
 
@@ -33,6 +34,12 @@ size_t fmt__seconds(char *out, uint64_t ns);
 /* fmt__duration() - nanoseconds for a reader, three digits or two units: "12.3ms", "1.20s",
  * "3m07s", "2d04h" */
 size_t fmt__duration(char *out, uint64_t ns);
+
+/* fmt__thousandths() - as a decimal, exact, without trailing zeros: "-0.125", "12" */
+size_t fmt__thousandths(char *out, int64_t thousandths);
+
+/* fmt__rate() - thousandths per second for a reader, three digits: "1.50/s", "-12.3/s", "28232/s" */
+size_t fmt__rate(char *out, int64_t thousandths);
 
 /* fmt__bytes() - multiples of 1024, three digits: "512", "1.40M", "23.4G" */
 size_t fmt__bytes(char *out, uint64_t bytes);
