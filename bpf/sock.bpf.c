@@ -88,13 +88,18 @@ static __always_inline bool leaves_by_fin(int old_state, int new_state)
 	       (new_state == TCPS_FIN_WAIT1 || new_state == TCPS_CLOSE_WAIT);
 }
 
+static __always_inline bool is_opening(int old_state, int new_state)
+{
+	if (old_state != TCPS_SYN_SENT && old_state != TCPS_SYN_RECV)
+		return false;
+	return new_state == TCPS_ESTABLISHED || leaves_by_fin(old_state, new_state);
+}
+
 static __always_inline void count_opening(int old_state, int new_state, bool is_active)
 {
-	bool is_open = new_state == TCPS_ESTABLISHED || leaves_by_fin(old_state, new_state);
-
 	if (old_state != TCPS_SYN_SENT && old_state != TCPS_SYN_RECV)
 		return;
-	if (is_open)
+	if (is_opening(old_state, new_state))
 		count(is_active ? SOCKC_ACTIVE_OPEN : SOCKC_PASSIVE_OPEN);
 	else if (new_state == TCPS_CLOSED && is_active)
 		count(SOCKC_CONNECT_FAILED);
@@ -124,6 +129,28 @@ static __always_inline void report_state(const struct tcp_sock *tp,
 		return;
 	rec->old_state = old_state;
 	sock_info__fill(&rec->sock, tp, memory, old_state, new_state);
+	record__submit(rec, cfg.wake_bytes);
+}
+
+static __always_inline void fill_tuple(struct rec_tuple *rec, const struct sock_common *skc)
+{
+	skc__addresses(skc, &rec->local, &rec->remote);
+	rec->cookie = skc->skc_cookie.counter;
+	rec->local_port = skc->skc_num;
+	rec->remote_port = TW_BE16(skc->skc_dport);
+	rec->state = skc->skc_state;
+}
+
+/* Whatever TIME_WAIT sock was on its tuple is no more. */
+static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_ns)
+{
+	const struct sock_common *skc = &tcp__sock(tp)->__sk_common;
+	struct rec_tuple *rec = reserve(REC_OPENING, sizeof(*rec), now_ns);
+
+	if (!rec)
+		return;
+	fill_tuple(rec, skc);
+	rec->netns = skc__netns(skc);
 	record__submit(rec, cfg.wake_bytes);
 }
 
@@ -167,6 +194,8 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 	count_closing(tp, memory, old_state, new_state);
 	if (is_wanted(REC_SOCK_STATE))
 		report_state(tp, memory, old_state, new_state, now_ns);
+	if (is_wanted(REC_OPENING) && is_opening(old_state, new_state))
+		report_opening(tp, now_ns);
 	if (is_wanted(REC_CLOSING) && new_state == TCPS_FIN_WAIT1)
 		report_closing(tp, memory, now_ns);
 	return 0;
@@ -447,15 +476,11 @@ int iter_tuples(struct bpf_iter__tcp *ctx)
 		end_tuples(ctx->meta->seq);
 		return 0;
 	}
-	if (skc->skc_state > TCPS_CLOSING)
-		return 0; /* a request holds no port: it is its listener's */
 	rec.hdr.kind = REC_TUPLE;
 	rec.hdr.size = sizeof(rec);
-	skc__addresses(skc, &rec.local, &rec.remote);
-	rec.cookie = skc->skc_cookie.counter;
-	rec.local_port = skc->skc_num;
-	rec.remote_port = TW_BE16(skc->skc_dport);
-	rec.state = skc->skc_state;
+	fill_tuple(&rec, skc);
+	if (rec.state > TCPS_CLOSING)
+		rec.state = TCPS_SYN_RECV; /* a request */
 	if (skc->skc_state == TCPS_TIME_WAIT && (tw = bpf_skc_to_tcp_timewait_sock(skc)))
 		fill_time_wait(&rec, tw);
 	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));

@@ -24,7 +24,8 @@
 	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */ \
 	X(TUPLE, "tuple")	    /* lean iterator: who holds which port */           \
 	X(TUPLES_END, "tuples-end") /* … its last record */                             \
-	X(CLOSING, "closing")	    /* tracepoint: a process closes first */
+	X(OPENING, "opening") /* tracepoint: a session is open on this tuple */         \
+	X(CLOSING, "closing") /* tracepoint: this side closes first */
 
 enum record_kind {
 	REC_NONE,
@@ -159,7 +160,8 @@ struct rec_owner {
 	char comm[SOCK_COMM_LEN];
 };
 
-/* What accounts of ports and of TIME_WAIT need of a socket: a fraction of struct sock_info. */
+/* What accounts of ports and of TIME_WAIT need of a socket: a fraction of struct sock_info. Of
+ * REC_TUPLE and REC_OPENING. */
 struct rec_tuple {
 	struct record_hdr hdr;
 	struct ip_addr local, remote;
@@ -170,7 +172,8 @@ struct rec_tuple {
 	__u8 state;	     /* as in struct sock_info */
 	__u8 is_time_wait;   /* a TIME_WAIT sock, whose state may be FIN_WAIT2 */
 	__u8 has_timestamps; /* of a TIME_WAIT sock: the peer sends them, which reuse needs */
-	__u8 zero[5];
+	__u8 zero;
+	__u32 netns; /* REC_OPENING only: a listing is of one namespace */
 };
 
 struct rec_tuples_end {

@@ -132,13 +132,20 @@ static void take(void *ctx, const union record *rec)
 	}
 }
 
-static void on_closing(void *ctx, const struct rec_closing *closing)
+/* Between two looks. */
+static void follow(void *ctx, const union record *rec)
 {
+	bool is_opening = rec->hdr.kind == REC_OPENING;
 	struct counting *c = ctx;
-	struct timewait **account = find_account(c, closing->netns);
+	struct timewait **account =
+		find_account(c, is_opening ? rec->tuple.netns : rec->closing.netns);
 
-	if (account)
-		note(c, timewait__note_closing(*account, closing));
+	if (!account)
+		return;
+	if (is_opening)
+		timewait__note_opening(*account, &rec->tuple);
+	else
+		note(c, timewait__note_closing(*account, &rec->closing));
 }
 
 static int refresh(void *ctx, uint64_t n_frames __attribute__((unused)))
@@ -283,7 +290,7 @@ static enum exit_status run(struct options *options)
 	live->lean = true;
 	live->follow = options->watch;
 	live->figures = TIMEWAIT_FIGURES;
-	live->on_closing = on_closing;
+	live->on_record = follow;
 	live->ctx = &c;
 	status = live__open(&c.live, live);
 	if (status != EXIT_OK)

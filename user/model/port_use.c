@@ -67,9 +67,11 @@ static double per_second(uint64_t from, uint64_t to, uint64_t ns)
 	return ((double)to - (double)from) * TW_NSEC_PER_SEC / ns;
 }
 
+/* What connect() may take over says nothing about how many are taken. */
 static void infer_trend(struct timewait_row *row)
 {
-	row->used_per_second = per_second(row->due, row->young, AGES_NS);
+	row->taken_per_second =
+		row->reusable ? NAN : per_second(row->due, row->young, AGES_NS);
 	row->is_inferred = true;
 }
 
@@ -78,7 +80,8 @@ static void follow_trend(struct timewait_row *row, uint64_t now_ns)
 	struct trend *trend = &row->trend;
 
 	if (now_ns > trend->older_ns) {
-		row->used_per_second = per_second(trend->older, row->used, now_ns - trend->older_ns);
+		row->taken_per_second = per_second(trend->older, port_use__taken(row),
+						   now_ns - trend->older_ns);
 		row->is_inferred = false;
 	}
 	if (now_ns - trend->newer_ns < TREND_NS)
@@ -86,7 +89,7 @@ static void follow_trend(struct timewait_row *row, uint64_t now_ns)
 	trend->older_ns = trend->newer_ns;
 	trend->older = trend->newer;
 	trend->newer_ns = now_ns;
-	trend->newer = row->used;
+	trend->newer = port_use__taken(row);
 }
 
 static void update_trend(struct timewait_row *row, uint64_t before_ns, uint64_t now_ns)
@@ -94,7 +97,7 @@ static void update_trend(struct timewait_row *row, uint64_t before_ns, uint64_t 
 	struct trend *trend = &row->trend;
 
 	if (!trend->older_ns && !before_ns) {
-		*trend = (struct trend){now_ns, row->used, now_ns, row->used};
+		*trend = (struct trend){now_ns, port_use__taken(row), now_ns, port_use__taken(row)};
 		return infer_trend(row);
 	}
 	if (!trend->older_ns)
@@ -109,9 +112,9 @@ uint64_t port_use__left_ns(const struct timewait_row *row)
 
 	if (!n_free)
 		return 0;
-	if (!(row->used_per_second > 0))
+	if (!(row->taken_per_second > 0))
 		return UNKNOWN_U64;
-	left_ns = n_free * (TW_NSEC_PER_SEC / row->used_per_second);
+	left_ns = n_free * (TW_NSEC_PER_SEC / row->taken_per_second);
 	return left_ns < (double)UINT64_MAX / 2 ? (uint64_t)left_ns : UNKNOWN_U64;
 }
 

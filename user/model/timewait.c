@@ -80,6 +80,11 @@ const struct timewait_rows *timewait__rows(const struct timewait *a)
 	return &a->rows;
 }
 
+void timewait__note_opening(struct timewait *a, const struct rec_tuple *tuple)
+{
+	timewait_memory__replace(&a->memory, tuple);
+}
+
 int timewait__note_closing(struct timewait *a, const struct rec_closing *closing)
 {
 	return closers__add(&a->closers, closing);
@@ -290,8 +295,12 @@ static void watch_ways(struct timewait *a, bool counts_ends)
 	if (!counts_ends) {
 		t->watched_begun = timers;
 		t->watched_ended = difference(sum(timers, a->first.socks), t->kernel.socks);
+		t->ended_unseen = difference(
+			t->watched_ended, sum(t->recycled, t->expired + t->reused_by_syn +
+								   t->killed_by_reset));
 		return;
 	}
+	t->ended_unseen = UNKNOWN_U64;
 	t->watched_ended = sum(sum(timers, t->recycled), t->reused_by_syn + t->killed_by_reset);
 	t->watched_begun =
 		difference(sum(t->watched_ended, t->kernel.socks), a->first.socks);
@@ -300,7 +309,7 @@ static void watch_ways(struct timewait *a, bool counts_ends)
 static void forget_ways(struct timewait_totals *t)
 {
 	t->watched_begun = t->watched_ended = t->expired = UNKNOWN_U64;
-	t->reused_by_syn = t->killed_by_reset = UNKNOWN_U64;
+	t->reused_by_syn = t->killed_by_reset = t->ended_unseen = UNKNOWN_U64;
 	t->recycled = t->never_created = UNKNOWN_U64;
 }
 

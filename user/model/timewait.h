@@ -38,6 +38,7 @@ struct timewait_totals {
 	/* Since the first look; UNKNOWN_U64 if sockets are not remembered. How is inferred, but for
 	 * recycled and never_created. */
 	uint64_t watched_begun, watched_ended, expired, reused_by_syn, killed_by_reset;
+	uint64_t ended_unseen; /* begun after a look and ended before the next one, however */
 	uint64_t recycled, never_created;
 	struct port_range range;
 	const struct timewait_row *worst; /* the destination with the fewest free ports, or NULL */
@@ -63,6 +64,9 @@ void timewait__begin(struct timewait *account, const char *netns_name,
  * @tick_ns: the unit of tuple->left_ticks. Returns 0 or -ENOMEM.
  */
 int timewait__add(struct timewait *account, const struct rec_tuple *tuple, uint64_t tick_ns);
+
+/* timewait__note_opening() - a session is open: no TIME_WAIT is on its tuple any more */
+void timewait__note_opening(struct timewait *account, const struct rec_tuple *tuple);
 
 /* timewait__note_closing() - a process sends the first FIN: what is left of the socket is its own.
  * Returns 0 or -ENOMEM */

@@ -205,7 +205,7 @@ GETTER(ports_per_second)
 	const struct timewait_row *r = row;
 
 	if (r->key.by == TIMEWAIT_BY_PORTS)
-		value__set_rate(out, r->used_per_second);
+		value__set_rate(out, r->taken_per_second);
 	else
 		value__set_none(out);
 }
@@ -284,7 +284,7 @@ GETTER(why)
 	  "ports in TIME_WAIT that connect() may take over at once (tcp_tw_reuse)")                \
 	X(ports_free, "FREE", "", VALUE_COUNT, 5, NULL,                                            \
 	  "ports that connect() can have now, reusable ones included")                             \
-	X(ports_per_second, "TREND", "", VALUE_RATE, 7, NULL, "change of the ports in use")        \
+	X(ports_per_second, "TREND", "", VALUE_RATE, 7, NULL, "change of the ports that connect() cannot have, over 5 to 10 seconds")        \
 	X(trend_inferred, "INF", "", VALUE_BOOL, 3, NULL,                                          \
 	  "the trend follows from the ages of TIME_WAIT, for lack of a second look")               \
 	X(ports_left_seconds, "LEFT", "seconds", VALUE_DURATION, 6, NULL,                          \

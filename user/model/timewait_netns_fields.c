@@ -39,6 +39,7 @@
 	  "replaced by a session that the peer opened on the same tuple (inferred)")               \
 	X(killed_by_reset, killed_by_reset, "RESET",                                               \
 	  "gone before their time with nothing in their place: a RST (inferred)")                  \
+	X(ended_unseen, ended_unseen, "UNSEEN", "begun after a look and ended before the next one") \
 	X(never_created, never_created, "NEVER", "not created: the limit was reached (TCPTimeWaitOverflow)")
 
 #define LIMIT_COUNTS(X)                                                                       \

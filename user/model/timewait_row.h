@@ -60,7 +60,7 @@ struct timewait_row {
 	uint64_t reusable; /* used ones that connect() may take over by tcp_tw_reuse */
 	uint64_t young, due; /* TIME_WAIT begun within the last TREND_NS, ending in the next */
 	struct trend trend;
-	double used_per_second; /* NAN: not known yet */
+	double taken_per_second; /* NAN: not known yet */
 	bool is_inferred;	/* … from the ages of TIME_WAIT, for lack of a second look */
 };
 

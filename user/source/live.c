@@ -69,8 +69,8 @@ int live__on_ring(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(rec->hdr) || rec->hdr.size > size)
 		return 0; /* not ours: nobody else has the map */
-	if (rec->hdr.kind == REC_CLOSING)
-		live->options.on_closing(live->options.ctx, &rec->closing);
+	if (live->options.lean)
+		live->options.on_record(live->options.ctx, rec);
 	else
 		apply(live, rec);
 	return ++live->n_drained < DRAIN_MAX ? 0 : -ECANCELED;

@@ -26,10 +26,11 @@ struct live_options {
 	void (*on_event)(void *ctx, const struct event *event);
 	/*
 	 * The table stays empty: sockets are listed by live__tuples() instead, and what is followed
-	 * is who closes them.
+	 * is who opens and closes them: on_record gets REC_OPENING and REC_CLOSING, from poll and
+	 * live__tuples().
 	 */
 	bool lean;
-	void (*on_closing)(void *ctx, const struct rec_closing *closing); /* called from poll */
+	record_sink on_record;
 	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
 	void *ctx;
 };

@@ -28,7 +28,8 @@ static uint32_t record_mask(const struct live_options *options)
 	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
 	if (options->lean)
-		return 1u << REC_TUPLE | (options->follow ? 1u << REC_CLOSING : 0);
+		return 1u << REC_TUPLE |
+		       (options->follow ? 1u << REC_OPENING | 1u << REC_CLOSING : 0);
 	if (options->want_events)
 		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
 			1u << REC_SOCK_RESET;

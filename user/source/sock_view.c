@@ -57,7 +57,8 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_owners, mask & 1u << REC_OWNER);
 	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
-	bpf_program__set_autoload(skel->progs.sock_state, is_live || mask & 1u << REC_CLOSING);
+	bpf_program__set_autoload(skel->progs.sock_state,
+				  is_live || mask & (1u << REC_OPENING | 1u << REC_CLOSING));
 	bpf_program__set_autoload(skel->progs.sock_retransmit, has_more);
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);

@@ -135,6 +135,8 @@ static void add_ways_watched(struct flow *flow, const struct timewait_totals *t)
 	add_known(flow, "taken over by connect", t->recycled);
 	add_inferred(flow, "replaced by a SYN", t->reused_by_syn);
 	add_inferred(flow, "killed by a RST", t->killed_by_reset);
+	if (t->ended_unseen)
+		add_known(flow, "unseen between two looks", t->ended_unseen);
 	add_known(flow, "never created", t->never_created);
 	flow__end_line(flow);
 }
@@ -184,11 +186,11 @@ void ports__warn(struct flow *flow, const struct timewait_row *row)
 	strbuf__adds(part, " to ");
 	add_endpoint(flow, &row->remote);
 	strbuf__addf(part, " %" PRIu64 " of %" PRIu64 " free", port_use__free(row), row->usable);
-	if (!isnan(row->used_per_second) && left_ns && left_ns != UNKNOWN_U64) {
+	if (!isnan(row->taken_per_second) && left_ns && left_ns != UNKNOWN_U64) {
 		strbuf__adds(part, ", none left in ");
 		add_value(flow, VALUE_DURATION, left_ns);
 		strbuf__adds(part, " at ");
-		add_per_second(flow, row->used_per_second);
+		add_per_second(flow, row->taken_per_second);
 		strbuf__adds(part, row->is_inferred ? INFERRED : "");
 	}
 	flow__end_part(flow);
