@@ -101,22 +101,29 @@ static __always_inline void count_of_listener(__u64 cookie, __u32 netns,
 		__sync_fetch_and_add(&cnt->value[which], 1);
 }
 
+static __always_inline bool is_opening(int old_state, int new_state)
+{
+	if (old_state != TCPS_SYN_SENT && old_state != TCPS_SYN_RECV)
+		return false;
+	return new_state == TCPS_ESTABLISHED || leaves_by_fin(old_state, new_state);
+}
+
 static __always_inline void count_opening(const struct tcp_sock *tp,
 					  const struct sock_memory *memory, int old_state,
 					  int new_state)
 {
 	bool is_active = old_state == TCPS_SYN_SENT || (memory && memory->role == ROLE_ACTIVE);
-	bool is_open = new_state == TCPS_ESTABLISHED || leaves_by_fin(old_state, new_state);
+	bool is_open = is_opening(old_state, new_state);
 
 	if (old_state != TCPS_SYN_SENT && old_state != TCPS_SYN_RECV)
 		return;
 	if (is_open)
 		count(is_active ? SOCKC_ACTIVE_OPEN : SOCKC_PASSIVE_OPEN);
+	else if (new_state == TCPS_CLOSED && is_active)
+		count(SOCKC_CONNECT_FAILED);
 	if (is_open && !is_active)
 		count_of_listener(memory ? memory->listener : 0,
 				  skc__netns(&tcp__sock(tp)->__sk_common), LISTENER_COMPLETED);
-	else if (new_state == TCPS_CLOSED && is_active)
-		count(SOCKC_CONNECT_FAILED);
 }
 
 /* Each connection leaves ESTABLISHED once, by a FIN of either side or at once to CLOSED. */
@@ -146,6 +153,52 @@ static __always_inline void report_state(const struct tcp_sock *tp,
 	record__submit(rec, cfg.wake_bytes);
 }
 
+static __always_inline void fill_tuple(struct rec_tuple *rec, const struct sock_common *skc)
+{
+	skc__addresses(skc, &rec->local, &rec->remote);
+	rec->cookie = skc->skc_cookie.counter;
+	rec->local_port = skc->skc_num;
+	rec->remote_port = TW_BE16(skc->skc_dport);
+	rec->state = skc->skc_state;
+}
+
+/* Whatever TIME_WAIT sock was on its tuple is no more. */
+static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_ns)
+{
+	const struct sock_common *skc = &tcp__sock(tp)->__sk_common;
+	struct rec_tuple *rec = reserve(REC_OPENING, sizeof(*rec), now_ns);
+
+	if (!rec)
+		return;
+	fill_tuple(rec, skc);
+	rec->netns = skc__netns(skc);
+	record__submit(rec, cfg.wake_bytes);
+}
+
+/* Whoever sends the first FIN is left with TIME_WAIT, which no longer says whose it was. */
+static __always_inline void report_closing(const struct tcp_sock *tp,
+					   const struct sock_memory *memory, __u64 now_ns)
+{
+	const struct sock *sk = tcp__sock(tp);
+	struct task_struct *task, *leader;
+	struct rec_closing *rec = reserve(REC_CLOSING, sizeof(*rec), now_ns);
+
+	if (!rec)
+		return;
+	rec->cookie = bpf_get_socket_cookie((void *)tp);
+	rec->netns = skc__netns(&sk->__sk_common);
+	rec->role = memory ? memory->role : ROLE_UNKNOWN;
+	if (!rec->role)
+		rec->role = sk->sk_max_ack_backlog ? ROLE_PASSIVE : ROLE_ACTIVE;
+	task = sock__acting_task(sk);
+	if (task) {
+		leader = task->group_leader;
+		rec->pid = task->tgid;
+		__builtin_memcpy(rec->comm, leader->comm, sizeof(rec->comm));
+	}
+	record__submit(rec, cfg.wake_bytes);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 {
@@ -161,6 +214,10 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 	count_closing(tp, memory, old_state, new_state);
 	if (is_wanted(REC_SOCK_STATE))
 		report_state(tp, memory, old_state, new_state, now_ns);
+	if (is_wanted(REC_OPENING) && is_opening(old_state, new_state))
+		report_opening(tp, now_ns);
+	if (is_wanted(REC_CLOSING) && new_state == TCPS_FIN_WAIT1)
+		report_closing(tp, memory, now_ns);
 	return 0;
 }
 

@@ -39,6 +39,21 @@ static __always_inline bool skc__has_remote(const struct sock_common *skc)
 	return skc->skc_daddr;
 }
 
+static __always_inline void skc__addresses(const struct sock_common *skc, struct ip_addr *local,
+					   struct ip_addr *remote)
+{
+	if (!skc__is_v6(skc)) {
+		ip_addr__set_v4(local, skc->skc_rcv_saddr);
+		ip_addr__set_v4(remote, skc->skc_daddr);
+		return;
+	}
+	TW_UNROLL
+	for (int i = 0; i < 4; i++) {
+		local->words[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+		remote->words[i] = skc->skc_v6_daddr.in6_u.u6_addr32[i];
+	}
+}
+
 /* What every kind of sock has. */
 static __always_inline void sock_info__identify(struct sock_info *info,
 						const struct sock_common *skc)
@@ -48,16 +63,7 @@ static __always_inline void sock_info__identify(struct sock_info *info,
 	info->ifindex = skc->skc_bound_dev_if;
 	info->local_port = skc->skc_num;
 	info->remote_port = TW_BE16(skc->skc_dport);
-	if (!skc__is_v6(skc)) {
-		ip_addr__set_v4(&info->local, skc->skc_rcv_saddr);
-		ip_addr__set_v4(&info->remote, skc->skc_daddr);
-		return;
-	}
-	TW_UNROLL
-	for (int i = 0; i < 4; i++) {
-		info->local.words[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
-		info->remote.words[i] = skc->skc_v6_daddr.in6_u.u6_addr32[i];
-	}
+	skc__addresses(skc, &info->local, &info->remote);
 }
 
 static __always_inline void sock_info__recall(struct sock_info *info,

@@ -54,18 +54,26 @@ static __always_inline struct sock_memory *sock_memory__get(const struct tcp_soc
 }
 
 /*
- * The current task is remembered as owner if it is what acts on the socket: it holds the socket's
- * lock, so this is its system call and not an interrupt that came in between. A socket that the
- * kernel made for itself has no owner, whoever it happens to be made for. The first one known
- * stays: it is not overwritten by whatever process drops the last reference.
+ * The current task, if it is what acts on the socket: it holds the socket's lock, so this is its
+ * system call and not an interrupt that came in between. A socket that the kernel made for itself
+ * is nobody's, whoever it happens to be made for.
+ */
+static __always_inline struct task_struct *sock__acting_task(const struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (task->flags & PF_KTHREAD || !sk->sk_lock.owned)
+		return 0;
+	return BPF_CORE_READ_BITFIELD(sk, sk_kern_sock) ? 0 : task;
+}
+
+/* The first owner known stays: it is not overwritten by whatever process drops the last reference.
  */
 static __always_inline void sock_memory__own(struct sock_memory *memory, const struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *leader;
+	struct task_struct *task = sock__acting_task(sk), *leader;
 
-	if (memory->pid || task->flags & PF_KTHREAD || !sk->sk_lock.owned)
-		return;
-	if (BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
+	if (memory->pid || !task)
 		return;
 	leader = task->group_leader;
 	memory->pid = task->tgid;

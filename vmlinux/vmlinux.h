@@ -153,13 +153,20 @@ struct tcp_request_sock {
 	bool is_mptcp; /* CONFIG_MPTCP and 5.9 */
 };
 
+struct timer_list {
+	unsigned long expires; /* in jiffies */
+};
+
 struct inet_timewait_sock {
 	struct sock_common __tw_common;
 	unsigned char tw_substate;
+	unsigned int tw_kill: 1; /* until 5.17 */
+	struct timer_list tw_timer;
 };
 
 struct tcp_timewait_sock {
 	struct inet_timewait_sock tw_sk;
+	int tw_ts_recent_stamp;
 };
 
 struct net_device {

@@ -12,18 +12,22 @@
 #include "tcp_state.h"
 
 /* X(enumerator, name shown where its losses are counted) */
-#define RECORD_KINDS(X)                                                                   \
-	X(SEGMENT, "segment")	    /* wire: a segment that added evidence */             \
-	X(FRAGMENT, "fragment")	    /* wire: a fragment, live or handed over */           \
-	X(SOCK, "sock")		    /* iterator: a socket as it is now */                 \
-	X(SOCK_STATE, "sock-state") /* tracepoint: a socket changes state */              \
-	X(SOCK_RETRANSMIT, "sock-retransmit")                                             \
-	X(SOCK_RESET, "sock-reset")                                                       \
-	X(OWNER, "owner")		    /* iterator: a process holds this socket */   \
-	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */   \
-	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */ \
-	X(LISTENER, "listener")		    /* iterator: a listening socket */            \
-	X(REQUEST, "request")		    /* iterator: a half-open connection */
+#define RECORD_KINDS(X)                                                                       \
+	X(SEGMENT, "segment")	    /* wire: a segment that added evidence */                 \
+	X(FRAGMENT, "fragment")	    /* wire: a fragment, live or handed over */               \
+	X(SOCK, "sock")		    /* iterator: a socket as it is now */                     \
+	X(SOCK_STATE, "sock-state") /* tracepoint: a socket changes state */                  \
+	X(SOCK_RETRANSMIT, "sock-retransmit")                                                 \
+	X(SOCK_RESET, "sock-reset")                                                           \
+	X(OWNER, "owner")		    /* iterator: a process holds this socket */       \
+	X(SNAPSHOT_BEGIN, "snapshot-begin") /* made by a source: SOCK records follow */       \
+	X(SNAPSHOT_END, "snapshot-end")	    /* … and whatever did not appear is gone */     \
+	X(LISTENER, "listener")		    /* iterator: a listening socket */                \
+	X(REQUEST, "request")		    /* iterator: a half-open connection */            \
+	X(TUPLE, "tuple")		    /* lean iterator: who holds which port */         \
+	X(TUPLES_END, "tuples-end")	    /* … its last record */                         \
+	X(OPENING, "opening")		    /* tracepoint: a session is open on this tuple */ \
+	X(CLOSING, "closing")		    /* tracepoint: this side closes first */
 
 enum record_kind {
 	REC_NONE,
@@ -177,6 +181,40 @@ struct rec_request {
 	__u32 zero;
 };
 
+/* What accounts of ports and of TIME_WAIT need of a socket: a fraction of struct sock_info. Of
+ * REC_TUPLE and REC_OPENING. */
+struct rec_tuple {
+	struct record_hdr hdr;
+	struct ip_addr local, remote;
+	__u64 cookie; /* 0: the kernel has not given it one */
+	__u16 local_port, remote_port;
+	__s32 left_ticks;    /* of a TIME_WAIT sock: until its timer is due, in the kernel's ticks;
+				less than 0: late */
+	__u8 state;	     /* as in struct sock_info */
+	__u8 is_time_wait;   /* a TIME_WAIT sock, whose state may be FIN_WAIT2 */
+	__u8 has_timestamps; /* of a TIME_WAIT sock: the peer sends them, which reuse needs */
+	__u8 zero;
+	__u32 netns; /* REC_OPENING only: a listing is of one namespace */
+};
+
+struct rec_tuples_end {
+	struct record_hdr hdr;
+	__u32 counts_ends; /* TW and TWKilled count TIME_WAIT socks that end, not those that begin
+			    */
+	__u32 zero;
+};
+
+/* Who is about to send the first FIN. */
+struct rec_closing {
+	struct record_hdr hdr;
+	__u64 cookie;
+	__u32 netns;
+	__u32 pid; /* 0: the kernel itself, or nobody knows */
+	__u8 role; /* enum sock_role */
+	__u8 zero[7];
+	char comm[SOCK_COMM_LEN]; /* hostile bytes */
+};
+
 struct rec_snapshot {
 	struct record_hdr hdr;
 	__u32 netns; /* the namespace whose sockets are between BEGIN and END */
@@ -195,6 +233,9 @@ union record {
 	struct rec_snapshot snapshot;
 	struct rec_listener listener;
 	struct rec_request request;
+	struct rec_tuple tuple;
+	struct rec_tuples_end tuples_end;
+	struct rec_closing closing;
 };
 
 /* ---- the session cache: one array per CPU, four ways per set --------------------------------- */

@@ -71,7 +71,10 @@ static void on_listed(void *ctx, const union record *record)
 
 void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t ring_bytes)
 {
-	struct sock_config config = {.record_mask = record_mask, .wake_bytes = 1};
+	struct sock_config config = {
+		.record_mask = record_mask | 1u << REC_SOCK | 1u << REC_OWNER,
+		.wake_bytes = 1,
+	};
 	struct sock_maps maps;
 	struct stat st;
 

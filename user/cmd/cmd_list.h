@@ -11,6 +11,7 @@
 	X(top)      \
 	X(sessions) \
 	X(events)   \
+	X(timewait) \
 	X(doctor)
 
 #define DECLARE(name) extern const struct command cmd_##name;

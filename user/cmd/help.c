@@ -46,7 +46,7 @@ static void add_examples(struct strbuf *sb, const char *const *examples)
 
 void help__command(const struct command *command)
 {
-	bool has_filter = command->options & OPT_ROWS;
+	bool has_filter = command->options & OPT_FILTER;
 	struct strbuf sb = STRBUF_INIT;
 
 	strbuf__addf(&sb, "Usage: tcpwatch %s [options]%s\n\n%s\n", command->name,

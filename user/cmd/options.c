@@ -159,12 +159,25 @@ static int set_color(struct reading *r, const char *arg)
 
 static int set_delay(struct reading *r, const char *arg)
 {
+	r->options->watch = true;
 	return parse_seconds("-d", arg, 0.1, &r->options->delay_ns);
 }
 
 static int set_frames(struct reading *r, const char *arg)
 {
+	r->options->watch = true;
 	return parse_count("-n", arg, UINT32_MAX, &r->options->count);
+}
+
+static int set_watch(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->watch = true;
+	return 0;
+}
+
+static int set_rows(struct reading *r, const char *arg)
+{
+	return parse_count("--rows", arg, UINT32_MAX, &r->options->rows);
 }
 
 static int set_batch(struct reading *r, const char *arg __attribute__((unused)))
@@ -199,23 +212,25 @@ static int set_help(struct reading *r, const char *arg __attribute__((unused)))
 
 /* In the order of --help. */
 const struct option_row option_rows[] = {
-	{'i', "interface", "IFACE", OPT_WATCH, set_interface,
+	{'i', "interface", "IFACE", OPT_TAPS, set_interface,
 	 "watch this interface (a name or a glob; repeatable); else those of the default routes"},
-	{'N', "netns", "NETNS", OPT_WATCH, set_netns,
+	{'N', "netns", "NETNS", OPT_NETNS, set_netns,
 	 "network namespace: self, all, a name, a PID or a path (repeatable)"},
-	{0, "hook", "HOOK", OPT_WATCH, set_hook,
+	{0, "hook", "HOOK", OPT_TAPS, set_hook,
 	 "where to watch an interface: auto, xdp, xdp-generic or tc"},
-	{0, "view", "VIEW", OPT_WATCH, set_view,
+	{0, "view", "VIEW", OPT_TAPS, set_view,
 	 "socket: this kernel's sockets; wire: segments at interfaces; or both"},
-	{0, "cache", "SESSIONS", OPT_WATCH, set_cache,
+	{0, "cache", "SESSIONS", OPT_TAPS, set_cache,
 	 "room for so many sessions on each CPU, at 156 bytes each"},
 	{0, "duration", "SECONDS", OPT_DURATION, set_duration, "end after this time"},
+	{'w', "watch", NULL, OPT_AGAIN, set_watch, "go on, a frame every -d seconds"},
+	{0, "rows", "COUNT", OPT_AGAIN, set_rows, "show so many of each group"},
 	{'d', "delay", "SECONDS", OPT_REFRESH, set_delay, "time between frames (2)"},
 	{'n', "count", "COUNT", OPT_REFRESH, set_frames, "end after so many frames"},
 	{'b', "batch", NULL, OPT_REFRESH, set_batch, "print frames instead of a full screen"},
-	{0, "fields", "LIST", OPT_ROWS, set_fields,
+	{0, "fields", "LIST", OPT_FIELDS, set_fields,
 	 "fields to show, a,b,c; +a,b adds to the usual ones; help lists them"},
-	{0, "sort", "FIELD", OPT_ROWS, set_sort, "order of the rows; -FIELD: descending"},
+	{0, "sort", "FIELD", OPT_FIELDS, set_sort, "order of the rows; -FIELD: descending"},
 	{0, "json", NULL, OPT_OUTPUT, set_json, "one JSON object per line"},
 	{0, "color", "WHEN", OPT_OUTPUT, set_color, "auto, always or never; NO_COLOR is heeded"},
 	{0, "try", NULL, OPT_TRY, set_try, "attach to the interfaces for a moment, to be sure"},
@@ -349,7 +364,7 @@ static bool wants_color(enum color_mode mode)
 
 static int read_filter(struct reading *r, int argc, char **argv)
 {
-	if (r->command->options & OPT_ROWS)
+	if (r->command->options & OPT_FILTER)
 		return filter__parse(&r->options->filter, argc, (const char *const *)argv);
 	if (!argc)
 		return 0;

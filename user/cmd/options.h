@@ -11,12 +11,17 @@
 #include "user/util/exit_status.h"
 
 /* Groups of options that a command takes; every one takes --help and --verbose. */
-#define OPT_WATCH    (1u << 0) /* -i, -N, --hook, --view, --cache: what is looked at */
-#define OPT_ROWS     (1u << 1) /* --fields, --sort, the filter */
+#define OPT_TAPS     (1u << 0) /* -i, --hook, --view, --cache: which wires are looked at */
+#define OPT_FILTER   (1u << 1) /* the filter */
 #define OPT_OUTPUT   (1u << 2) /* --json, --color */
 #define OPT_REFRESH  (1u << 3) /* -d, -n, -b */
 #define OPT_DURATION (1u << 4) /* --duration */
 #define OPT_TRY	     (1u << 5) /* --try */
+#define OPT_NETNS    (1u << 6) /* -N */
+#define OPT_FIELDS   (1u << 7) /* --fields, --sort */
+#define OPT_AGAIN    (1u << 8) /* --watch, --rows */
+#define OPT_WATCH    (OPT_TAPS | OPT_NETNS)
+#define OPT_ROWS     (OPT_FIELDS | OPT_FILTER)
 
 struct command;
 
@@ -30,9 +35,11 @@ struct options {
 	bool has_fields; /* --fields was given */
 	bool batch;
 	bool try_hooks;
+	bool watch;
 	uint64_t delay_ns;
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t count;	      /* of frames, 0: no limit */
+	uint64_t rows;	      /* of each group, 0: as many as fit */
 };
 
 /*

@@ -18,9 +18,9 @@ enum field_align field__align(const struct field *field)
 	case VALUE_COUNT:
 	case VALUE_BYTES:
 	case VALUE_DURATION:
+	case VALUE_PORT:
 	case VALUE_RATE:
 	case VALUE_SIGNED:
-	case VALUE_PORT:
 		return ALIGN_RIGHT;
 	default:
 		return ALIGN_LEFT;
@@ -167,8 +167,9 @@ int value__compare(const struct value *a, const struct value *b)
 		return endpoint__compare(a->endpoint, b->endpoint);
 	case VALUE_TEXT:
 		return compare_text(a, b);
+	case VALUE_RATE:
 	case VALUE_SIGNED:
-		return compare_u64(a->u ^ SIGN_BIT, b->u ^ SIGN_BIT);
+		return a->i < b->i ? -1 : a->i > b->i;
 	default:
 		return compare_u64(a->u, b->u);
 	}

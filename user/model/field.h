@@ -7,6 +7,7 @@
 #ifndef TCPWATCH_FIELD_H
 #define TCPWATCH_FIELD_H
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -19,14 +20,14 @@ enum value_kind {
 	VALUE_BYTES,	/* .u; text uses 1.2M style, JSON the plain number */
 	VALUE_DURATION, /* .u in nanoseconds; JSON prints seconds as a decimal */
 	VALUE_TIME,	/* .u CLOCK_REALTIME nanoseconds; RFC 3339 with nanoseconds */
-	VALUE_RATE,	/* .u, thousandths; text "0.5" or "123", JSON a decimal */
-	VALUE_SIGNED,	/* .u, an int64_t as its bits; text has a sign */
 	VALUE_PORT,	/* .u */
 	VALUE_BOOL,	/* .u; "yes" or "no" */
 	VALUE_STATE,	/* .u enum tcp_state, not 0 */
 	VALUE_ADDR,	/* .addr */
 	VALUE_ENDPOINT, /* .endpoint; "addr:port" as ss prints it, port 0 is "*" */
 	VALUE_TEXT,	/* .text, .text_len; hostile bytes */
+	VALUE_RATE,	/* .i in thousandths per second; may be less than 0 */
+	VALUE_SIGNED,	/* .i, a plain number; text has its sign */
 };
 
 /* What a getter gives. May point into the row and into itself: read it where it was made, before
@@ -37,6 +38,7 @@ struct value {
 	size_t text_len;
 	union {
 		uint64_t u;
+		int64_t i;
 		const struct ip_addr *addr;
 		const struct endpoint *endpoint;
 		const char *text;
@@ -71,8 +73,23 @@ static inline void value__set_string(struct value *out, const char *text)
 		value__set_none(out);
 }
 
-/* Of a VALUE_SIGNED: with it turned over, the bits order as the numbers do. */
-#define SIGN_BIT (1ULL << 63)
+static inline void value__set_signed(struct value *out, int64_t i)
+{
+	out->kind = VALUE_SIGNED;
+	out->i = i;
+}
+
+/* value__set_rate() - NAN: unknown; rounded to a thousandth, cut at RATE_LARGEST */
+#define RATE_LARGEST 1e15
+static inline void value__set_rate(struct value *out, double per_second)
+{
+	double most = per_second < 0 ? -RATE_LARGEST : RATE_LARGEST;
+	bool is_beyond = per_second < -RATE_LARGEST || per_second > RATE_LARGEST;
+
+	out->kind = isnan(per_second) ? VALUE_NONE : VALUE_RATE;
+	if (out->kind == VALUE_RATE)
+		out->i = 1000 * (is_beyond ? most : per_second) + (per_second < 0 ? -0.5 : 0.5);
+}
 
 enum field_align { ALIGN_LEFT, ALIGN_RIGHT };
 

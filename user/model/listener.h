@@ -9,10 +9,10 @@
 
 #include "field.h"
 
-/* Thousandths per second, between the last two counts. */
+/* Per second, between the last two counts. */
 struct listener_rates {
 	bool known;
-	uint64_t syns, drops, fate[SYN_FATE_COUNT];
+	double syns, drops, fate[SYN_FATE_COUNT];
 };
 
 struct listener {

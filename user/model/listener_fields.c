@@ -33,9 +33,9 @@ static void set_fate(struct value *out, const struct listener *listener, uint64_
 	set_known(out, listener->has_fates, VALUE_COUNT, count);
 }
 
-static void set_rate(struct value *out, const struct listener *listener, uint64_t thousandths)
+static void set_rate(struct value *out, const struct listener *listener, double per_second)
 {
-	set_known(out, listener->has_fates && listener->rates.known, VALUE_RATE, thousandths);
+	value__set_rate(out, listener->has_fates && listener->rates.known ? per_second : NAN);
 }
 
 GETTER(syn_queue)
@@ -148,8 +148,10 @@ GETTER(drops_seen)
 
 GETTER(drops_difference)
 {
-	set_known(out, LISTENER->has_fates, VALUE_SIGNED,
-		  LISTENER->drops - listener__drops_seen(&LISTENER->counts));
+	if (LISTENER->has_fates)
+		value__set_signed(out, LISTENER->drops - listener__drops_seen(&LISTENER->counts));
+	else
+		value__set_none(out);
 }
 
 GETTER(drops_ever)
@@ -160,11 +162,10 @@ GETTER(drops_ever)
 /* Drops of late before fullness: a listener that refuses now is worse than one about to. */
 GETTER(badness)
 {
-	uint64_t drops = LISTENER->rates.known ? LISTENER->rates.drops : 0;
+	double drops = LISTENER->rates.known ? LISTENER->rates.drops : 0;
+	uint64_t most = drops < UINT32_MAX ? (uint64_t)ceil(drops) : UINT32_MAX;
 
-	if (drops > UINT32_MAX)
-		drops = UINT32_MAX;
-	value__set_u64(out, VALUE_COUNT, drops << 32 | listener__fullness(LISTENER));
+	value__set_u64(out, VALUE_COUNT, most << 32 | listener__fullness(LISTENER));
 }
 
 #define ROW(key, title, unit, kind, help) \

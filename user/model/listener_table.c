@@ -280,9 +280,9 @@ int listener_table__apply(struct listener_table *table, const union record *rec)
 
 /* ---- counts ---------------------------------------------------------------------------------- */
 
-static uint64_t rate_of(uint64_t now, uint64_t before, uint64_t elapsed_ns)
+static double rate_of(uint64_t now, uint64_t before, uint64_t elapsed_ns)
 {
-	return (uint64_t)((double)(now - before) * 1000 * TW_NSEC_PER_SEC / (double)elapsed_ns);
+	return (double)(now - before) * TW_NSEC_PER_SEC / (double)elapsed_ns;
 }
 
 static void take_rates(struct listener *listener, uint64_t now_ns)

@@ -59,8 +59,9 @@ static void pack_value(struct sort_key *key, const struct value *value)
 		/* A NUL within the text is as good as its end to the number. */
 		key->is_cut = value->text_len > 15 || memchr(value->text, 0, value->text_len);
 		break;
+	case VALUE_RATE:
 	case VALUE_SIGNED:
-		key->hi = value->u ^ SIGN_BIT;
+		key->hi = (uint64_t)value->i ^ 1ull << 63; /* negative ones first */
 		break;
 	default:
 		key->hi = value->u;

@@ -97,11 +97,11 @@ static char *put_value(char *out, const struct value *value)
 	case VALUE_BOOL:
 		return value->u ? put_bytes(out, "true", 4) : put_bytes(out, "false", 5);
 	case VALUE_SIGNED:
-		return out + fmt__i64(out, (int64_t)value->u);
-	case VALUE_RATE:
-		return out + fmt__seconds(out, value->u * TW_NSEC_PER_MSEC);
+		return out + fmt__i64(out, value->i);
 	case VALUE_DURATION:
 		return out + fmt__seconds(out, value->u);
+	case VALUE_RATE:
+		return out + fmt__thousandths(out, value->i);
 	case VALUE_STATE:
 		return put_string(out, tcp_state__name((unsigned)value->u));
 	case VALUE_TIME:

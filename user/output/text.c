@@ -53,9 +53,9 @@ static char *put_short_value(char *out, const struct value *value)
 	case VALUE_DURATION:
 		return out + fmt__duration(out, value->u);
 	case VALUE_RATE:
-		return out + fmt__rate(out, value->u);
+		return out + fmt__rate(out, value->i);
 	case VALUE_SIGNED:
-		return put_signed(out, (int64_t)value->u);
+		return put_signed(out, value->i);
 	case VALUE_TIME:
 		return out + fmt__time(out, value->u);
 	case VALUE_BOOL:

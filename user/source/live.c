@@ -67,7 +67,10 @@ int live__on_ring(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(rec->hdr) || rec->hdr.size > size)
 		return 0; /* not ours: nobody else has the map */
-	apply(live, rec);
+	if (live->options.lean)
+		live->options.on_record(live->options.ctx, rec);
+	else
+		apply(live, rec);
 	return ++live->n_drained < DRAIN_MAX ? 0 : -ECANCELED;
 }
 
@@ -209,7 +212,7 @@ static void follow_netns(struct live *live)
 	if (!live->netns.all || netns_list__rescan(&live->netns) <= 0)
 		return;
 	for (size_t i = known; i < live->netns.count; i++) {
-		if (live->counters)
+		if (live__has_figures(live))
 			(void)live_stats__add_netns(live, &live->netns.items[i]);
 		if (live->listeners)
 			(void)live_listeners__add_netns(live, live->netns.items[i].inum);
@@ -223,6 +226,11 @@ static void follow_netns(struct live *live)
 struct session_table *live__table(struct live *live)
 {
 	return live->table;
+}
+
+const struct netns_list *live__netns(const struct live *live)
+{
+	return &live->netns;
 }
 
 const struct tap_set *live__taps(const struct live *live)
@@ -285,7 +293,7 @@ int live__refresh(struct live *live)
 
 	(void)drain(live);
 	follow_netns(live);
-	if (live->options.only_listeners)
+	if (live->options.lean)
 		return apply_result(live);
 	if (live->wire)
 		err = wire_view__scan(live->wire, live->now_ns, take, live);
@@ -303,6 +311,18 @@ int live__refresh(struct live *live)
 		log_error("cannot read all sessions: %s; what is shown may be incomplete",
 			  strerror(-err));
 	return err ? err : apply_result(live);
+}
+
+int live__tuples(struct live *live, record_sink sink, void *ctx)
+{
+	int err;
+
+	(void)drain(live);
+	follow_netns(live);
+	err = sock_view__tuples(live->sock, sink, ctx);
+	if (err)
+		log_error("cannot list all sockets: %s", strerror(-err));
+	return err;
 }
 
 int live__find_owners(struct live *live, bool force)

@@ -24,9 +24,16 @@ struct live_options {
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
 	bool want_listeners; /* keep what happens at listeners: live__refresh_listeners(); follow */
-	bool only_listeners; /* sessions are left alone */
 	bool want_events;    /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
+	/*
+	 * The table of sessions stays empty. With on_record: sockets are listed by live__tuples()
+	 * instead, and what is followed is who opens and closes them: on_record gets REC_OPENING
+	 * and REC_CLOSING, from poll and live__tuples().
+	 */
+	bool lean;
+	record_sink on_record;
+	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
 	void *ctx;
 };
 
@@ -75,6 +82,18 @@ int live__find_listener_owners(struct live *live, bool force);
  */
 void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
 			 struct netns_values *out);
+
+/*
+ * live__tuples() - drain, then list the sockets of each namespace in the lean way
+ * (sock_view__tuples). Returns 0 or -errno, logged
+ */
+int live__tuples(struct live *live, record_sink sink, void *ctx);
+
+/* live__netns_stats() - the kernel's own figures of the namespace @inum; NULL: it is not watched */
+const struct netns_stats *live__netns_stats(const struct live *live, uint32_t inum);
+
+/* live__netns() - the namespaces that are watched now */
+const struct netns_list *live__netns(const struct live *live);
 
 /*
  * live__find_owners() - ask which processes hold sockets, if any are unowned

@@ -55,6 +55,12 @@ struct live {
 	uint64_t netns_checked_ns;
 };
 
+/* live__has_figures() - the kernel's own figures of namespaces are asked for */
+static inline bool live__has_figures(const struct live *live)
+{
+	return live->options.follow || live->options.want_listeners || live->options.figures;
+}
+
 /* live__on_ring() - what the ring buffer calls with each record */
 int live__on_ring(void *ctx, void *data, size_t size);
 

@@ -26,8 +26,13 @@
 
 static uint32_t record_mask(const struct live_options *options)
 {
-	uint32_t mask = options->only_listeners ? 0 : 1u << REC_FRAGMENT;
+	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
+	if (options->lean && !options->on_record)
+		return 0;
+	if (options->lean)
+		return 1u << REC_TUPLE |
+		       (options->follow ? 1u << REC_OPENING | 1u << REC_CLOSING : 0);
 	if (options->want_events)
 		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
 			1u << REC_SOCK_RESET;
@@ -89,7 +94,8 @@ static int open_sock(struct live *live)
 	const struct sock_config config = {
 		.record_mask = record_mask(&live->options),
 		.wake_bytes = wake_bytes(&live->options),
-		.follow = live->options.follow || live->options.want_events,
+		.follow = (live->options.follow || live->options.want_events) &&
+			  (!live->options.lean || live->options.want_listeners),
 		.count_listeners = live->options.want_listeners,
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listeners_fd};
@@ -109,7 +115,7 @@ static int open_cache(struct live *live)
 	uint32_t slots = live->options.cache_slots;
 	int err;
 
-	if (!slots && live->options.only_listeners)
+	if (!slots && live->options.lean)
 		slots = UNUSED_CACHE_SLOTS;
 	err = wire_view__open(&live->wire, slots);
 
@@ -206,16 +212,11 @@ static int open_table(struct live *live)
 	return live->table ? 0 : -ENOMEM;
 }
 
-static bool wants_counters(const struct live *live)
-{
-	return live->options.follow || live->options.want_listeners;
-}
-
 static int open_netns(struct live *live)
 {
 	int err = netns_list__resolve(&live->netns, live->options.netns, live->options.n_netns);
 
-	for (size_t i = 0; !err && wants_counters(live) && i < live->netns.count; i++)
+	for (size_t i = 0; !err && live__has_figures(live) && i < live->netns.count; i++)
 		err = live_stats__add_netns(live, &live->netns.items[i]);
 	return err;
 }
@@ -240,7 +241,7 @@ static int open_all(struct live *live)
 		err = open_wire(live);
 	if (!err)
 		err = open_epoll(live);
-	return err ? err : live__refresh(live);
+	return err || live->options.lean ? err : live__refresh(live);
 }
 
 enum exit_status live__open(struct live **out, const struct live_options *options)

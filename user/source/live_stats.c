@@ -10,7 +10,7 @@
 
 static netns_stat_set wanted(const struct live *live)
 {
-	netns_stat_set set = NETNS_SET(ATTEMPT_FAILS);
+	netns_stat_set set = live->options.figures | NETNS_SET(ATTEMPT_FAILS);
 
 	if (live->options.want_listeners)
 		set |= NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(LISTEN_DROPS) |
@@ -35,6 +35,14 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 	netns_stats__read(counters->stats, &counters->at_start);
 	live->n_counters++;
 	return 0;
+}
+
+const struct netns_stats *live__netns_stats(const struct live *live, uint32_t inum)
+{
+	for (size_t i = 0; i < live->n_counters; i++)
+		if (netns_stats__inum(live->counters[i].stats) == inum)
+			return live->counters[i].stats;
+	return NULL;
 }
 
 /* What @counters shows now, less what it showed at the start. */

@@ -108,12 +108,12 @@ void netns_stats__parse(const char *path, const char *text, netns_stat_set wante
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool has_source(const struct netns_stats *stats, const char *path)
+static const struct source *find_source(const struct netns_stats *stats, const char *path)
 {
 	for (size_t i = 0; i < stats->n_sources; i++)
 		if (!strcmp(stats->sources[i].path, path))
-			return true;
-	return false;
+			return &stats->sources[i];
+	return NULL;
 }
 
 /* Within the namespace. What lies below /proc/net is that of the thread, not of its process. */
@@ -136,7 +136,7 @@ static int open_sources(struct netns_stats *stats)
 	int err = 0;
 
 	for (int id = 0; !err && id < NETNS_STAT_COUNT; id++)
-		if (stats->wanted & (netns_stat_set)1 << id && !has_source(stats, rows[id].path))
+		if (stats->wanted & (netns_stat_set)1 << id && !find_source(stats, rows[id].path))
 			err = open_source(stats, rows[id].path);
 	return err;
 }
@@ -178,17 +178,30 @@ uint32_t netns_stats__inum(const struct netns_stats *stats)
 	return stats->inum;
 }
 
+static ssize_t read_source(const struct source *source, char *text, size_t size)
+{
+	ssize_t n = pread(source->fd, text, size - 1, 0);
+
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	return n;
+}
+
+ssize_t netns_stats__text(const struct netns_stats *stats, enum netns_stat id, char *text,
+			  size_t size)
+{
+	const struct source *source = find_source(stats, rows[id].path);
+
+	return source ? read_source(source, text, size) : -ENOENT;
+}
+
 void netns_stats__read(const struct netns_stats *stats, struct netns_values *values)
 {
 	char text[TEXT_BYTES];
-	ssize_t n;
 
 	*values = (struct netns_values){0};
-	for (size_t i = 0; i < stats->n_sources; i++) {
-		n = pread(stats->sources[i].fd, text, sizeof(text) - 1, 0);
-		if (n < 0)
-			continue;
-		text[n] = '\0';
-		netns_stats__parse(stats->sources[i].path, text, stats->wanted, values);
-	}
+	for (size_t i = 0; i < stats->n_sources; i++)
+		if (read_source(&stats->sources[i], text, sizeof(text)) >= 0)
+			netns_stats__parse(stats->sources[i].path, text, stats->wanted, values);
 }

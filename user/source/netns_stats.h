@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "user/tap/netns.h"
 
@@ -31,6 +32,17 @@
 	X(COOKIES_FAILED, "net/netstat", "TcpExt:", "SyncookiesFailed")                   \
 	X(SOCKETS_IN_USE, "net/sockstat", "TCP:", "inuse")                                \
 	X(MINISOCKS, "net/sockstat", "TCP:", "tw") /* TIME_WAIT and orphaned FIN_WAIT2 */ \
+	X(SOCKETS6_IN_USE, "net/sockstat6", "TCP6:", "inuse")                             \
+	X(TIME_WAITED, "net/netstat", "TcpExt:", "TW")                                    \
+	X(TIME_WAIT_KILLED, "net/netstat", "TcpExt:", "TWKilled")                         \
+	X(TIME_WAIT_RECYCLED, "net/netstat", "TcpExt:", "TWRecycled")                     \
+	X(TIME_WAIT_OVERFLOW, "net/netstat", "TcpExt:", "TCPTimeWaitOverflow")            \
+	X(TIME_WAIT_MAX, "sys/net/ipv4/tcp_max_tw_buckets", NULL, NULL)                   \
+	X(TIME_WAIT_REUSE, "sys/net/ipv4/tcp_tw_reuse", NULL, NULL)                       \
+	X(TIME_WAIT_REUSE_DELAY, "sys/net/ipv4/tcp_tw_reuse_delay", NULL, NULL)           \
+	X(FIN_TIMEOUT, "sys/net/ipv4/tcp_fin_timeout", NULL, NULL)                        \
+	X(PORT_RANGE, "sys/net/ipv4/ip_local_port_range", NULL, NULL) /* its low end */   \
+	X(PORTS_RESERVED, "sys/net/ipv4/ip_local_reserved_ports", NULL, NULL)             \
 	X(SOMAXCONN, "sys/net/core/somaxconn", NULL, NULL)                                \
 	X(SYN_COOKIES, "sys/net/ipv4/tcp_syncookies", NULL, NULL)                         \
 	X(SYN_BACKLOG_MAX, "sys/net/ipv4/tcp_max_syn_backlog", NULL, NULL)
@@ -67,6 +79,15 @@ uint32_t netns_stats__inum(const struct netns_stats *stats);
 
 /* netns_stats__read() - the figures of this moment; @values->known says which of them there are */
 void netns_stats__read(const struct netns_stats *stats, struct netns_values *values);
+
+/*
+ * netns_stats__text() - the whole file that @id is in, as the kernel has it now: for those that are
+ * more than one number
+ *
+ * Returns its length, cut to @size - 1, and ends it with a NUL; or -errno.
+ */
+ssize_t netns_stats__text(const struct netns_stats *stats, enum netns_stat id, char *text,
+			  size_t size);
 
 /* netns_stats__parse() - add to @values what @text, the contents of /proc/@path, has of @wanted */
 void netns_stats__parse(const char *path, const char *text, netns_stat_set wanted,

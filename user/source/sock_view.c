@@ -50,10 +50,15 @@ static uint64_t now_ns(void)
 static void choose_programs(struct sock_bpf *skel, const struct sock_config *config,
 			    enum effort effort)
 {
-	bool is_live = config->follow || config->record_mask & TRACEPOINT_RECORDS;
+	uint32_t mask = config->record_mask;
+	bool is_live = config->follow || mask & TRACEPOINT_RECORDS;
 	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
 
-	bpf_program__set_autoload(skel->progs.sock_state, is_live);
+	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
+	bpf_program__set_autoload(skel->progs.iter_owners, mask & 1u << REC_OWNER);
+	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
+	bpf_program__set_autoload(skel->progs.sock_state,
+				  is_live || mask & (1u << REC_OPENING | 1u << REC_CLOSING));
 	bpf_program__set_autoload(skel->progs.sock_retransmit, has_more);
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
@@ -302,6 +307,11 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, bool s
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 {
 	return list_each(view, view->skel->links.iter_sockets, false, sink, ctx);
+}
+
+int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx)
+{
+	return list_each(view, view->skel->links.iter_tuples, false, sink, ctx);
 }
 
 int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx)

@@ -26,7 +26,8 @@ struct sock_maps {
  *
  * @config: record_mask, wake_bytes and follow; the rest is set here, filter_netns from @netns (all:
  * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
- * has one of their records (REC_SOCK_STATE, …): whoever wants a snapshot alone starts faster.
+ * has one of their records (REC_SOCK_STATE, …), and an iterator only if it has that one's
+ * (REC_SOCK, REC_OWNER, REC_TUPLE): whoever wants one thing alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @maps: stay the caller's.
  * Returns 0 or -errno after logging.
@@ -54,6 +55,12 @@ int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx);
 
 /* sock_view__listener_owners() - a REC_OWNER for every listener that a process has open */
 int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *ctx);
+
+/*
+ * sock_view__tuples() - likewise, but of each socket only what accounts of ports and of TIME_WAIT
+ * need: REC_TUPLE, listeners first, and REC_TUPLES_END before SNAPSHOT_END
+ */
+int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx);
 
 /* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
  * -errno */

@@ -39,6 +39,8 @@ static const struct program_row {
 	{"sock_reset_received", NULL, 0, "resets received",
 	 "resets are not seen by the socket view"},
 	{"iter_sockets", NULL, VIEW_BOTH, "lists the sockets there are", ""},
+	{"iter_tuples", NULL, 0, "lists the sockets there are, in brief",
+	 "TIME_WAIT and ports are not counted"},
 	{"iter_owners", NULL, VIEW_BOTH, "finds the processes of sockets", ""},
 	{"wire_xdp", NULL, 0, "segments at the driver", "tc is used instead of native XDP"},
 	{"wire_xdp_frags", NULL, 0, "likewise, frames of several buffers",

@@ -8,72 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow.h"
 #include "user/model/tcp_state.h"
 #include "user/output/output.h"
 #include "user/util/utf8.h"
 
-#define GAP   "  "
 #define NOTED " (!)" /* a tap that is not as asked */
-
-/* Lines that break between parts. */
-struct flow {
-	struct strbuf *sb;
-	unsigned width;
-	size_t line_start;
-	struct strbuf part; /* the one being put together */
-};
-
-static void end_line(struct flow *flow)
-{
-	if (flow->sb->len > flow->line_start)
-		strbuf__addc(flow->sb, '\n');
-	flow->line_start = flow->sb->len;
-}
-
-/* Where it fits: behind @gap or in the next line. */
-static void put(struct flow *flow, const char *gap, const char *text, size_t len)
-{
-	size_t used = flow->sb->len - flow->line_start;
-
-	if (used && flow->width && used + strlen(gap) + len > flow->width) {
-		end_line(flow);
-		used = 0;
-	}
-	if (used)
-		strbuf__adds(flow->sb, gap);
-	strbuf__add(flow->sb, text, len);
-}
-
-/* A part that no line can hold is broken between its words. */
-static void put_words(struct flow *flow, const char *text)
-{
-	const char *gap = GAP;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		put(flow, gap, text, len);
-		gap = " ";
-		text += len + strspn(text + len, " ");
-	}
-}
-
-static void end_part(struct flow *flow)
-{
-	struct strbuf *part = &flow->part;
-
-	if (flow->width && part->len > flow->width)
-		put_words(flow, part->data);
-	else
-		put(flow, GAP, part->data, part->len);
-	strbuf__clear(part);
-}
-
-static void add_count(struct flow *flow, const char *label, uint64_t n)
-{
-	strbuf__addf(&flow->part, "%s %" PRIu64, label, n);
-	end_part(flow);
-}
 
 /* ---- lines ------------------------------------------------------------------------------------
  */
@@ -85,11 +25,11 @@ static void add_states(struct flow *flow, const struct summary *s)
 	strbuf__addf(&flow->part, "%" PRIu64 " sessions", table->sessions);
 	if (s->n_shown != table->sessions)
 		strbuf__addf(&flow->part, " (%zu shown)", s->n_shown);
-	end_part(flow);
+	flow__end_part(flow);
 	for (unsigned state = TCPS_UNKNOWN; state < TCPS_COUNT; state++)
 		if (table->by_state[state])
-			add_count(flow, tcp_state__name(state), table->by_state[state]);
-	end_line(flow);
+			flow__add_count(flow, tcp_state__name(state), table->by_state[state]);
+	flow__end_line(flow);
 }
 
 static void add_rate(struct flow *flow, const struct rates *rates, enum rate rate)
@@ -103,25 +43,25 @@ static void add_rate(struct flow *flow, const struct rates *rates, enum rate rat
 		strbuf__addf(&flow->part, per_second < 10 ? "%.1f/s" : "%.0f/s", per_second);
 	if (rates->total[rate] != UNKNOWN_U64)
 		strbuf__addf(&flow->part, " (%" PRIu64 ")", rates->total[rate]);
-	end_part(flow);
+	flow__end_part(flow);
 }
 
 static void add_rates(struct flow *flow, const struct summary *s)
 {
 	for (enum rate rate = 0; rate < RATE_COUNT; rate++)
 		add_rate(flow, s->rates, rate);
-	end_line(flow);
+	flow__end_line(flow);
 }
 
 static void add_queues(struct flow *flow, const struct live_stats *stats)
 {
 	if (!stats->has_sock)
 		return;
-	add_count(flow, "SYN backlog", stats->syn_queue);
-	add_count(flow, "accept queues full", stats->accept_queue_full);
-	add_count(flow, "TIME-WAIT", stats->time_wait);
+	flow__add_count(flow, "SYN backlog", stats->syn_queue);
+	flow__add_count(flow, "accept queues full", stats->accept_queue_full);
+	flow__add_count(flow, "TIME-WAIT", stats->time_wait);
 	if (stats->time_wait_fin2)
-		add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
+		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
 }
 
 static void add_bytes(struct strbuf *sb, uint64_t bytes)
@@ -140,7 +80,7 @@ static void add_cache(struct flow *flow, const struct wire_view_stats *cache)
 		     cache->slots, percent);
 	add_bytes(&flow->part, cache->bytes);
 	strbuf__addc(&flow->part, ')');
-	end_part(flow);
+	flow__end_part(flow);
 }
 
 static void add_losses(struct flow *flow, const struct live_stats *stats)
@@ -149,16 +89,16 @@ static void add_losses(struct flow *flow, const struct live_stats *stats)
 
 	for (int kind = 0; kind < REC_COUNT; kind++)
 		lost += stats->lost.value[kind];
-	add_count(flow, "lost", lost);
+	flow__add_count(flow, "lost", lost);
 	if (stats->table.wire_forgotten)
-		add_count(flow, "forgotten", stats->table.wire_forgotten);
+		flow__add_count(flow, "forgotten", stats->table.wire_forgotten);
 	if (!stats->has_wire)
 		return;
 	add_cache(flow, &stats->cache);
 	if (stats->wire.value[WIRE_EVICTED])
-		add_count(flow, "evicted", stats->wire.value[WIRE_EVICTED]);
+		flow__add_count(flow, "evicted", stats->wire.value[WIRE_EVICTED]);
 	if (stats->wire.value[WIRE_UNTRACKED])
-		add_count(flow, "untracked", stats->wire.value[WIRE_UNTRACKED]);
+		flow__add_count(flow, "untracked", stats->wire.value[WIRE_UNTRACKED]);
 }
 
 static void add_tap(struct flow *flow, const struct tap *tap)
@@ -166,7 +106,7 @@ static void add_tap(struct flow *flow, const struct tap *tap)
 	utf8__add_escaped(&flow->part, tap->iface.name, strlen(tap->iface.name));
 	if (tap->is_gone) {
 		strbuf__addf(&flow->part, " gone: %s", tap->note);
-		end_part(flow);
+		flow__end_part(flow);
 		return;
 	}
 	strbuf__addf(&flow->part, " %s", attach_kind__name(tap->ingress));
@@ -176,7 +116,7 @@ static void add_tap(struct flow *flow, const struct tap *tap)
 		strbuf__adds(&flow->part, " down");
 	if (tap->note[0])
 		strbuf__adds(&flow->part, NOTED);
-	end_part(flow);
+	flow__end_part(flow);
 }
 
 /*
@@ -190,11 +130,11 @@ static void add_note(struct flow *flow, const struct tap_set *taps, size_t count
 
 		if (tap->is_gone || !tap->note[0])
 			continue;
-		end_line(flow);
+		flow__end_line(flow);
 		utf8__add_escaped(&flow->part, tap->iface.name, strlen(tap->iface.name));
 		strbuf__adds(&flow->part, NOTED ": ");
 		utf8__add_escaped(&flow->part, tap->note, strlen(tap->note));
-		return end_part(flow);
+		return flow__end_part(flow);
 	}
 }
 
@@ -209,25 +149,26 @@ static void add_taps(struct flow *flow, const struct tap_set *taps)
 		add_tap(flow, tap_set__get(taps, i)); /* the newest first */
 	if (count > shown) {
 		strbuf__addf(&flow->part, "and %zu more", count - shown);
-		end_part(flow);
+		flow__end_part(flow);
 	}
 	if (!count) {
 		strbuf__adds(&flow->part, "no interface is watched");
-		end_part(flow);
+		flow__end_part(flow);
 	}
 	add_note(flow, taps, count);
 }
 
 void summary__write(struct strbuf *sb, const struct summary *summary, unsigned width)
 {
-	struct flow flow = {.sb = sb, .width = width, .line_start = sb->len};
+	struct flow flow;
+
+	flow__init(&flow, sb, width);
 
 	add_states(&flow, summary);
 	add_rates(&flow, summary);
 	add_queues(&flow, summary->stats);
 	add_losses(&flow, summary->stats);
-	end_line(&flow);
+	flow__end_line(&flow);
 	add_taps(&flow, summary->taps);
-	end_line(&flow);
-	strbuf__free(&flow.part);
+	flow__fini(&flow);
 }

@@ -59,20 +59,6 @@ size_t fmt__i64(char *out, int64_t v)
 	return (size_t)(put_u64(at, v < 0 ? -(uint64_t)v : (uint64_t)v) - out);
 }
 
-size_t fmt__rate(char *out, uint64_t thousandths)
-{
-	uint64_t tenths = thousandths / 100 + (thousandths % 100 >= 50);
-	char *at = out;
-
-	if (!thousandths || tenths >= 1000)
-		return fmt__u64(out, tenths / 10 + (tenths % 10 >= 5));
-	if (!tenths)
-		return (size_t)(stpcpy(out, "<0.1") - out);
-	at = put_u64(at, tenths / 10);
-	*at++ = '.';
-	return (size_t)(put_u64(at, tenths % 10) - out);
-}
-
 size_t fmt__ipv4(char *out, const uint8_t addr[4])
 {
 	char *at = out;
@@ -203,6 +189,38 @@ size_t fmt__duration(char *out, uint64_t ns)
 	else
 		end = put_pair(out, s / S_PER_DAY, 'd', s % S_PER_DAY / S_PER_HOUR, 'h');
 	return (size_t)(end - out);
+}
+
+static uint64_t put_sign(char **out, int64_t v)
+{
+	if (v >= 0)
+		return (uint64_t)v;
+	*(*out)++ = '-';
+	return -(uint64_t)v;
+}
+
+size_t fmt__thousandths(char *out, int64_t thousandths)
+{
+	char *at = out;
+	uint64_t v = put_sign(&at, thousandths);
+
+	at = put_u64(at, v / 1000);
+	if (v % 1000) {
+		*at++ = '.';
+		at = put_digits(at, v % 1000, 3);
+		while (at[-1] == '0')
+			at--;
+	}
+	return (size_t)(at - out);
+}
+
+size_t fmt__rate(char *out, int64_t thousandths)
+{
+	char *at = out;
+	uint64_t v = put_sign(&at, thousandths);
+
+	at = v < 1000 * 1000 ? put_three_digits(at, v) : put_u64(at, v / 1000);
+	return (size_t)(put_text(at, "/s") - out);
 }
 
 size_t fmt__bytes(char *out, uint64_t bytes)

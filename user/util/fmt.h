@@ -12,13 +12,13 @@
 
 #define FMT_U64_MAX	 20
 #define FMT_I64_MAX	 20
-#define FMT_RATE_MAX	 20
 #define FMT_IPV4_MAX	 15
 #define FMT_IPV6_MAX	 39
 #define FMT_SECONDS_MAX	 21
 #define FMT_DURATION_MAX 12
 #define FMT_BYTES_MAX	 8
 #define FMT_TIME_MAX	 30
+#define FMT_RATE_MAX	 23
 
 size_t fmt__u64(char *out, uint64_t v);
 size_t fmt__i64(char *out, int64_t v);
@@ -37,8 +37,12 @@ size_t fmt__seconds(char *out, uint64_t ns);
  * "3m07s", "2d04h" */
 size_t fmt__duration(char *out, uint64_t ns);
 
-/* fmt__rate() - thousandths for a reader: "0", "0.3", "12.5", "12345" */
-size_t fmt__rate(char *out, uint64_t thousandths);
+/* fmt__thousandths() - as a decimal, exact, without trailing zeros: "-0.125", "12" */
+size_t fmt__thousandths(char *out, int64_t thousandths);
+
+/* fmt__rate() - thousandths per second for a reader, three digits: "1.50/s", "-12.3/s", "28232/s"
+ */
+size_t fmt__rate(char *out, int64_t thousandths);
 
 /* fmt__bytes() - multiples of 1024, three digits: "512", "1.40M", "23.4G" */
 size_t fmt__bytes(char *out, uint64_t bytes);
