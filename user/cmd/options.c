@@ -387,6 +387,7 @@ int options__parse(struct options *options, const struct command *command, int a
 	options->color = wants_color(r.color);
 	if (r.has_taps && !r.has_view)
 		options->live.views |= VIEW_WIRE;
+	options->has_view = r.has_view;
 	if (result < 0)
 		return result == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
 	return result == OPTION_SAID_ALL ? -1 : 0;

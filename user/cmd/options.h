@@ -36,6 +36,7 @@ struct options {
 	bool batch;
 	bool try_hooks;
 	bool watch;
+	bool has_view; /* --view was given, or options that imply one */
 	uint64_t delay_ns;
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t count;	      /* of frames, 0: no limit */

@@ -163,7 +163,7 @@ GETTER(drops_ever)
 GETTER(badness)
 {
 	double drops = LISTENER->rates.known ? LISTENER->rates.drops : 0;
-	uint64_t most = drops < UINT32_MAX ? (uint64_t)ceil(drops) : UINT32_MAX;
+	uint64_t most = drops < UINT32_MAX ? (uint64_t)drops + (drops > 0) : UINT32_MAX;
 
 	value__set_u64(out, VALUE_COUNT, most << 32 | listener__fullness(LISTENER));
 }

@@ -233,6 +233,11 @@ const struct netns_list *live__netns(const struct live *live)
 	return &live->netns;
 }
 
+bool live__is_following(const struct live *live)
+{
+	return live->options.follow || live->options.want_events;
+}
+
 const struct tap_set *live__taps(const struct live *live)
 {
 	return live->taps;

@@ -50,6 +50,9 @@ void live__close(struct live *live); /* detaches everything */
 
 struct session_table *live__table(struct live *live);
 
+/* live__is_following() - what happens between two looks is counted */
+bool live__is_following(const struct live *live);
+
 /*
  * live__poll() - wait up to @timeout_ms for records or changes of interfaces, and take them in
  *

@@ -141,7 +141,7 @@ static void add_note(struct flow *flow, const struct tap_set *taps, size_t count
 /* With hundreds of taps the header must leave room for the sessions. */
 #define MAX_TAPS_SHOWN 12
 
-static void add_taps(struct flow *flow, const struct tap_set *taps)
+void summary__add_taps(struct flow *flow, const struct tap_set *taps)
 {
 	size_t count = taps ? tap_set__count(taps) : 0, shown = 0;
 
@@ -169,6 +169,6 @@ void summary__write(struct strbuf *sb, const struct summary *summary, unsigned w
 	add_queues(&flow, summary->stats);
 	add_losses(&flow, summary->stats);
 	flow__end_line(&flow);
-	add_taps(&flow, summary->taps);
+	summary__add_taps(&flow, summary->taps);
 	flow__fini(&flow);
 }

@@ -16,6 +16,10 @@ struct summary {
 	size_t n_shown;		    /* rows that pass the filter */
 };
 
+/* summary__add_taps() - which interfaces are watched, and how */
+struct flow;
+void summary__add_taps(struct flow *flow, const struct tap_set *taps);
+
 /*
  * summary__write() - append the lines to @sb, each ended by a newline
  *

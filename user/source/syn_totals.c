@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taking the two accounts, and the table of their fields.
+ */
+#include "syn_totals.h"
+
+void syn_totals__take(struct syn_totals *totals, const struct live *live, uint32_t netns)
+{
+	const struct tap_set *taps = live__taps(live);
+
+	*totals = (struct syn_totals){
+		.netns_name = netns ? netns_list__name(live__netns(live), netns) : NULL,
+		.has_fates = taps && (netns ? tap_set__covers(taps, netns) : tap_set__count(taps)),
+		.since_boot = !live__is_following(live),
+	};
+	listener_table__fates(live__listeners(live), netns, &totals->fates);
+	live__kernel_counts(live, netns, totals->since_boot, &totals->kernel);
+}
+
+#define TOTALS ((const struct syn_totals *)row)
+
+#define GETTER(key)                                                                              \
+	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
+			      struct value *out)
+
+static void set_known(struct value *out, bool is_known, uint64_t u)
+{
+	if (is_known)
+		value__set_u64(out, VALUE_COUNT, u);
+	else
+		value__set_none(out);
+}
+
+GETTER(netns)
+{
+	value__set_string(out, TOTALS->netns_name);
+}
+
+GETTER(listeners)
+{
+	value__set_u64(out, VALUE_COUNT, TOTALS->fates.n_listeners);
+}
+
+GETTER(half_open)
+{
+	value__set_u64(out, VALUE_COUNT, TOTALS->fates.half_open);
+}
+
+#define FATE_GETTER(id, key, help)                                               \
+	GETTER(syns_##id)                                                        \
+	{                                                                        \
+		set_known(out, TOTALS->has_fates, TOTALS->fates.fate[SYN_##id]); \
+	}
+SYN_FATES(FATE_GETTER)
+
+GETTER(syns_inferred)
+{
+	set_known(out, TOTALS->has_fates, TOTALS->fates.n_inferred);
+}
+
+/* The kernel's account, ours, and the difference. */
+#define ACCOUNT_GETTERS(id, name, key, seen, why)                                             \
+	GETTER(key)                                                                           \
+	{                                                                                     \
+		set_known(out, TOTALS->kernel.known &NETNS_SET(id),                           \
+			  TOTALS->kernel.value[NETNS_##id]);                                  \
+	}                                                                                     \
+	GETTER(key##_seen)                                                                    \
+	{                                                                                     \
+		const struct syn_fates *f = &TOTALS->fates;                                   \
+                                                                                              \
+		set_known(out, TOTALS->has_fates, f->seen);                                   \
+	}                                                                                     \
+	GETTER(key##_difference)                                                              \
+	{                                                                                     \
+		const struct syn_fates *f = &TOTALS->fates;                                   \
+                                                                                              \
+		if (TOTALS->has_fates && TOTALS->kernel.known & NETNS_SET(id))                \
+			value__set_signed(out, TOTALS->kernel.value[NETNS_##id] - (f->seen)); \
+		else                                                                          \
+			value__set_none(out);                                                 \
+	}
+SYN_ACCOUNTS(ACCOUNT_GETTERS)
+
+#define ROW(key, kind_, help_) \
+	{FIELD_KEY(key), .title = #key, .unit = "", .help = help_, .kind = kind_, .get = get_##key},
+#define FATE_ROW(id, name, help_)                                  \
+	{                                                          \
+		.key = "syns_" name,                               \
+		.json_key = ",\"syns_" name "\":",                 \
+		.json_key_len = sizeof(",\"syns_" name "\":") - 1, \
+		.title = name,                                     \
+		.unit = "",                                        \
+		.help = "SYNs " help_,                             \
+		.kind = VALUE_COUNT,                               \
+		.get = get_syns_##id,                              \
+	},
+#define ACCOUNT_ROWS(id, name, key, seen, why)                       \
+	ROW(key, VALUE_COUNT, "the kernel's " name)                  \
+	ROW(key##_seen, VALUE_COUNT, "the same, by the SYNs we saw") \
+	ROW(key##_difference, VALUE_SIGNED, "the first less the second: " why)
+
+static const struct field rows[] = {
+	/* clang-format off */
+	ROW(netns, VALUE_TEXT, "network namespace: name, or inode number")
+	ROW(listeners, VALUE_COUNT, "listeners in it")
+	ROW(half_open, VALUE_COUNT, "connections half open in their SYN queues")
+	SYN_FATES(FATE_ROW)
+	ROW(syns_inferred, VALUE_COUNT, "SYNs that share the answer of one just before")
+	SYN_ACCOUNTS(ACCOUNT_ROWS)
+	/* clang-format on */
+};
+
+const struct field_table syn_totals_fields = {
+	.schema = "tcpwatch.syn_totals.v1",
+	.fields = rows,
+	.count = sizeof(rows) / sizeof(rows[0]),
+};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Putting the header of the listeners together.
+ */
+#include "backlog_summary.h"
+
+#include <inttypes.h>
+
+#include "flow.h"
+#include "summary.h"
+
+static void add_queues(struct flow *flow, const struct syn_fates *fates)
+{
+	strbuf__addf(&flow->part, "%" PRIu64 " listeners", fates->n_listeners);
+	flow__end_part(flow);
+	flow__add_count(flow, "half open", fates->half_open);
+	flow__add_count(flow, "accept queues full", fates->n_accept_full);
+	flow__add_count(flow, "SYN queues full", fates->n_syn_full);
+	flow__end_line(flow);
+}
+
+static void add_fates(struct flow *flow, const struct syn_fates *fates)
+{
+	static const char *const labels[] = {
+		[SYN_QUEUED] = "queued",
+		[SYN_COOKIE] = "cookie",
+		[SYN_ACCEPT_FULL] = "dropped, accept queue full",
+		[SYN_SYN_FULL] = "dropped, SYN queue full",
+		[SYN_REPEATED] = "sent again",
+		[SYN_IN_SESSION] = "in an open session",
+		[SYN_NO_LISTENER] = "no listener",
+	};
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SYN_FATE_COUNT; i++)
+		sum += fates->fate[i];
+	flow__add_count(flow, "SYNs", sum);
+	for (int i = SYN_FATE_NONE + 1; i < SYN_FATE_COUNT; i++)
+		if (fates->fate[i] || i == SYN_QUEUED)
+			flow__add_count(flow, labels[i], fates->fate[i]);
+	if (fates->n_inferred)
+		flow__add_count(flow, "inferred", fates->n_inferred);
+	flow__end_line(flow);
+}
+
+static void add_account(struct flow *flow, const struct syn_totals *totals, enum netns_stat id,
+			const char *name, uint64_t seen)
+{
+	uint64_t kernel = totals->kernel.value[id];
+
+	if (!(totals->kernel.known & (netns_stat_set)1 << id))
+		return;
+	strbuf__addf(&flow->part, "%s %" PRIu64, name, kernel);
+	if (totals->has_fates)
+		strbuf__addf(&flow->part, " (seen %" PRIu64 ", difference %+" PRId64 ")", seen,
+			     (int64_t)(kernel - seen));
+	flow__end_part(flow);
+}
+
+static void add_accounts(struct flow *flow, const struct syn_totals *totals)
+{
+	const struct syn_fates *f = &totals->fates;
+
+	flow__add_text(flow, totals->since_boot ? "the kernel since boot:" : "the kernel:");
+#define ADD(id, name, key, seen, why) add_account(flow, totals, NETNS_##id, name, f->seen);
+	SYN_ACCOUNTS(ADD)
+#undef ADD
+	flow__end_line(flow);
+}
+
+void backlog_summary__write(struct strbuf *sb, const struct syn_totals *totals,
+			    const struct tap_set *taps, unsigned width)
+{
+	struct flow flow;
+
+	flow__init(&flow, sb, width);
+	add_queues(&flow, &totals->fates);
+	if (totals->has_fates)
+		add_fates(&flow, &totals->fates);
+	add_accounts(&flow, totals);
+	if (taps)
+		summary__add_taps(&flow, taps);
+	flow__fini(&flow);
+}
