@@ -21,9 +21,9 @@
 #define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
 
 /* Of SYNs to one place within a jiffy, on one CPU: so many are looked at each by itself … */
-#define GATE_EACH 16
+#define GATE_EACH 64
 /* … then every eighth, and beyond so many every 64th. */
-#define GATE_SOME      128
+#define GATE_SOME      512
 #define GATE_SOME_MASK 7
 #define GATE_FEW_MASK  63
 #define GATE_SLOTS     256
@@ -137,13 +137,30 @@ static __always_inline bool is_for_this_host(void *ctx, const struct syn *syn)
 	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
-static __always_inline void answer_of_listener(struct syn_answer *answer, struct bpf_sock *skc,
+/* A listener on every address would take the SYN, but routing comes before it. */
+static __always_inline bool is_wildcard(const struct sock_common *skc)
+{
+	const __be32 *v6 = skc->skc_v6_rcv_saddr.in6_u.u6_addr32;
+
+	if (skc->skc_rcv_saddr)
+		return false;
+	if (skc->skc_family != AF_INET6 || !bpf_core_field_exists(skc->skc_v6_rcv_saddr))
+		return true;
+	return !(v6[0] | v6[1] | v6[2] | v6[3]);
+}
+
+static __always_inline void answer_of_listener(struct syn_answer *answer, void *ctx,
+					       const struct syn *syn, struct bpf_sock *skc,
 					       bool is_proven)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(skc);
 
 	if (!tp)
 		return;
+	if (is_wildcard(&tp->inet_conn.icsk_inet.sk.__sk_common) && !is_for_this_host(ctx, syn)) {
+		answer->fate = SYN_ELSEWHERE;
+		return;
+	}
 	answer->listener.cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	answer->fate = fate_at(tp, is_proven);
 }
@@ -163,7 +180,7 @@ static __always_inline void answer_beyond(struct syn_answer *answer, void *ctx,
 	if (!skc)
 		return;
 	if (skc->state == TCPS_LISTEN)
-		answer_of_listener(answer, skc, true);
+		answer_of_listener(answer, ctx, syn, skc, true);
 	if (state == TCP_NEW_SYN_RECV)
 		answer->fate = SYN_REPEATED;
 	bpf_sk_release(skc);
@@ -180,7 +197,7 @@ static __always_inline void look(struct syn_answer *answer, void *ctx, const str
 	}
 	state = skc->state;
 	if (state == TCPS_LISTEN)
-		answer_of_listener(answer, skc, false);
+		answer_of_listener(answer, ctx, syn, skc, false);
 	bpf_sk_release(skc);
 	if (state == TCPS_TIME_WAIT || state == TCP_NEW_SYN_RECV) {
 		answer_beyond(answer, ctx, syn, state);

@@ -119,14 +119,16 @@ GETTER(completed)
 
 /*
  * Half-open connections that came to nothing: those that were queued, less those that completed or
- * still wait. Cookies complete without having been queued: then it cannot be told.
+ * still wait. Cookies complete without having been queued, and what was inferred may be another's:
+ * then it cannot be told.
  */
 GETTER(expired)
 {
 	const struct listener_counters *counts = &LISTENER->counts;
 	uint64_t began = counts->fate[SYN_QUEUED] + LISTENER->syn_queue_0;
 	uint64_t went_on = counts->value[LISTENER_COMPLETED] + SOCK->syn_queue;
-	bool is_known = LISTENER->has_fates && LISTENER->has_counts && !counts->fate[SYN_COOKIE];
+	bool is_known = LISTENER->has_fates && LISTENER->has_counts && !counts->fate[SYN_COOKIE] &&
+			!counts->n_inferred;
 
 	set_known(out, is_known && went_on <= began, VALUE_COUNT, began - went_on);
 }

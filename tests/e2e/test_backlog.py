@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Listeners: their queues as ss has them, and what became of each SYN as the kernel's counters have it."""
+import contextlib
+import socket
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+
+from lib import tool
+from lib.backlog import Backlog, nstat, ss_queues
+from lib.netns import FAR_MAC, NEAR_MAC, NETS
+from lib.wait import wait_for
+
+PORT = 8080
+NET = NETS[4]
+
+
+def listen(ns, backlog, port=PORT, family=socket.AF_INET, reuse=False):
+    with ns.entered():
+        sock = socket.socket(family)
+    if reuse:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("", port))
+    sock.listen(backlog)
+    return sock
+
+
+def connecting(stack, ns, count, address=NET.near, port=PORT):
+    """Clients on their way, whatever becomes of them."""
+    clients = []
+    for _ in range(count):
+        with ns.entered():
+            sock = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
+        sock.setblocking(False)
+        sock.connect_ex((address, port))
+        clients.append(sock)
+    return clients
+
+
+def send_syns(ns, count, port=PORT, first=10000):
+    """SYNs of nobody who would answer a SYN-ACK."""
+    with ns.entered():
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with sock:
+        sock.bind(("far0", 0))
+        for i in range(count):
+            sock.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=NET.ghost, dst=NET.near) /
+                            TCP(sport=first + i, dport=port, flags="S", seq=i)))
+
+
+@pytest.fixture
+def backlog(pair):
+    with Backlog(pair.near, "-i", "near0") as watching:
+        yield watching.ready()
+
+
+def test_full_accept_queue(pair, backlog):
+    """A server that never accepts: the queue holds one more than its backlog, every further SYN is dropped."""
+    before = nstat(pair.near)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 1))
+        backlog.wait(PORT, accept_queue=0)
+        connecting(stack, pair.far, 2)
+        backlog.wait(PORT, accept_queue=2)
+        with contextlib.ExitStack() as refused:
+            connecting(refused, pair.far, 5)
+            row = backlog.wait(PORT, syns_dropped_accept_queue=lambda n: n >= 5 + 5)  # each sent again
+        assert (row["accept_queue"], row["accept_queue_limit"]) == ss_queues(pair.near, PORT) == (2, 1)
+        assert row["syns_queued"] == row["completed"] == 2
+        assert row["accept_queue_oldest_seconds"] > 1
+        drops = nstat(pair.near)["TcpExtListenOverflows"] - before["TcpExtListenOverflows"]
+        backlog.wait(PORT, syns_dropped_accept_queue=drops, drops=drops, drops_difference=0)
+        totals = backlog.wait_totals(listen_overflows=drops, listen_overflows_seen=drops)
+        assert totals["listen_overflows_difference"] == totals["listen_drops_difference"] == 0
+
+
+@pytest.mark.parametrize("cookies, fate, counter", [
+    (0, "syns_dropped_syn_queue", "TcpExtTCPReqQFullDrop"),
+    (1, "syns_cookie", "TcpExtSyncookiesSent"),
+])
+def test_full_syn_queue(pair, backlog, cookies, fate, counter):
+    pair.near.sysctl("ipv4/tcp_syncookies", cookies)
+    before = nstat(pair.near)
+    with listen(pair.near, 2):
+        backlog.wait(PORT, syn_queue=0)
+        send_syns(pair.far, 10)
+        row = backlog.wait(PORT, syns=10)
+        now = nstat(pair.near)
+        assert row["syn_queue"] == row["syns_queued"] == 3 and row["syn_queue_limit"] == 2
+        assert row["syn_queue_young"] == 3 or row["synack_retransmits"]
+        assert row[fate] == now[counter] - before[counter] == 7
+        assert row["drops_difference"] == 0
+        backlog.wait(PORT, syn_queue_oldest_seconds=lambda age: age and age > 0.5)
+        # SYN-ACKs go out again, then the kernel gives up.
+        row = backlog.wait(PORT, synack_retransmits=lambda n: n >= 3)
+        backlog.wait(PORT, syn_queue_young=0)
+
+
+def test_request_expires(pair, backlog):
+    pair.near.sysctl("ipv4/tcp_synack_retries", 0)
+    with listen(pair.near, 8):
+        backlog.wait(PORT, syn_queue=0)
+        send_syns(pair.far, 4)
+        backlog.wait(PORT, syn_queue=4, expired=0)
+        backlog.wait(PORT, syn_queue=0, expired=4)
+
+
+def test_again_and_in_session_and_no_listener(pair, backlog):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 8))
+        backlog.wait(PORT, syns=0)
+        send_syns(pair.far, 1)
+        backlog.wait(PORT, syn_queue=1)
+        send_syns(pair.far, 1)  # the same one again
+        row = backlog.wait(PORT, syns=2)
+        assert row["syns_queued"] == row["syns_repeated"] == 1
+        send_syns(pair.far, 3, port=9)
+        totals = backlog.wait_totals(syns_no_listener=3)
+        assert totals["syns_queued"] == 1
+        client, = connecting(stack, pair.far, 1)
+        wait_for(lambda: client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and
+                 backlog.look().listeners[PORT]["completed"] == 1, "the connection")
+        with pair.far.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("far0", 0))
+            raw.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=NET.far, dst=NET.near) /
+                           TCP(sport=client.getsockname()[1], dport=PORT, flags="S", seq=1)))
+        backlog.wait_totals(syns_in_session=1)
+
+
+def test_forwarded_syns_are_not_ours(pair, backlog):
+    pair.near.sysctl("ipv4/ip_forward", 1)
+    with listen(pair.near, 8):
+        with pair.far.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("far0", 0))
+            raw.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=NET.far, dst=NET.ghost) /
+                           TCP(sport=1000, dport=PORT, flags="S")))
+        send_syns(pair.far, 1, port=9)
+        totals = backlog.wait_totals(syns_no_listener=1)
+        assert totals["syns_queued"] == 0
+
+
+def test_reuseport_group(pair, backlog):
+    """Each listener of a group has its own SYNs, as the kernel shares them out."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(listen(pair.near, 100, reuse=True))
+        for count in range(20, 101, 20):  # no faster than each SYN is looked at
+            connecting(stack, pair.far, 20)
+            wait_for(lambda: sum(row["accept_queue"] for row in rows_of(pair.near)) == count, f"{count} connections")
+        done = {row["cookie"]: row["accept_queue"] for row in rows_of(pair.near)}
+        assert len(done) == 4
+
+        last = {}
+
+        def counted(field):
+            last.update((row["cookie"], row) for row in tool.parse_json_lines(backlog.read())
+                        if row["schema"] == "tcpwatch.listener.v1")
+            return {cookie: row[field] for cookie, row in last.items()}
+
+        wait_for(lambda: counted("completed") == done, lambda: f"{done}; it says {last}")
+        wait_for(lambda: counted("syns_queued") == done, lambda: f"{done}; it says {last}")
+
+
+def rows_of(ns, *args):
+    done = tool.run(ns, "backlog", "--json", *args)
+    assert done.returncode == 0, done.stderr
+    return [row for row in tool.parse_json_lines(done.stdout) if row["schema"] == "tcpwatch.listener.v1"]
+
+
+def test_dual_stack_listener(pair, backlog):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 10, family=socket.AF_INET6))
+        backlog.wait(PORT, syns=0)
+        connecting(stack, pair.far, 3)
+        connecting(stack, pair.far, 2, address=NETS[6].near)
+        row = backlog.wait(PORT, completed=5)
+        assert row["syns_queued"] == 5 and row["accept_queue"] == 5
+
+
+def test_listener_closes_and_its_counts_stay(pair, backlog):
+    with contextlib.ExitStack() as stack, listen(pair.near, 8):
+        connecting(stack, pair.far, 3)
+        backlog.wait(PORT, syns_queued=3, completed=3)
+    wait_for(lambda: rows_of(pair.near) == [], "no listener")
+    backlog.wait_totals(listeners=0, syns_queued=3)
+    send_syns(pair.far, 1)
+    backlog.wait_totals(syns_no_listener=1)
+
+
+def test_limit_changes_at_run_time(pair, backlog):
+    with listen(pair.near, 100) as server:
+        backlog.wait(PORT, accept_queue_limit=100)
+        pair.near.sysctl("core/somaxconn", 30)
+        server.listen(100)
+        backlog.wait(PORT, accept_queue_limit=30, syn_queue_limit=30)
+        pair.near.sysctl("ipv4/tcp_syncookies", 0)
+        pair.near.sysctl("ipv4/tcp_max_syn_backlog", 16)
+        backlog.wait(PORT, syn_queue_limit=12)
+
+
+def test_process_and_filter(pair):
+    with listen(pair.near, 7), listen(pair.near, 8, port=PORT + 1):
+        rows = rows_of(pair.near, f"sport = :{PORT + 1}")
+        assert [row["accept_queue_limit"] for row in rows] == [8]
+        assert rows[0]["pid"] and rows[0]["comm"]
+        text = tool.run(pair.near, "backlog", "--fields", "local,accept_queue_limit").stdout
+        assert f"0.0.0.0:{PORT}" in text and "since boot" in text
+
+
+def test_the_worst_comes_first(pair):
+    with contextlib.ExitStack() as stack:
+        for port in (PORT, PORT + 1, PORT + 2):
+            stack.enter_context(listen(pair.near, 1, port=port))
+        connecting(stack, pair.far, 2, port=PORT + 1)
+        connecting(stack, pair.far, 1, port=PORT + 2)
+        wait_for(lambda: [row["local_port"] for row in rows_of(pair.near)] == [PORT + 1, PORT + 2, PORT],
+                 lambda: f"order; {rows_of(pair.near)}")
