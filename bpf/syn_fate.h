@@ -20,10 +20,9 @@
 
 #define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
 
-/* Of SYNs to one place within a jiffy, on one CPU: so many are looked at each by itself … */
-#define GATE_EACH 64
-/* … then every eighth, and beyond so many every 64th. */
-#define GATE_SOME      512
+/* Of SYNs to one place within a jiffy, on one CPU, the first ones are looked at each by itself,
+ * then every eighth, and beyond eight times as many every 64th. */
+#define GATE_SOME      8
 #define GATE_SOME_MASK 7
 #define GATE_FEW_MASK  63
 #define GATE_SLOTS     256
@@ -33,10 +32,14 @@ struct syn_gate {
 	struct listener_key listener;
 	__u32 tag, jiffy;
 	__u32 count; /* SYNs in this jiffy */
+	__u32 route; /* enum syn_route, of this jiffy */
 	__u32 fate;  /* enum syn_fate that the next one is likely to share; 0: look */
 };
 
 #define SYN_ELSEWHERE SYN_FATE_COUNT /* passes through: not counted */
+
+/* Where the stack sends what is for the address. */
+enum syn_route { ROUTE_UNKNOWN, ROUTE_HERE, ROUTE_ON };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -51,6 +54,8 @@ struct syn {
 	__u32 from; /* enum flow_dir */
 	__u32 ifindex;
 	__u32 netns;
+	__u32 looks; /* wire_config.fate_looks */
+	struct syn_gate *gate;
 };
 
 struct syn_answer {
@@ -116,8 +121,8 @@ static __always_inline struct bpf_sock *look_up(void *ctx, const struct syn *syn
 	return bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 }
 
-/* Will the stack deliver it here? Where nothing is forwarded there is nowhere else. */
-static __always_inline bool is_for_this_host(void *ctx, const struct syn *syn)
+/* Where nothing is forwarded there is nowhere else than here. */
+static __always_inline enum syn_route look_up_route(void *ctx, const struct syn *syn)
 {
 	const struct ip_addr *src = &syn->key->addr[syn->from & 1];
 	const struct ip_addr *dst = &syn->key->addr[~syn->from & 1];
@@ -134,7 +139,17 @@ static __always_inline bool is_for_this_host(void *ctx, const struct syn *syn)
 		__builtin_memcpy(route.ipv6_dst, dst, sizeof(route.ipv6_dst));
 	}
 	result = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
-	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
+	if (result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED)
+		return ROUTE_HERE;
+	return ROUTE_ON;
+}
+
+/* A look at the routes costs as much as all else: one a jiffy will do. */
+static __always_inline bool is_for_this_host(void *ctx, const struct syn *syn)
+{
+	if (!syn->gate->route)
+		syn->gate->route = look_up_route(ctx, syn);
+	return syn->gate->route == ROUTE_HERE;
 }
 
 /* A listener on every address would take the SYN, but routing comes before it. */
@@ -219,25 +234,27 @@ static __always_inline __u32 hash_of_target(const struct syn *syn)
 }
 
 /* Must this SYN be looked at by itself? */
-static __always_inline bool gate__is_open(struct syn_gate *gate, __u32 tag, __u32 jiffy)
+static __always_inline bool gate__is_open(struct syn_gate *gate, __u32 tag, __u32 jiffy,
+					  __u32 looks)
 {
 	__u32 n;
 
-	if (gate->tag != tag) {
-		gate->tag = tag;
+	if (gate->tag != tag)
 		gate->fate = SYN_FATE_NONE;
-	}
-	if (gate->jiffy != jiffy) {
+	if (gate->tag != tag || gate->jiffy != jiffy) {
+		gate->tag = tag;
 		gate->jiffy = jiffy;
 		gate->count = 0;
+		gate->route = ROUTE_UNKNOWN;
 	}
 	n = gate->count++;
-	return !gate->fate || n < GATE_EACH ||
-	       !(n & (n < GATE_SOME ? GATE_SOME_MASK : GATE_FEW_MASK));
+	if (!gate->fate || n < looks)
+		return true;
+	return !(n & (n < GATE_SOME * looks ? GATE_SOME_MASK : GATE_FEW_MASK));
 }
 
 /* syn_fate__count() - find out what becomes of @syn and count it. Returns enum syn_fate */
-static __always_inline enum syn_fate syn_fate__count(void *ctx, const struct syn *syn)
+static __always_inline enum syn_fate syn_fate__count(void *ctx, struct syn *syn)
 {
 	struct syn_answer answer = {.listener.netns = syn->netns};
 	struct listener_counters *counters;
@@ -247,7 +264,8 @@ static __always_inline enum syn_fate syn_fate__count(void *ctx, const struct syn
 
 	if (!gate)
 		return SYN_FATE_NONE;
-	is_open = gate__is_open(gate, tag, bpf_jiffies64());
+	syn->gate = gate;
+	is_open = gate__is_open(gate, tag, bpf_jiffies64(), syn->looks);
 	if (is_open) {
 		look(&answer, ctx, syn);
 	} else {

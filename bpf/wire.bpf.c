@@ -49,17 +49,18 @@ static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 /* A SYN that enters: its listener is asked after before anything else happens to it. */
 static __always_inline bool asks_for_fate(const struct sighting *seen)
 {
-	return cfg.want_fates && seen->ingress &&
+	return cfg.fate_looks && seen->ingress &&
 	       TW_UNLIKELY((seen->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN);
 }
 
 static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 ifindex)
 {
-	const struct syn syn = {
+	struct syn syn = {
 		.key = &seen->key,
 		.from = segment__dir(&seen->seg),
 		.ifindex = ifindex,
 		.netns = cfg.netns,
+		.looks = cfg.fate_looks,
 	};
 
 	seen->fate = syn_fate__count(ctx, &syn);

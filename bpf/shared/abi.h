@@ -405,9 +405,9 @@ struct wire_config {
 	__u8 l3;	    /* the interface has no link-layer header (tun, wireguard) */
 	__u16 mtu; /* of the interface: generic XDP shows super-packets without their segment count
 		    */
-	__u8 want_fates; /* look at the listener of each SYN; needs the kernel's BTF */
-	__u8 zero;
-	__u32 netns; /* inode number, of the tap's interface */
+	__u16 fate_looks; /* SYNs to one place within a jiffy whose listener is looked up for each;
+			     beyond, some share an answer. 0: no fates. Needs the kernel's BTF */
+	__u32 netns;	  /* inode number, of the tap's interface */
 };
 
 struct sock_config {

@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "user/source/wire_view.h"
@@ -22,14 +23,15 @@
 #define WAKE_BYTES  (1u << 18)
 #define RING_BYTES  (4u << 20)
 
-enum program { EMPTY, LRU, WIRE, N_PROGRAMS };
+/* WIRE_FATES also asks what becomes of each SYN, of a listener that is there. */
+enum program { EMPTY, LRU, WIRE, WIRE_FATES, N_PROGRAMS };
 
-static const char *const program_names[N_PROGRAMS] = {"empty", "lru_hash", "wire"};
+static const char *const program_names[N_PROGRAMS] = {"empty", "lru_hash", "wire", "wire_fates"};
 
 struct bench {
 	struct comparators_bpf *cmp;
-	struct wire_bpf *wire;
-	struct wire_view *view;
+	struct wire_bpf *wire, *fates;
+	struct wire_view *view, *fates_view;
 	struct ring_buffer *rings;
 	uint64_t sent[N_PROGRAMS]; /* frames of the present series */
 	uint32_t slots;
@@ -53,6 +55,7 @@ static int program_fd(const struct bench *b, enum program which)
 		[EMPTY] = b->cmp->progs.empty_xdp,
 		[LRU] = b->cmp->progs.lru_xdp,
 		[WIRE] = b->wire->progs.wire_xdp,
+		[WIRE_FATES] = b->fates->progs.wire_xdp,
 	};
 
 	return bpf_program__fd(prog[which]);
@@ -71,19 +74,23 @@ static struct wire_config config_of(const struct bench *b)
 	return cfg;
 }
 
-static int load_wire(struct bench *b)
+/* Each with a cache of its own. */
+static int load_wire(const struct bench *b, const struct wire_view *view, uint16_t fate_looks,
+		     struct wire_bpf **out)
 {
 	struct wire_config cfg = config_of(b);
+	struct wire_bpf *wire = wire_bpf__open();
 	int err;
 
-	b->wire = wire_bpf__open();
-	if (!b->wire)
+	if (!wire)
 		return -errno;
-	memcpy((void *)&b->wire->rodata->cfg, &cfg, sizeof(cfg));
-	err = bpf_map__reuse_fd(b->wire->maps.cache, wire_view__cache_fd(b->view));
+	*out = wire;
+	cfg.fate_looks = fate_looks;
+	memcpy((void *)&wire->rodata->cfg, &cfg, sizeof(cfg));
+	err = bpf_map__reuse_fd(wire->maps.cache, wire_view__cache_fd(view));
 	if (!err)
-		err = bpf_map__set_max_entries(b->wire->maps.records, RING_BYTES);
-	return err ?: wire_bpf__load(b->wire);
+		err = bpf_map__set_max_entries(wire->maps.records, RING_BYTES);
+	return err ?: wire_bpf__load(wire);
 }
 
 /* Its copies of the wire programs are there for their functions' sake and stay unloaded. */
@@ -108,7 +115,11 @@ static int bench__open(struct bench *b)
 	int err = wire_view__open(&b->view, b->slots);
 
 	if (!err)
-		err = load_wire(b);
+		err = wire_view__open(&b->fates_view, b->slots);
+	if (!err)
+		err = load_wire(b, b->view, 0, &b->wire);
+	if (!err)
+		err = load_wire(b, b->fates_view, UINT16_MAX, &b->fates);
 	if (!err)
 		err = load_comparators(b);
 	if (err)
@@ -116,15 +127,19 @@ static int bench__open(struct bench *b)
 	b->rings = ring_buffer__new(bpf_map__fd(b->wire->maps.records), drop_record, NULL, NULL);
 	if (!b->rings)
 		return -errno;
-	return ring_buffer__add(b->rings, bpf_map__fd(b->cmp->maps.records), drop_record, NULL);
+	return ring_buffer__add(b->rings, bpf_map__fd(b->cmp->maps.records), drop_record, NULL)
+		       ?: ring_buffer__add(b->rings, bpf_map__fd(b->fates->maps.records),
+					   drop_record, NULL);
 }
 
 static void bench__close(struct bench *b)
 {
 	ring_buffer__free(b->rings);
 	wire_bpf__destroy(b->wire);
+	wire_bpf__destroy(b->fates);
 	comparators_bpf__destroy(b->cmp);
 	wire_view__close(b->view);
+	wire_view__close(b->fates_view);
 }
 
 /* The next @count frames of the series into @which. Returns nanoseconds for each, or -errno. */
@@ -329,6 +344,20 @@ static int run(struct bench *b, bool is_v6)
 	return err;
 }
 
+/* Who the SYNs are for: on any address of a namespace of the bench's own. */
+static int listen_alone(void)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(FRAME_PORT)};
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0); /* open as long as the process */
+	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 128))
+		return -errno;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = {.slots = 65536, .rounds = 11};
@@ -346,7 +375,7 @@ int main(int argc, char **argv)
 	}
 	if (b.rounds < 1 || b.rounds > MAX_ROUNDS)
 		return 2;
-	err = vary__pin(cpu);
+	err = vary__pin(cpu) ?: listen_alone();
 	for (int is_v6 = 0; !err && is_v6 < 2; is_v6++)
 		err = run(&b, is_v6);
 	if (err)

@@ -19,6 +19,7 @@
 
 #define RING_BYTES_EVENTS  (8u << 20) /* more only means that every record meets a cold cache */
 #define RING_BYTES	   (4u << 20) /* retired fragments alone */
+#define FATE_LOOKS	   64	      /* for each listener, CPU and jiffy */
 #define UNUSED_CACHE_SLOTS 4096	      /* for each CPU, where nobody reads them */
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
@@ -122,7 +123,7 @@ static int open_cache(struct live *live)
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
-	shared.config.want_fates = live->listeners_fd >= 0;
+	shared.config.fate_looks = live->listeners_fd >= 0 ? FATE_LOOKS : 0;
 	shared.cache_fd = wire_view__cache_fd(live->wire);
 	live->taps = tap_set__new(&shared);
 	return live->taps ? 0 : -ENOMEM;

@@ -84,7 +84,7 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 		err = bpf_map__reuse_fd(skel->maps.records, t->shared->records_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, t->shared->lost_fd);
-	if (!err && config->want_fates)
+	if (!err && config->fate_looks)
 		err = bpf_map__reuse_fd(skel->maps.listeners, t->shared->listeners_fd);
 	return err;
 }
@@ -98,7 +98,7 @@ static int load(struct attachment *a, const struct attempt *t, enum attach_kind 
 	    program_of(a->skel, kind, t->is_egress) == program_of(a->skel, a->kind, t->is_egress))
 		return 0; /* the last attempt's will do */
 	wire_bpf__destroy(a->skel);
-	if (!t->shared->config.want_fates)
+	if (!t->shared->config.fate_looks)
 		opts.btf_custom_path = no_btf__path();
 	a->skel = wire_bpf__open_opts(&opts);
 	if (!a->skel)

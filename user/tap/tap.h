@@ -52,7 +52,7 @@ struct wire_shared {
 	int records_fd;	  /* ring buffer */
 	int lost_fd;	  /* per-CPU struct lost_counters */
 	int listeners_fd; /* struct listener_key → per-CPU struct listener_counters, with
-			     config.want_fates */
+			     config.fate_looks */
 	struct wire_config config;
 };
 
