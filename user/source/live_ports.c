@@ -13,9 +13,6 @@
 #include "live_internal.h"
 #include "timewait_figures.h"
 
-#define CHECK_NS TW_NSEC_PER_SEC
-#define SHARE	 20 /* of the time is the most that listing takes */
-
 struct port_watch {
 	uint32_t netns;
 	char name[NAME_MAX + 1];
@@ -30,7 +27,7 @@ struct live_ports {
 	struct port_watch **items;
 	size_t count;
 	uint64_t tick_ns;
-	uint64_t checked_ns, cost_ns;
+	struct pace pace;
 };
 
 /* A look under way. */
@@ -231,13 +228,11 @@ int live_ports__check(struct live *live)
 	uint64_t now_ns = live__now().mono_ns;
 	int err;
 
-	if (!ports || now_ns - ports->checked_ns < CHECK_NS ||
-	    now_ns - ports->checked_ns < SHARE * ports->cost_ns)
+	if (!ports || !pace__may(&ports->pace, now_ns))
 		return 0;
 	live->now_ns = now_ns;
-	ports->checked_ns = now_ns;
 	err = look_where_needed(live);
-	ports->cost_ns = live__now().mono_ns - now_ns;
+	pace__took(&ports->pace, now_ns);
 	return err;
 }
 
