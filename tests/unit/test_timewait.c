@@ -14,17 +14,16 @@
 #include "timewait_sample.h"
 #include "user/ui/timewait_summary.h"
 
-#define SECOND	   TW_NSEC_PER_SEC
-#define DB	   5432
-#define WEB	   80
-#define MAX_SOCKS  64
-#define UNSET_KERNEL                                                                     \
-	(struct timewait_kernel)                                                         \
-	{                                                                                \
-		.socks = UNKNOWN_U64, .max_socks = UNKNOWN_U64, .waited = UNKNOWN_U64,   \
-		.killed = UNKNOWN_U64, .recycled = UNKNOWN_U64, .overflow = UNKNOWN_U64, \
-		.reuse = UNKNOWN_U64, .reuse_delay_ms = UNKNOWN_U64,                     \
-		.fin_timeout_s = UNKNOWN_U64,                                            \
+#define SECOND	  TW_NSEC_PER_SEC
+#define DB	  5432
+#define WEB	  80
+#define MAX_SOCKS 64
+#define UNSET_KERNEL                                                                               \
+	(struct timewait_kernel)                                                                   \
+	{                                                                                          \
+		.socks = UNKNOWN_U64, .max_socks = UNKNOWN_U64, .waited = UNKNOWN_U64,             \
+		.killed = UNKNOWN_U64, .recycled = UNKNOWN_U64, .overflow = UNKNOWN_U64,           \
+		.reuse = UNKNOWN_U64, .reuse_delay_ms = UNKNOWN_U64, .fin_timeout_s = UNKNOWN_U64, \
 	}
 
 struct fixture {
@@ -220,7 +219,8 @@ static void test_first_rates_follow_from_ages(void **state)
 	assert_float_equal(t->out_per_second, 0.5, 1e-9);
 }
 
-/* ---- how it ends ------------------------------------------------------------------------------ */
+/* ---- how it ends ------------------------------------------------------------------------------
+ */
 
 static void check_ways(const struct timewait_totals *t, uint64_t expired, uint64_t by_syn,
 		       uint64_t by_reset)
@@ -265,7 +265,7 @@ static void test_replaced(void **state)
 	struct rec_tuple opening = full_sock(WEB, 7, 33002, TCPS_ESTABLISHED);
 
 	put(f, full_sock(WEB, 0, 0, TCPS_LISTEN));
-	put(f, time_wait_sock(WEB, 7, 33000, 40));		    /* a request comes */
+	put(f, time_wait_sock(WEB, 7, 33000, 40));		   /* a request comes */
 	put(f, with_cookie(time_wait_sock(WEB, 7, 33001, 40), 5)); /* another TIME_WAIT */
 	put(f, time_wait_sock(WEB, 7, 33002, 40)); /* one that is over by the next look */
 	put(f, time_wait_sock(1000, 9, DB, 40));   /* by connect(), which the kernel counts */
@@ -292,7 +292,8 @@ static void test_both_ends_on_one_host(void **state)
 	check_ways(look(f), 0, 0, 0);
 }
 
-/* ---- the kernel's counters --------------------------------------------------------------------- */
+/* ---- the kernel's counters ---------------------------------------------------------------------
+ */
 
 static void test_counters_of_what_begins(void **state)
 {
@@ -366,7 +367,8 @@ static void test_one_look_remembers_nothing(void **state)
 	assert_null(find(f, TIMEWAIT_BY_PROCESS, 0, 0));
 }
 
-/* ---- advice ------------------------------------------------------------------------------------ */
+/* ---- advice ------------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;

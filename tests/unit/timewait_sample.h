@@ -7,8 +7,8 @@
 
 #include "user/model/timewait.h"
 
-#define TICK_NS	   4000000ull /* HZ 250 */
-#define TICKS(s)   ((int32_t)((s) * (int64_t)(TW_NSEC_PER_SEC / TICK_NS)))
+#define TICK_NS	    4000000ull /* HZ 250 */
+#define TICKS(s)    ((int32_t)((s) * (int64_t)(TW_NSEC_PER_SEC / TICK_NS)))
 #define SAMPLE_SEED 0x1234567890abcdefull
 
 static inline struct ip_addr host(uint8_t last)

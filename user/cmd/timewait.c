@@ -42,8 +42,7 @@ static struct timewait **find_account(struct counting *c, uint32_t netns)
 
 static struct timewait *add_account(struct counting *c, uint32_t netns)
 {
-	struct timewait **more =
-		reallocarray(c->accounts, c->n_accounts + 1, sizeof(*c->accounts));
+	struct timewait **more = reallocarray(c->accounts, c->n_accounts + 1, sizeof(*c->accounts));
 
 	if (!more)
 		return NULL;

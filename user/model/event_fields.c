@@ -221,8 +221,8 @@ GETTER(limit)
 #define LOSS_FIELDS(X) \
 	X(lost, "LOST", "", VALUE_COUNT, 6, NULL, "records lost because the ring buffer was full")
 
-#define LEVEL_FIELDS(X)                                                                    \
-	X(used, "USED", "", VALUE_COUNT, 6, NULL, "of ports_low: ports that are taken")    \
+#define LEVEL_FIELDS(X)                                                                 \
+	X(used, "USED", "", VALUE_COUNT, 6, NULL, "of ports_low: ports that are taken") \
 	X(limit, "LIMIT", "", VALUE_COUNT, 6, NULL, "… and how many there are")
 
 #define ROW(key, title, unit, kind, width, choices, help) \

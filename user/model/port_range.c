@@ -45,9 +45,9 @@ static void reserve(struct port_range *range, const char *at)
 }
 
 /*
- * connect() tries an even number of ports, from a place in the range that differs from call to call,
- * so that it may get any of them; but of three it only ever tries the first two (__inet_hash_connect
- * in net/ipv4/inet_hashtables.c: remaining &= ~1U).
+ * connect() tries an even number of ports, from a place in the range that differs from call to
+ * call, so that it may get any of them; but of three it only ever tries the first two
+ * (__inet_hash_connect in net/ipv4/inet_hashtables.c: remaining &= ~1U).
  */
 static uint16_t highest_tried(uint16_t low, uint16_t high)
 {

@@ -196,8 +196,8 @@ static bool is_worth_a_look(struct port_watch *watch)
 		sockets += values.value[counts[i]]; /* 0 where there is no IPv6 */
 	timewait_figures__ports(watch->stats, &watch->use.range);
 	timewait_figures__reuse(&values, &watch->use);
-	return watch->has_low || threshold__is_reached(&ports_low_threshold, sockets,
-						       watch->use.range.usable);
+	return watch->has_low ||
+	       threshold__is_reached(&ports_low_threshold, sockets, watch->use.range.usable);
 }
 
 static const struct netns *find_netns(const struct live *live, uint32_t inum)
