@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Holds many established loopback connections, both ends of each, until its standard input ends.
- * Several processes share them, as on a busy host. Prints "ready" once all stand.
+ * Several processes share them, as on a busy host. Prints "ready" once all stand. With "time-wait"
+ * the clients close first, and what is held is nothing but what the kernel then keeps for a minute.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,7 +57,17 @@ static int talk(int client, int server)
 	return 0;
 }
 
-static int hold_one(unsigned holder, int listener)
+/* The client first: TIME_WAIT is its. */
+static int close_both(int client, int server)
+{
+	char end;
+
+	if (close(client) || recv(server, &end, 1, 0) || close(server))
+		return -errno;
+	return 0;
+}
+
+static int hold_one(unsigned holder, int listener, bool is_closed)
 {
 	struct sockaddr_in from = address(holder, 2, 0), to = address(holder, 1, PORT);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, server;
@@ -65,11 +76,13 @@ static int hold_one(unsigned holder, int listener)
 	if (fd < 0 || bind(fd, (void *)&from, sizeof(from)) || connect(fd, (void *)&to, sizeof(to)))
 		return -errno;
 	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	return server < 0 ? -errno : talk(fd, server);
+	if (server < 0)
+		return -errno;
+	return is_closed ? close_both(fd, server) : talk(fd, server);
 }
 
 /* In a process of its own; tells the parent by one byte: 1 if all of its connections stand. */
-static void hold(unsigned holder, unsigned connections, int tell)
+static void hold(unsigned holder, unsigned connections, bool is_closed, int tell)
 {
 	struct rlimit limit = {2 * PER_PROCESS + 64, 2 * PER_PROCESS + 64};
 	int listener, err = 0;
@@ -81,7 +94,7 @@ static void hold(unsigned holder, unsigned connections, int tell)
 	if (listener < 0)
 		err = listener;
 	for (unsigned i = 0; !err && i < connections; i++)
-		err = hold_one(holder, listener);
+		err = hold_one(holder, listener, is_closed);
 	if (err)
 		fprintf(stderr, "hold_sockets: %s\n", strerror(-err));
 	ok = !err;
@@ -102,18 +115,20 @@ static bool all_stand(int told, unsigned holders)
 
 int main(int argc, char **argv)
 {
-	unsigned left = argc == 2 ? strtoul(argv[1], NULL, 10) : 0, holders = 0, count;
+	bool is_closed = argc == 3 && !strcmp(argv[2], "time-wait");
+	unsigned left = argc == 2 || is_closed ? strtoul(argv[1], NULL, 10) : 0;
+	unsigned holders = 0, count;
 	int pipe_fds[2];
 	char end;
 
 	if (!left || left > PER_PROCESS * MAX_HOLDERS || pipe(pipe_fds)) {
-		fprintf(stderr, "usage: hold_sockets CONNECTIONS\n");
+		fprintf(stderr, "usage: hold_sockets CONNECTIONS [time-wait]\n");
 		return 2;
 	}
 	for (; left; left -= count) {
 		count = left < PER_PROCESS ? left : PER_PROCESS;
 		if (!fork())
-			hold(holders, count, pipe_fds[1]);
+			hold(holders, count, is_closed, pipe_fds[1]);
 		holders++;
 	}
 	close(pipe_fds[1]);

@@ -15,9 +15,10 @@ REFRESHES = 3  # between two looks at the clock
 
 
 @contextlib.contextmanager
-def held_sockets(netns, connections):
-    holder = subprocess.Popen([helper("hold_sockets"), str(connections)], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, preexec_fn=netns.enter)
+def held_sockets(netns, connections, *how):
+    holder = subprocess.Popen([helper("hold_sockets"), str(connections), *how],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              preexec_fn=netns.enter)
     try:
         if holder.stdout.readline() != b"ready\n":
             raise BenchError(f"cannot hold {connections} connections")

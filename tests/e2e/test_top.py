@@ -120,7 +120,7 @@ def columns(text):
 @pytest.mark.parametrize("name", ["plain", "\u65e5\u672c\u8a9e", "e\u0301clair", "\U0001f600"])
 def test_wide_names_do_not_shift_columns(busy, name):
     pair, conn = busy
-    before = Path("/proc/self/comm").read_text(encoding="utf-8")
+    before = Path("/proc/self/comm").read_text(encoding="utf-8").rstrip("\n")
     set_name(name)
     try:
         with Screen(pair.near, 80, 24, "top", "--view", "socket", "--fields", "comm,local_addr,local_port") as screen:

@@ -13,6 +13,7 @@
 #include "sample.h"
 #include "user/model/field.h"
 #include "user/model/tcp_state.h"
+#include "user/model/timewait_fields.h"
 #include "user/output/output.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -23,7 +24,9 @@ static void check_field(const struct field *field)
 {
 	assert_non_null(field->key);
 	assert_true(strlen(field->key) > 1);
-	assert_int_equal(strspn(field->key, "abcdefghijklmnopqrstuvwxyz_"), strlen(field->key));
+	assert_int_equal(strspn(field->key, "abcdefghijklmnopqrstuvwxyz_0123456789"),
+			 strlen(field->key));
+	assert_true(field->key[0] >= 'a');
 	assert_true(strlen(field->title) > 0 && strlen(field->help) > 0);
 	assert_true(field->help[strlen(field->help) - 1] != '.');
 	assert_non_null(field->unit);
@@ -52,6 +55,8 @@ static void tables_are_whole(void **state)
 	(void)state;
 	check_table(&session_fields);
 	check_table(&event_fields);
+	check_table(&timewait_fields);
+	check_table(&timewait_netns_fields);
 }
 
 /* The keys are a promise to those who parse them: their names and their order. */

@@ -2,12 +2,14 @@
 /*
  * The kernel's figures of a namespace: what is found in the texts of /proc, and in this namespace.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,9 +99,34 @@ static void test_this_namespace(void **state)
 	close(own.fd);
 }
 
+static void test_whole_text(void **state)
+{
+	const struct netns own = {.fd = open("/proc/thread-self/ns/net", O_RDONLY), .inum = 1};
+	struct netns_stats *stats;
+	char text[64], cut[4];
+	struct netns_values values;
+	unsigned low, high;
+	ssize_t len;
+
+	(void)state;
+	assert_int_equal(netns_stats__open(&stats, &own, NETNS_SET(PORT_RANGE)), 0);
+	netns_stats__read(stats, &values);
+	len = netns_stats__text(stats, NETNS_PORT_RANGE, text, sizeof(text));
+	assert_int_equal(len, strlen(text));
+	assert_int_equal(sscanf(text, "%u %u", &low, &high), 2);
+	assert_true(low == values.value[NETNS_PORT_RANGE] && high >= low);
+	assert_int_equal(netns_stats__text(stats, NETNS_PORT_RANGE, cut, sizeof(cut)), 3);
+	assert_int_equal(strlen(cut), 3);
+	assert_int_equal(netns_stats__text(stats, NETNS_PORTS_RESERVED, text, sizeof(text)),
+			 -ENOENT);
+	netns_stats__close(stats);
+	close(own.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_whole_text),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_only_what_is_wanted),
 		cmocka_unit_test(test_this_namespace),

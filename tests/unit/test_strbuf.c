@@ -194,6 +194,35 @@ static void formats(void **state)
 	}
 }
 
+static const struct {
+	size_t (*format)(char *out, int64_t value);
+	int64_t value;
+	const char *expected;
+} signed_cases[] = {
+	{fmt__thousandths, 0, "0"},
+	{fmt__thousandths, 12000, "12"},
+	{fmt__thousandths, 1500, "1.5"},
+	{fmt__thousandths, -125, "-0.125"},
+	{fmt__thousandths, INT64_MIN, "-9223372036854775.808"},
+	{fmt__rate, 0, "0.00/s"},
+	{fmt__rate, 1500, "1.50/s"},
+	{fmt__rate, -12340, "-12.3/s"},
+	{fmt__rate, 999999, "999/s"},
+	{fmt__rate, 28232000, "28232/s"},
+	{fmt__rate, INT64_MIN, "-9223372036854775/s"},
+};
+
+static void formats_signed(void **state)
+{
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(signed_cases); i++) {
+		out[signed_cases[i].format(out, signed_cases[i].value)] = '\0';
+		assert_string_equal(out, signed_cases[i].expected);
+	}
+}
+
 static const char *const v6_addrs[] = {
 	"::",
 	"::1",
@@ -351,6 +380,7 @@ int main(void)
 		cmocka_unit_test(flushes_whole),
 		cmocka_unit_test(keeps_the_rest_when_interrupted),
 		cmocka_unit_test(formats),
+		cmocka_unit_test(formats_signed),
 		cmocka_unit_test(formats_addresses),
 		cmocka_unit_test(formats_like_libc),
 		cmocka_unit_test(decodes_utf8),

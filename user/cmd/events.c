@@ -65,6 +65,7 @@ static enum exit_status run(struct options *options)
 	int err;
 
 	options->live.want_events = true;
+	options->live.watch_ports = true;
 	options->live.on_event = tell;
 	options->live.ctx = &t;
 	printer__init(&t.printer, options, &event_fields);

@@ -42,8 +42,7 @@ static struct timewait **find_account(struct counting *c, uint32_t netns)
 
 static struct timewait *add_account(struct counting *c, uint32_t netns)
 {
-	struct timewait **more =
-		reallocarray(c->accounts, c->n_accounts + 1, sizeof(*c->accounts));
+	struct timewait **more = reallocarray(c->accounts, c->n_accounts + 1, sizeof(*c->accounts));
 
 	if (!more)
 		return NULL;
@@ -231,7 +230,7 @@ static void write_json(void *ctx, struct strbuf *sb, const struct moment *now)
 {
 	struct counting *c = ctx;
 
-	for (size_t i = 0; i < c->n_accounts; i++)
+	for (size_t i = 0; !c->options->has_fields && i < c->n_accounts; i++)
 		json__row(sb, &timewait_netns_fields, timewait__totals(c->accounts[i]), now);
 }
 

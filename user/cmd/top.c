@@ -59,6 +59,7 @@ static enum exit_status run(struct options *options)
 	enum exit_status status;
 
 	options->live.follow = true;
+	options->live.watch_ports = true;
 	status = live__open(&top.live, &options->live);
 	if (status != EXIT_OK)
 		return status;

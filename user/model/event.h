@@ -21,7 +21,8 @@
 	X(RESET_RECEIVED, "reset_received")     \
 	X(RETRANSMIT, "retransmit")             \
 	X(EVICTED, "evicted")                   \
-	X(LOST, "lost")
+	X(LOST, "lost")                         \
+	X(PORTS_LOW, "ports_low")
 
 enum event_kind {
 #define X(id, name) EVENT_##id,
@@ -41,6 +42,9 @@ struct event {
 	const char *reason; /* static text or NULL: "refused", "timeout", "fin", "reset", … */
 	enum close_by closed_by; /* EVENT_CLOSED */
 	uint64_t lost;		 /* EVENT_LOST: records of .reason lost since the last such event */
+	/* EVENT_PORTS_LOW: so many of them are in use; .session has the source address, the
+	 * destination and no socket; .reason is "raised" or "cleared". */
+	uint64_t used, limit;
 	/* of the segment, for SYN, SYN_ACK, FIN, RESET_*, RETRANSMIT seen on the wire; else NULL */
 	const struct rec_segment *segment;
 };

@@ -172,6 +172,28 @@ GETTER(lost)
 		value__set_none(out);
 }
 
+static void set_level(struct value *out, const struct event *e, uint64_t level)
+{
+	if (e->kind == EVENT_PORTS_LOW)
+		value__set_u64(out, VALUE_COUNT, level);
+	else
+		value__set_none(out);
+}
+
+GETTER(used)
+{
+	const struct event *e = row;
+
+	set_level(out, e, e->used);
+}
+
+GETTER(limit)
+{
+	const struct event *e = row;
+
+	set_level(out, e, e->limit);
+}
+
 /* X(key, title, unit, kind, min_width, choices, help) */
 #define EVENT_KIND_CHOICE(id, name) name "|"
 
@@ -199,6 +221,10 @@ GETTER(lost)
 #define LOSS_FIELDS(X) \
 	X(lost, "LOST", "", VALUE_COUNT, 6, NULL, "records lost because the ring buffer was full")
 
+#define LEVEL_FIELDS(X)                                                                 \
+	X(used, "USED", "", VALUE_COUNT, 6, NULL, "of ports_low: ports that are taken") \
+	X(limit, "LIMIT", "", VALUE_COUNT, 6, NULL, "… and how many there are")
+
 #define ROW(key, title, unit, kind, width, choices, help) \
 	FIELD_ROW(key, title, unit, kind, width, choices, help, false, get_##key),
 #define COLUMN_ROW(key, title, unit, kind, width, choices, help) \
@@ -220,6 +246,7 @@ static const struct field rows[] = {
 	CLOSE_FIELDS(ROW)
 	SUMMARY_FIELDS(ROW)
 	LOSS_FIELDS(ROW)
+	LEVEL_FIELDS(ROW)
 	SESSION_COLUMN_FIELDS(COLUMN_ROW)
 	/* clang-format on */
 };

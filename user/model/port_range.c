@@ -44,6 +44,16 @@ static void reserve(struct port_range *range, const char *at)
 	}
 }
 
+/*
+ * connect() tries an even number of ports, from a place in the range that differs from call to
+ * call, so that it may get any of them; but of three it only ever tries the first two
+ * (__inet_hash_connect in net/ipv4/inet_hashtables.c: remaining &= ~1U).
+ */
+static uint16_t highest_tried(uint16_t low, uint16_t high)
+{
+	return high - low == 2 ? high - 1 : high;
+}
+
 void port_range__parse(struct port_range *range, const char *text, const char *reserved)
 {
 	uint16_t low, high;
@@ -53,9 +63,10 @@ void port_range__parse(struct port_range *range, const char *text, const char *r
 		return;
 	range->low = low;
 	range->high = high;
-	range->usable = high - low + 1;
-	for (unsigned port = low; port <= high; port++)
+	for (unsigned port = low; port <= highest_tried(low, high); port++) {
 		range->bits[port / 64] |= 1ull << port % 64;
+		range->usable++;
+	}
 	if (reserved)
 		reserve(range, reserved);
 }

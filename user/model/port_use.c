@@ -9,6 +9,8 @@
 
 #define REUSE_ON       1
 #define REUSE_LOOPBACK 2
+#define USUAL_DELAY_MS 1000 /* of kernels that have no tcp_tw_reuse_delay */
+#define MSEC_NS	       (TW_NSEC_PER_SEC / 1000)
 
 const struct threshold ports_low_threshold = {.raise_permille = 800, .clear_permille = 700};
 
@@ -23,7 +25,10 @@ static bool is_loopback(const struct ip_addr *addr)
 static bool is_reusable(const struct port_use *use, const struct rec_tuple *tuple,
 			const struct timewait_age *age)
 {
-	if (!tuple->has_timestamps || age->age_ns < use->reuse_after_ns)
+	uint64_t delay_ms =
+		use->reuse_delay_ms == UNKNOWN_U64 ? USUAL_DELAY_MS : use->reuse_delay_ms;
+
+	if (!tuple->has_timestamps || age->age_ns / MSEC_NS < delay_ms)
 		return false;
 	if (use->reuse == REUSE_LOOPBACK)
 		return is_loopback(&tuple->local) || is_loopback(&tuple->remote);
@@ -102,6 +107,19 @@ static void update_trend(struct timewait_row *row, uint64_t before_ns, uint64_t 
 	if (!trend->older_ns)
 		*trend = (struct trend){before_ns, 0, before_ns, 0}; /* it was not there then */
 	follow_trend(row, now_ns);
+}
+
+const struct timewait_row *port_use__worst(const struct timewait_rows *rows, bool is_low)
+{
+	const struct timewait_row *worst = NULL;
+
+	for (struct timewait_row *row = NULL; (row = timewait_rows__next(rows, row));) {
+		if (row->key.by != TIMEWAIT_BY_PORTS || row->is_low < is_low)
+			continue;
+		if (!worst || port_use__taken(row) > port_use__taken(worst))
+			worst = row;
+	}
+	return worst;
 }
 
 uint64_t port_use__left_ns(const struct timewait_row *row)

@@ -23,8 +23,8 @@ extern const struct threshold ports_low_threshold;
 
 struct port_use {
 	struct port_range range;
-	uint64_t reuse;		    /* tcp_tw_reuse; UNKNOWN_U64: not known, as good as off */
-	uint64_t reuse_after_ns;    /* a TIME_WAIT must be so old to be taken over */
+	uint64_t reuse;		 /* tcp_tw_reuse; UNKNOWN_U64: not known, as good as off */
+	uint64_t reuse_delay_ms; /* a TIME_WAIT must be so old to be taken over; UNKNOWN_U64: 1 s */
 	struct timewait_rows *rows; /* those of TIMEWAIT_BY_PORTS in it are counted here */
 };
 
@@ -32,6 +32,14 @@ struct port_use {
 struct timewait_age {
 	uint64_t age_ns, left_ns;
 };
+
+/* timewait_age__of() - of the TIME_WAIT sock @tuple; @tick_ns: the unit of its time left */
+static inline struct timewait_age timewait_age__of(const struct rec_tuple *tuple, uint64_t tick_ns)
+{
+	uint64_t left_ns = tuple->left_ticks > 0 ? tuple->left_ticks * tick_ns : 0;
+
+	return (struct timewait_age){left_ns < TIME_WAIT_NS ? TIME_WAIT_NS - left_ns : 0, left_ns};
+}
 
 /*
  * port_use__add() - count the socket @tuple, of whatever state; listeners are to come first
@@ -65,6 +73,10 @@ static inline uint64_t port_use__free(const struct timewait_row *row)
 
 	return row->usable > taken ? row->usable - taken : 0;
 }
+
+/* port_use__worst() - the destination with the most ports taken, of those whose ports are low if
+ * @is_low; NULL: there is none */
+const struct timewait_row *port_use__worst(const struct timewait_rows *rows, bool is_low);
 
 /* port_use__left_ns() - until none is free if the trend goes on; UNKNOWN_U64: it does not lead
  * there, or is not known */

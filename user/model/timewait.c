@@ -14,9 +14,6 @@
 #include "timewait_closer.h"
 #include "timewait_memory.h"
 
-#define MSEC_NS	       (TW_NSEC_PER_SEC / 1000)
-#define REUSE_DELAY_MS 1000 /* of kernels that have no tcp_tw_reuse_delay */
-
 /* A tenth of Linux's usual 28232 ports: a client that closed first so often within a minute would
  * miss them. */
 #define MANY_FOR_A_CLIENT 2823
@@ -96,14 +93,13 @@ void timewait__begin(struct timewait *a, const char *netns_name, const struct po
 		     const struct timewait_kernel *kernel)
 {
 	struct timewait_totals *t = &a->totals;
-	uint64_t delay_ms = kernel->reuse_delay_ms;
 
 	a->before = *t;
 	*t = (struct timewait_totals){.netns = t->netns};
 	snprintf(t->netns_name, sizeof(t->netns_name), "%s", netns_name);
 	a->ports.range = *range;
 	a->ports.reuse = kernel->reuse;
-	a->ports.reuse_after_ns = (delay_ms == UNKNOWN_U64 ? REUSE_DELAY_MS : delay_ms) * MSEC_NS;
+	a->ports.reuse_delay_ms = kernel->reuse_delay_ms;
 	port_range__parse(&a->listeners, "1 65535", NULL);
 	a->rows.look++;
 	if (a->follow)
@@ -206,8 +202,7 @@ static int count(struct timewait *a, const struct rec_tuple *tuple, enum sock_ro
 
 static int add_time_wait(struct timewait *a, const struct rec_tuple *tuple, uint64_t tick_ns)
 {
-	uint64_t left_ns = tuple->left_ticks > 0 ? tuple->left_ticks * tick_ns : 0;
-	struct timewait_age age = {left_ns < TIME_WAIT_NS ? TIME_WAIT_NS - left_ns : 0, left_ns};
+	struct timewait_age age = timewait_age__of(tuple, tick_ns);
 	const struct closer *closer = NULL;
 	enum sock_role role = infer_role(a, tuple);
 	int result = 1;
@@ -217,8 +212,8 @@ static int add_time_wait(struct timewait *a, const struct rec_tuple *tuple, uint
 	if (closer)
 		role = closer->role;
 	if (a->follow)
-		result =
-			timewait_memory__add(&a->memory, tuple, role, tuple->hdr.time_ns + left_ns);
+		result = timewait_memory__add(&a->memory, tuple, role,
+					      tuple->hdr.time_ns + age.left_ns);
 	return result > 0 ? count(a, tuple, role, &age, closer) : result;
 }
 
@@ -320,17 +315,6 @@ static void follow_rates(struct timewait *a)
 	t->out_per_second = rate(a->before.watched_ended, t->watched_ended, ns);
 }
 
-static void find_worst(struct timewait *a)
-{
-	const struct timewait_row *worst = NULL;
-
-	for (struct timewait_row *row = NULL; (row = timewait_rows__next(&a->rows, row));)
-		if (row->key.by == TIMEWAIT_BY_PORTS &&
-		    (!worst || port_use__taken(row) > port_use__taken(worst)))
-			worst = row;
-	a->totals.worst = worst;
-}
-
 void timewait__end(struct timewait *a, const struct timewait_kernel *kernel, bool counts_ends,
 		   uint64_t now_ns, ports_low_fn on_low, void *ctx)
 {
@@ -341,7 +325,7 @@ void timewait__end(struct timewait *a, const struct timewait_kernel *kernel, boo
 	t->kernel = *kernel;
 	t->range = a->ports.range;
 	port_use__finish(&a->ports, a->before_ns, now_ns, on_low, ctx);
-	find_worst(a);
+	t->worst = port_use__worst(&a->rows, false);
 	if (!a->before_ns)
 		a->first = *kernel;
 	count_ways(a, counts_ends);

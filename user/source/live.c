@@ -197,6 +197,7 @@ static void on_netns_gone(void *ctx, uint32_t inum)
 	if (live->taps)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
+	live_ports__forget_netns(live, inum);
 }
 
 /* Lets go of namespaces that are gone; with -N all takes in those that have appeared. */
@@ -216,6 +217,7 @@ static void follow_netns(struct live *live)
 			(void)live_stats__add_netns(live, &live->netns.items[i]);
 		if (live->listeners)
 			(void)live_listeners__add_netns(live, live->netns.items[i].inum);
+		(void)live_ports__add_netns(live, &live->netns.items[i]);
 		if (live->taps)
 			(void)live__open_taps(live, &live->netns.items[i]); /* logged */
 	}
@@ -284,6 +286,7 @@ int live__poll(struct live *live, int timeout_ms)
 		live->tick_ms = next_tick(live->tick_ms, n);
 		session_table__settle(live->table, live->now_ns);
 		follow_netns(live);
+		(void)live_ports__check(live); /* the next one may do better */
 		if (tell_losses(live) && live->sock)
 			return live__refresh(live);
 	} while (!n && !woken && left_ms > 0);
@@ -310,6 +313,8 @@ int live__refresh(struct live *live)
 		live->tally = live->counting;
 		err = err ? err : sock_err;
 	}
+	if (!err)
+		err = live_ports__check(live);
 	live->now_ns = clock_ns(CLOCK_MONOTONIC);
 	session_table__settle(live->table, live->now_ns);
 	if (err)

@@ -11,6 +11,7 @@
 #include "wire_view.h"
 #include "user/model/listener.h"
 #include "user/model/session_table.h"
+#include "user/model/timewait_row.h"
 #include "user/tap/tap.h"
 #include "user/util/exit_status.h"
 
@@ -33,6 +34,7 @@ struct live_options {
 	 */
 	bool lean;
 	record_sink on_record;
+	bool watch_ports; /* look for ports that run low: EVENT_PORTS_LOW, live_stats.ports_low */
 	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
 	void *ctx;
 };
@@ -118,6 +120,9 @@ struct live_stats {
 	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept
 						  queue is full */
 	uint64_t time_wait, time_wait_fin2;    /* TIME_WAIT now; orphaned FIN_WAIT2 minisocks now */
+	/* Of destinations whose ports are low, the one with the fewest free; NULL: none is. Valid
+	 * until the next poll or refresh. */
+	const struct timewait_row *ports_low;
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

@@ -53,6 +53,7 @@ struct live {
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace requests_pace, listener_owners_pace, owners_pace;
 	uint64_t netns_checked_ns;
+	struct live_ports *ports; /* NULL: not watched */
 };
 
 /* live__has_figures() - the kernel's own figures of namespaces are asked for */
@@ -77,6 +78,27 @@ int live__lost(const struct live *live, struct lost_counters *out);
 
 /* live__open_taps() - tap the chosen interfaces of @ns. Returns their number or -errno, logged */
 int live__open_taps(struct live *live, const struct netns *ns);
+
+/*
+ * live_ports__new() - watch for ports that run low in the namespaces that are added. NULL: out of
+ * memory
+ */
+struct live_ports *live_ports__new(void);
+void live_ports__free(struct live_ports *ports);
+
+/* live_ports__add_netns() - returns 0 or -errno; live_ports__forget_netns() - it is gone */
+int live_ports__add_netns(struct live *live, const struct netns *ns);
+void live_ports__forget_netns(struct live *live, uint32_t inum);
+
+/*
+ * live_ports__check() - once a second: look where so many sockets are that ports may be low
+ *
+ * Lists sockets for one twentieth of the time at most. Returns 0 or -errno.
+ */
+int live_ports__check(struct live *live);
+
+/* live_ports__low() - see live_stats.ports_low */
+const struct timewait_row *live_ports__low(const struct live *live);
 
 /* live_stats__add_netns() - from now on count what happens in @ns too. Returns 0 or -errno */
 int live_stats__add_netns(struct live *live, const struct netns *ns);

@@ -31,6 +31,8 @@ static uint32_t record_mask(const struct live_options *options)
 
 	if (options->lean && !options->on_record)
 		return 0;
+	if (options->watch_ports)
+		mask |= 1u << REC_TUPLE;
 	if (options->lean)
 		return 1u << REC_TUPLE |
 		       (options->follow ? 1u << REC_OPENING | 1u << REC_CLOSING : 0);
@@ -222,10 +224,26 @@ static int open_netns(struct live *live)
 	return err;
 }
 
+static int open_ports(struct live *live)
+{
+	int err = 0;
+
+	if (!live->options.watch_ports || !(live->options.views & VIEW_SOCKET))
+		return 0;
+	live->ports = live_ports__new();
+	if (!live->ports)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < live->netns.count; i++)
+		err = live_ports__add_netns(live, &live->netns.items[i]);
+	return err;
+}
+
 static int open_all(struct live *live)
 {
 	int err = open_netns(live);
 
+	if (!err)
+		err = open_ports(live);
 	if (!err)
 		err = open_ring(live);
 	if (!err && live->options.want_listeners && live->options.views & VIEW_SOCKET)
@@ -290,6 +308,7 @@ void live__close(struct live *live)
 	session_table__free(live->table);
 	live_stats__fini(live);
 	live_listeners__fini(live);
+	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);

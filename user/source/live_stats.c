@@ -115,6 +115,7 @@ void live__stats(struct live *live, struct live_stats *stats)
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,
 		.time_wait_fin2 = live->tally.time_wait_fin2,
+		.ports_low = live_ports__low(live),
 	};
 	session_table__stats(live->table, &stats->table);
 	(void)live__lost(live, &stats->lost);

@@ -283,23 +283,29 @@ static int create_in(const struct bpf_link *link, const struct netns *ns)
 	return fd;
 }
 
-/* All of them are tried; a namespace that vanished has an empty list that is not ok. */
+/* A namespace that vanished has an empty list that is not ok, and is no failure. */
+static int list_one(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
+		    bool stops_itself, record_sink sink, void *ctx)
+{
+	int fd = create_in(link, ns);
+	int err = fd;
+
+	mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
+	if (fd >= 0)
+		err = iterate(view, fd, stops_itself, sink, ctx);
+	mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
+	return fd >= 0 ? err : 0;
+}
+
+/* All of them are tried. */
 static int list_each(struct sock_view *view, const struct bpf_link *link, bool stops_itself,
 		     record_sink sink, void *ctx)
 {
-	int result = 0;
+	int err, result = 0;
 
 	for (size_t i = 0; i < view->netns->count; i++) {
-		const struct netns *ns = &view->netns->items[i];
-		int fd = create_in(link, ns);
-		int err = fd;
-
-		mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
-		if (fd >= 0)
-			err = iterate(view, fd, stops_itself, sink, ctx);
-		mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
-		if (fd >= 0 && err)
-			result = err;
+		err = list_one(view, link, &view->netns->items[i], stops_itself, sink, ctx);
+		result = err ? err : result;
 	}
 	return result;
 }
@@ -337,6 +343,12 @@ static int list_owners(struct sock_view *view, const struct bpf_link *link, reco
 	int fd = bpf_iter_create(bpf_link__fd(link));
 
 	return fd < 0 ? -errno : iterate(view, fd, false, sink, ctx);
+}
+
+int sock_view__tuples_of(struct sock_view *view, const struct netns *ns, record_sink sink,
+			 void *ctx)
+{
+	return list_one(view, view->skel->links.iter_tuples, ns, false, sink, ctx);
 }
 
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx)

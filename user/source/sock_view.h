@@ -61,6 +61,9 @@ int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *c
  * need: REC_TUPLE, listeners first, and REC_TUPLES_END before SNAPSHOT_END
  */
 int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx);
+/* … of the namespace @ns alone */
+int sock_view__tuples_of(struct sock_view *view, const struct netns *ns, record_sink sink,
+			 void *ctx);
 
 /* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
  * -errno */

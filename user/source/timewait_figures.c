@@ -39,3 +39,9 @@ void timewait_figures__ports(const struct netns_stats *stats, struct port_range 
 		text[0] = '\0';
 	port_range__parse(range, text, n < 0 ? NULL : reserved);
 }
+
+void timewait_figures__reuse(const struct netns_values *values, struct port_use *use)
+{
+	use->reuse = known(values, NETNS_TIME_WAIT_REUSE);
+	use->reuse_delay_ms = known(values, NETNS_TIME_WAIT_REUSE_DELAY);
+}

@@ -24,4 +24,7 @@ void timewait_figures__read(const struct netns_stats *stats, struct timewait_ker
 /* timewait_figures__ports() - what connect() may choose from, listeners not yet taken out */
 void timewait_figures__ports(const struct netns_stats *stats, struct port_range *range);
 
+/* timewait_figures__reuse() - may connect() take over TIME_WAIT? From what was read. */
+void timewait_figures__reuse(const struct netns_values *values, struct port_use *use);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flow.h"
+#include "timewait_summary.h"
 #include "user/model/tcp_state.h"
 #include "user/output/output.h"
 #include "user/util/utf8.h"
@@ -62,6 +63,8 @@ static void add_queues(struct flow *flow, const struct live_stats *stats)
 	flow__add_count(flow, "TIME-WAIT", stats->time_wait);
 	if (stats->time_wait_fin2)
 		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
+	if (stats->ports_low)
+		ports__warn(flow, stats->ports_low);
 }
 
 static void add_bytes(struct strbuf *sb, uint64_t bytes)

@@ -57,7 +57,8 @@ static void add_address(struct flow *flow, const struct ip_addr *addr)
 	text__value(&flow->part, &value);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ------------------------------------------------------------------------------------
+ */
 
 static void add_name(struct flow *flow, const char *name)
 {
@@ -174,7 +175,8 @@ static void add_settings(struct flow *flow, const struct timewait_totals *t)
 	flow__end_line(flow);
 }
 
-/* ---- in plain words ---------------------------------------------------------------------------- */
+/* ---- in plain words ----------------------------------------------------------------------------
+ */
 
 void ports__warn(struct flow *flow, const struct timewait_row *row)
 {

@@ -17,7 +17,8 @@
 void timewait_summary__write(struct strbuf *sb, const struct timewait *account, bool has_name,
 			     unsigned width);
 
-/* ports__warn() - in plain words how near to its end a destination's ports are, of the row of one */
+/* ports__warn() - in plain words how near to its end a destination's ports are, of the row of one
+ */
 struct flow;
 void ports__warn(struct flow *flow, const struct timewait_row *row);
 

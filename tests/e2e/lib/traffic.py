@@ -26,10 +26,14 @@ def listen(ns, host, port, backlog=128, dual_stack=False):
     return sock
 
 
-def connect(ns, host, port):
+def connect(ns, host, port, local=None):
+    """local: the address and port to connect from."""
     with ns.entered():
         sock = socket.socket(_family(host), socket.SOCK_STREAM)
     sock.settimeout(CONNECT_SECONDS)
+    if local:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(local)
     sock.connect((host, port))
     return sock
 
