@@ -72,6 +72,8 @@ static __always_inline void sock_info__recall(struct sock_info *info,
 	info->born_ns = memory->born_ns;
 	info->syn_ns = memory->syn_ns;
 	info->established_ns = memory->established_ns;
+	if (info->state == TCPS_CLOSE_WAIT)
+		info->close_wait_ns = memory->close_wait_ns;
 	info->role = memory->role;
 	info->close_by = memory->close_by;
 	info->reset_seen = memory->reset_seen;

@@ -10,6 +10,18 @@
 #include "listener.h"
 #include "sock_info.h"
 
+/* One that was in CLOSE_WAIT before the tool came: the last acknowledgement to arrive came with the
+ * peer's FIN, or later. */
+static __always_inline void infer_close_wait(struct sock_info *info, const struct tcp_sock *tp)
+{
+	__u32 ticks = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
+
+	if (info->state != TCPS_CLOSE_WAIT || info->close_wait_ns || !cfg.tick_ns)
+		return;
+	info->close_wait_ns = bpf_ktime_get_ns() - ticks * cfg.tick_ns;
+	info->close_wait_at_least = 1;
+}
+
 /* Lists the sockets of the namespace in which the iterator was created. */
 SEC("iter/tcp")
 int iter_sockets(struct bpf_iter__tcp *ctx)
@@ -24,10 +36,11 @@ int iter_sockets(struct bpf_iter__tcp *ctx)
 		return 0;
 	rec.hdr.kind = REC_SOCK;
 	rec.hdr.size = sizeof(rec);
-	if ((tp = bpf_skc_to_tcp_sock(skc)))
+	if ((tp = bpf_skc_to_tcp_sock(skc))) {
 		sock_info__fill(&rec.sock, tp, sock_memory__find(tp), skc->skc_state,
 				skc->skc_state);
-	else if ((tw = bpf_skc_to_tcp_timewait_sock(skc)))
+		infer_close_wait(&rec.sock, tp);
+	} else if ((tw = bpf_skc_to_tcp_timewait_sock(skc)))
 		sock_info__fill_timewait(&rec.sock, tw);
 	else if ((treq = bpf_skc_to_tcp_request_sock(skc)))
 		sock_info__fill_request(&rec.sock, treq);

@@ -21,7 +21,7 @@
 
 struct sock_memory {
 	__u64 listener; /* cookie: a listener's own, of a connection that it accepted */
-	__u64 born_ns, syn_ns, established_ns;
+	__u64 born_ns, syn_ns, established_ns, close_wait_ns;
 	__u32 pid;
 	__u8 role, close_by, reset_seen, zero;
 	char comm[SOCK_COMM_LEN];
@@ -175,6 +175,8 @@ sock_memory__follow(const struct tcp_sock *tp, int old_state, int new_state, __u
 		establish(memory, tp, now_ns);
 	else if (new_state == TCPS_FIN_WAIT1 || new_state == TCPS_LAST_ACK)
 		sock_memory__own(memory, sk);
+	if (new_state == TCPS_CLOSE_WAIT)
+		memory->close_wait_ns = now_ns;
 	if (!memory->close_by && new_state == TCPS_FIN_WAIT1)
 		memory->close_by = CLOSE_LOCAL;
 	else if (!memory->close_by && new_state == TCPS_CLOSE_WAIT)

@@ -127,7 +127,8 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 write_seq;
 	__u32 snd_cwnd;
-	__u32 srtt_us; /* eight times the smoothed round trip */
+	__u32 rcv_tstamp; /* jiffies when the last acknowledgement came */
+	__u32 srtt_us;	  /* eight times the smoothed round trip */
 	__u32 segs_in;
 	__u32 segs_out;
 	__u32 total_retrans;

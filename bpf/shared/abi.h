@@ -111,21 +111,23 @@ struct sock_info {
 	__u64 cgroup_id;
 	__u64 born_ns;	      /* birth of the socket or of the request; 0: older than the tool */
 	__u64 established_ns; /* 0: not yet, or before the tool */
-	__u64 syn_ns;	/* active open: when SYN_SENT began; passive: when the request was made; 0
-			   unknown */
-	__u64 tx_bytes; /* payload acknowledged by the peer */
-	__u64 rx_bytes; /* payload received in order */
+	__u64 syn_ns; /* active open: when SYN_SENT began; passive: when the request was made; 0
+			 unknown */
+	__u64 close_wait_ns; /* of one in CLOSE_WAIT: since when; 0 unknown */
+	__u64 tx_bytes;	     /* payload acknowledged by the peer */
+	__u64 rx_bytes;	     /* payload received in order */
 	__u32 tx_segments, rx_segments;
 	__u32 retransmits;
 	__u32 srtt_us; /* 0: no measurement yet */
 	__u32 snd_cwnd;
-	__u32 rx_queue;		  /* unread bytes; of a listener: accept queue */
-	__u32 tx_queue;		  /* unacknowledged bytes; of a listener: its limit */
-	__u32 syn_queue;	  /* of a listener: SYN queue */
-	__u32 syn_young;	  /* of a listener: those of it not yet retransmitted */
-	__s32 error;		  /* sk_err at a transition to CLOSED: errno, or 0 */
-	__u32 pid;		  /* process (tgid) that opened or closed it; 0: unknown */
-	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
+	__u32 rx_queue;		   /* unread bytes; of a listener: accept queue */
+	__u32 tx_queue;		   /* unacknowledged bytes; of a listener: its limit */
+	__u32 syn_queue;	   /* of a listener: SYN queue */
+	__u32 syn_young;	   /* of a listener: those of it not yet retransmitted */
+	__s32 error;		   /* sk_err at a transition to CLOSED: errno, or 0 */
+	__u32 pid;		   /* process (tgid) that opened or closed it; 0: unknown */
+	char comm[SOCK_COMM_LEN];  /* of that process's leader; hostile bytes */
+	__u32 close_wait_at_least; /* 1: .close_wait_ns is the latest that it can have been */
 };
 
 struct rec_sock {
@@ -411,6 +413,7 @@ struct wire_config {
 };
 
 struct sock_config {
+	__u64 tick_ns; /* of the kernel's jiffies; 0: not known */
 	__u32 record_mask;
 	__u32 wake_bytes;
 	__u32 filter_netns;    /* 1: only namespaces that are keys of the map `namespaces` */

@@ -66,6 +66,7 @@ static enum exit_status run(struct options *options)
 
 	options->live.want_events = true;
 	options->live.watch_ports = true;
+	options->live.want_listeners = options->live.watch_listeners = true;
 	options->live.on_event = tell;
 	options->live.ctx = &t;
 	printer__init(&t.printer, options, &event_fields);

@@ -60,6 +60,7 @@ static enum exit_status run(struct options *options)
 
 	options->live.follow = true;
 	options->live.watch_ports = true;
+	options->live.want_listeners = options->live.watch_listeners = true;
 	status = live__open(&top.live, &options->live);
 	if (status != EXIT_OK)
 		return status;

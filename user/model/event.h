@@ -22,7 +22,8 @@
 	X(RETRANSMIT, "retransmit")             \
 	X(EVICTED, "evicted")                   \
 	X(LOST, "lost")                         \
-	X(PORTS_LOW, "ports_low")
+	X(PORTS_LOW, "ports_low")               \
+	X(BACKLOG_FULL, "backlog_full")
 
 enum event_kind {
 #define X(id, name) EVENT_##id,
@@ -44,7 +45,9 @@ struct event {
 	uint64_t lost;		 /* EVENT_LOST: records of .reason lost since the last such event */
 	/* EVENT_PORTS_LOW: so many of them are in use; .session has the source address, the
 	 * destination and no socket; .reason is "raised" or "cleared". */
+	/* EVENT_BACKLOG_FULL: likewise, of .queue of the listener at .session's local endpoint */
 	uint64_t used, limit;
+	const char *queue; /* "accept" or "syn" */
 	/* of the segment, for SYN, SYN_ACK, FIN, RESET_*, RETRANSMIT seen on the wire; else NULL */
 	const struct rec_segment *segment;
 };

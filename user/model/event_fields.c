@@ -174,10 +174,30 @@ GETTER(lost)
 
 static void set_level(struct value *out, const struct event *e, uint64_t level)
 {
-	if (e->kind == EVENT_PORTS_LOW)
+	if (e->kind == EVENT_PORTS_LOW || e->kind == EVENT_BACKLOG_FULL)
 		value__set_u64(out, VALUE_COUNT, level);
 	else
 		value__set_none(out);
+}
+
+GETTER(queue)
+{
+	const struct event *e = row;
+
+	value__set_string(out, e->queue);
+}
+
+/* What becomes of a SYN that enters this host. */
+GETTER(fate)
+{
+	static const char *const names[SYN_FATE_COUNT] = {
+#define X(id, key, help) [SYN_##id] = key,
+		SYN_FATES(X)
+#undef X
+	};
+	const struct rec_segment *rec = syn_segment(row);
+
+	value__set_string(out, rec && rec->fate < SYN_FATE_COUNT ? names[rec->fate] : NULL);
 }
 
 GETTER(used)
@@ -206,10 +226,14 @@ GETTER(limit)
 	X(new_state, "TO", "", VALUE_STATE, 10, NULL, "TCP state of the local endpoint after")    \
 	X(reason, "REASON", "", VALUE_TEXT, 8, NULL, "why, or which kind of record was lost")
 
+#define FATE_CHOICE(id, key, help) key "|"
+
 #define SYN_FIELDS(X)                                                                            \
 	X(isn, "ISN", "", VALUE_COUNT, 10, NULL, "initial sequence number of the SYN")           \
 	X(mss, "MSS", "bytes", VALUE_COUNT, 5, NULL, "maximum segment size that the SYN offers") \
-	X(wscale, "WSCALE", "", VALUE_COUNT, 6, NULL, "window scale that the SYN offers")
+	X(wscale, "WSCALE", "", VALUE_COUNT, 6, NULL, "window scale that the SYN offers")        \
+	X(fate, "FATE", "", VALUE_TEXT, 8, SYN_FATES(FATE_CHOICE),                               \
+	  "what becomes of a SYN that came in, by its listener's queues at that moment")
 
 #define DURATION_FIELDS(X)                                                  \
 	X(duration_seconds, "DURATION", "seconds", VALUE_DURATION, 8, NULL, \
@@ -221,8 +245,10 @@ GETTER(limit)
 #define LOSS_FIELDS(X) \
 	X(lost, "LOST", "", VALUE_COUNT, 6, NULL, "records lost because the ring buffer was full")
 
-#define LEVEL_FIELDS(X)                                                                 \
-	X(used, "USED", "", VALUE_COUNT, 6, NULL, "of ports_low: ports that are taken") \
+#define LEVEL_FIELDS(X)                                                                          \
+	X(queue, "QUEUE", "", VALUE_TEXT, 6, "accept|syn", "of backlog_full: which one refuses") \
+	X(used, "USED", "", VALUE_COUNT, 6, NULL,                                                \
+	  "of ports_low: ports that are taken; of backlog_full: places of the queue")            \
 	X(limit, "LIMIT", "", VALUE_COUNT, 6, NULL, "… and how many there are")
 
 #define ROW(key, title, unit, kind, width, choices, help) \

@@ -15,6 +15,14 @@ struct listener_rates {
 	double syns, drops, fate[SYN_FATE_COUNT];
 };
 
+enum listener_queue { QUEUE_ACCEPT, QUEUE_SYN, QUEUE_COUNT };
+
+/* Whether one of its queues refuses (listener_alarm.h). */
+struct listener_alarm {
+	bool is_raised;
+	uint64_t refused; /* SYNs so far */
+};
+
 struct listener {
 	struct session session;	    /* first: what sessions and listeners have in common is got and
 				       filtered alike */
@@ -30,6 +38,7 @@ struct listener {
 	struct listener_counters counts, before;
 	uint64_t drops_before, counted_ns;
 	struct listener_rates rates;
+	struct listener_alarm alarm[QUEUE_COUNT];
 	bool is_seen, is_listed; /* by the snapshot under way; by any */
 	struct listener *next_gone;
 };
@@ -86,6 +95,9 @@ const struct listener *listener_table__find(const struct listener_table *table, 
 
 void listener_table__visit(const struct listener_table *table,
 			   void (*visit)(void *ctx, const struct listener *listener), void *ctx);
+/* listener_table__edit() - likewise, for the model's own */
+void listener_table__edit(struct listener_table *table,
+			  void (*edit)(void *ctx, struct listener *listener), void *ctx);
 /* listener_table__has_unowned() - is the process of one of them unknown? */
 bool listener_table__has_unowned(const struct listener_table *table);
 
@@ -105,6 +117,10 @@ bool listener__is_accept_full(const struct listener *listener);
 bool listener__is_syn_full(const struct listener *listener);
 /* listener__fullness() - of its fuller queue, in thousandths of what makes it refuse */
 uint64_t listener__fullness(const struct listener *listener);
+
+/* listener__badness() - orders them: drops lately before fullness, as who refuses now is worse off
+ * than who is about to */
+uint64_t listener__badness(const struct listener *listener);
 
 extern const struct field_table listener_fields; /* rows are struct listener */
 

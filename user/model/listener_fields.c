@@ -161,13 +161,9 @@ GETTER(drops_ever)
 	value__set_u64(out, VALUE_COUNT, LISTENER->drops_ever);
 }
 
-/* Drops of late before fullness: a listener that refuses now is worse than one about to. */
 GETTER(badness)
 {
-	double drops = LISTENER->rates.known ? LISTENER->rates.drops : 0;
-	uint64_t most = drops < UINT32_MAX ? (uint64_t)drops + (drops > 0) : UINT32_MAX;
-
-	value__set_u64(out, VALUE_COUNT, most << 32 | listener__fullness(LISTENER));
+	value__set_u64(out, VALUE_COUNT, listener__badness(LISTENER));
 }
 
 #define ROW(key, title, unit, kind, help) \

@@ -408,6 +408,14 @@ uint64_t listener__fullness(const struct listener *listener)
 	return accept > syn ? accept : syn;
 }
 
+uint64_t listener__badness(const struct listener *listener)
+{
+	double drops = listener->rates.known ? listener->rates.drops : 0;
+	uint64_t most = drops < UINT32_MAX ? (uint64_t)drops + (drops > 0) : UINT32_MAX;
+
+	return most << 32 | listener__fullness(listener);
+}
+
 const struct listener *listener_table__find(const struct listener_table *table, uint64_t cookie)
 {
 	const struct listener *listener = find(table, cookie);
@@ -421,6 +429,14 @@ void listener_table__visit(const struct listener_table *table,
 	for (size_t i = 0; i < table->count; i++)
 		if (table->items[i]->is_listed)
 			visit(ctx, table->items[i]);
+}
+
+void listener_table__edit(struct listener_table *table,
+			  void (*edit)(void *ctx, struct listener *listener), void *ctx)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->items[i]->is_listed)
+			edit(ctx, table->items[i]);
 }
 
 bool listener_table__has_unowned(const struct listener_table *table)

@@ -81,19 +81,13 @@ static void infer_trend(struct timewait_row *row)
 
 static void follow_trend(struct timewait_row *row, uint64_t now_ns)
 {
-	struct trend *trend = &row->trend;
+	double taken_per_second =
+		trend__follow(&row->trend, now_ns, port_use__taken(row), TREND_NS);
 
-	if (now_ns > trend->older_ns) {
-		row->taken_per_second =
-			per_second(trend->older, port_use__taken(row), now_ns - trend->older_ns);
-		row->is_inferred = false;
-	}
-	if (now_ns - trend->newer_ns < TREND_NS)
+	if (isnan(taken_per_second))
 		return;
-	trend->older_ns = trend->newer_ns;
-	trend->older = trend->newer;
-	trend->newer_ns = now_ns;
-	trend->newer = port_use__taken(row);
+	row->taken_per_second = taken_per_second;
+	row->is_inferred = false;
 }
 
 static void update_trend(struct timewait_row *row, uint64_t before_ns, uint64_t now_ns)

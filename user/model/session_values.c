@@ -312,6 +312,35 @@ GETTER(history)
 		value__set_none(out);
 }
 
+uint64_t session__close_wait_ns(const struct session *s, uint64_t now_ns)
+{
+	const struct sock_info *sock = full_sock(s);
+
+	if (!sock || sock->state != TCPS_CLOSE_WAIT || !sock->close_wait_ns)
+		return UNKNOWN_U64;
+	return now_ns > sock->close_wait_ns ? now_ns - sock->close_wait_ns : 0;
+}
+
+GETTER(close_wait_seconds)
+{
+	uint64_t ns = session__close_wait_ns(row, now->mono_ns);
+
+	if (ns == UNKNOWN_U64)
+		value__set_none(out);
+	else
+		value__set_u64(out, VALUE_DURATION, ns);
+}
+
+GETTER(close_wait_at_least)
+{
+	const struct session *s = row;
+
+	if (session__close_wait_ns(s, now->mono_ns) == UNKNOWN_U64)
+		value__set_none(out);
+	else
+		value__set_u64(out, VALUE_BOOL, s->sock->close_wait_at_least);
+}
+
 /* Of a socket that has it: a minisock has neither queues nor an owner. */
 static void set_of_sock(struct value *out, const struct session *s, uint64_t u)
 {

@@ -79,6 +79,10 @@
 	X(cgroup_id, "CGROUP", "", VALUE_COUNT, 6, NULL, "id of the socket's cgroup (v2)")        \
 	X(roles_guessed, "GUESS", "", VALUE_BOOL, 5, NULL,                                        \
 	  "who opened it is a guess: the handshake was not seen")                                 \
+	X(close_wait_seconds, "CLOSE-WAIT", "seconds", VALUE_DURATION, 10, NULL,                  \
+	  "how long it is in CLOSE-WAIT: the peer closed, the process did not")                   \
+	X(close_wait_at_least, "LEAST", "", VALUE_BOOL, 5, NULL,                                  \
+	  "it is at least that long: it began before tcpwatch")                                   \
 	X(closed_by, "CLOSED BY", "", VALUE_TEXT, 9, "local|remote", "who ended it first")        \
 	X(iface_gone, "GONE", "", VALUE_BOOL, 4, NULL,                                            \
 	  "the interface vanished: what the wire view says is old")
@@ -114,6 +118,10 @@
 SESSION_FIELDS(DECLARE_GETTER)
 SESSION_COLUMN_FIELDS(DECLARE_GETTER)
 #undef DECLARE_GETTER
+
+/* session__close_wait_ns() - how long it is in CLOSE_WAIT; UNKNOWN_U64: it is not, or nobody knows
+ */
+uint64_t session__close_wait_ns(const struct session *s, uint64_t now_ns);
 
 /* close_by__name() - "local", "remote", or NULL: nobody has */
 const char *close_by__name(enum close_by by);

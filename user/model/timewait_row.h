@@ -6,6 +6,7 @@
 #ifndef TCPWATCH_TIMEWAIT_ROW_H
 #define TCPWATCH_TIMEWAIT_ROW_H
 
+#include "trend.h"
 #include "pool.h"
 #include "session.h"
 
@@ -37,11 +38,6 @@ struct timewait_key {
 	uint16_t local_port, remote_port;
 	uint16_t by; /* enum timewait_by */
 	uint16_t zero;
-};
-
-/* A figure at two moments in the past, from which its trend follows. */
-struct trend {
-	uint64_t older_ns, older, newer_ns, newer; /* older_ns 0: there was none yet */
 };
 
 struct timewait_row {

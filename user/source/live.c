@@ -286,7 +286,8 @@ int live__poll(struct live *live, int timeout_ms)
 		live->tick_ms = next_tick(live->tick_ms, n);
 		session_table__settle(live->table, live->now_ns);
 		follow_netns(live);
-		(void)live_ports__check(live); /* the next one may do better */
+		(void)live_ports__check(live); /* the next one may do better … */
+		(void)live_listeners__check(live);
 		if (tell_losses(live) && live->sock)
 			return live__refresh(live);
 	} while (!n && !woken && left_ms > 0);
@@ -315,6 +316,8 @@ int live__refresh(struct live *live)
 	}
 	if (!err)
 		err = live_ports__check(live);
+	if (!err)
+		err = live_listeners__check(live);
 	live->now_ns = clock_ns(CLOCK_MONOTONIC);
 	session_table__settle(live->table, live->now_ns);
 	if (err)

@@ -9,7 +9,8 @@
 #include "netns_stats.h"
 #include "sock_view.h"
 #include "wire_view.h"
-#include "user/model/listener.h"
+#include "user/model/close_wait.h"
+#include "user/model/listener_alarm.h"
 #include "user/model/session_table.h"
 #include "user/model/timewait_row.h"
 #include "user/tap/tap.h"
@@ -25,7 +26,8 @@ struct live_options {
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
 	bool want_listeners; /* keep what happens at listeners: live__refresh_listeners(); follow */
-	bool want_events;    /* derive events (on_event is called from poll); implies follow */
+	bool watch_listeners; /* … once a second: EVENT_BACKLOG_FULL, live_stats.full_listener */
+	bool want_events;     /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
 	/*
 	 * The table of sessions stays empty. With on_record: sockets are listed by live__tuples()
@@ -123,6 +125,12 @@ struct live_stats {
 	/* Of destinations whose ports are low, the one with the fewest free; NULL: none is. Valid
 	 * until the next poll or refresh. */
 	const struct timewait_row *ports_low;
+	struct syn_fates fates; /* with want_listeners */
+	/* Of listeners with a queue that refuses, the worst, and which queue; NULL: none does.
+	 * Valid likewise. */
+	const struct listener *full_listener;
+	enum listener_queue full_queue;
+	struct close_wait_leak close_wait;
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

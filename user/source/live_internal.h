@@ -48,10 +48,11 @@ struct live {
 	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
 	struct netns_counters *counters;
 	size_t n_counters;
+	struct close_wait_leak close_wait;
 	struct netns_values past; /* of namespaces that are gone */
 	struct listener_table *listeners;
 	struct listener_counters *counts_per_cpu; /* room for one key */
-	struct pace requests_pace, listener_owners_pace, owners_pace;
+	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
 	uint64_t netns_checked_ns;
 	struct live_ports *ports; /* NULL: not watched */
 };
@@ -112,6 +113,9 @@ int live_listeners__begin(struct live *live);
 /* live_listeners__add_netns() - @inum is watched from now on. Returns 0 or -errno */
 int live_listeners__add_netns(struct live *live, uint32_t inum);
 void live_listeners__fini(struct live *live);
+/* live_listeners__check() - with watch_listeners: look at them, if it is time. Returns 0 or -errno
+ */
+int live_listeners__check(struct live *live);
 
 /* tally__count() - @sock is part of the snapshot under way */
 static inline void tally__count(struct snapshot_tally *tally, const struct sock_info *sock)

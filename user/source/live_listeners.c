@@ -179,6 +179,46 @@ int live__refresh_listeners(struct live *live)
 	return err;
 }
 
+/* The place, and not the socket: a filter of sessions hides listeners. */
+static void tell(void *ctx, const struct listener *listener, enum listener_queue queue,
+		 enum threshold_change change)
+{
+	struct live *live = ctx;
+	struct session place = listener->session;
+	struct queue_level level;
+	struct event event = {
+		.kind = EVENT_BACKLOG_FULL,
+		.time_ns = live->now_ns,
+		.session = &place,
+		.view = VIEW_SOCKET,
+		.reason = threshold_change__name(change),
+		.queue = listener_queue__name(queue),
+	};
+
+	if (!live->options.want_events || !listener__level(listener, queue, &level))
+		return;
+	place.sock = NULL;
+	event.used = level.used;
+	event.limit = level.limit;
+	live->options.on_event(live->options.ctx, &event);
+}
+
+int live_listeners__check(struct live *live)
+{
+	uint64_t now_ns = live__now().mono_ns;
+	int err;
+
+	if (!live->options.watch_listeners || !live->listeners ||
+	    !pace__may(&live->listeners_pace, now_ns))
+		return 0;
+	live->now_ns = now_ns;
+	err = live__refresh_listeners(live);
+	if (!err)
+		listener_table__observe(live->listeners, tell, live);
+	pace__took(&live->listeners_pace, now_ns);
+	return err;
+}
+
 const struct listener_table *live__listeners(const struct live *live)
 {
 	return live->listeners;

@@ -117,6 +117,12 @@ void live__stats(struct live *live, struct live_stats *stats)
 		.time_wait_fin2 = live->tally.time_wait_fin2,
 		.ports_low = live_ports__low(live),
 	};
+	close_wait_leak__look(&live->close_wait, live->table, stats->now.mono_ns);
+	stats->close_wait = live->close_wait;
+	if (live->listeners) {
+		listener_table__fates(live->listeners, 0, &stats->fates);
+		stats->full_listener = listener_table__worst(live->listeners, &stats->full_queue);
+	}
 	session_table__stats(live->table, &stats->table);
 	(void)live__lost(live, &stats->lost);
 	if (live->sock)

@@ -5,11 +5,13 @@
 #include "summary.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "flow.h"
 #include "timewait_summary.h"
+#include "user/model/session_values.h"
 #include "user/model/tcp_state.h"
 #include "user/output/output.h"
 #include "user/util/utf8.h"
@@ -54,15 +56,55 @@ static void add_rates(struct flow *flow, const struct summary *s)
 	flow__end_line(flow);
 }
 
+/* SYNs that came to nothing, and the listener whose queue refuses most. */
+static void add_refusals(struct flow *flow, const struct live_stats *stats)
+{
+	const uint64_t *fate = stats->fates.fate;
+	const struct listener *listener = stats->full_listener;
+	struct queue_level level;
+	struct value where;
+
+	if (fate[SYN_ACCEPT_FULL] + fate[SYN_SYN_FULL])
+		flow__add_count(flow, "SYNs dropped", fate[SYN_ACCEPT_FULL] + fate[SYN_SYN_FULL]);
+	if (fate[SYN_COOKIE])
+		flow__add_count(flow, "SYN cookies", fate[SYN_COOKIE]);
+	if (!listener || !listener__level(listener, stats->full_queue, &level))
+		return;
+	session_value__local(&listener->session, &stats->now, &where);
+	strbuf__addf(&flow->part, "%s queue of ", listener_queue__name(stats->full_queue));
+	text__value(&flow->part, &where);
+	strbuf__addf(&flow->part, " refuses (%" PRIu64 "/%" PRIu64 ")", level.used,
+		     level.limit - 1);
+	flow__end_part(flow);
+}
+
+static void add_close_wait(struct flow *flow, const struct close_wait_leak *leak)
+{
+	if (!leak->count)
+		return;
+	strbuf__addf(&flow->part, "CLOSE-WAIT over 1m %" PRIu64, leak->count);
+	if (!isnan(leak->per_minute))
+		strbuf__addf(&flow->part, " (%+.1f/min)", leak->per_minute);
+	if (leak->n_of_owner) {
+		strbuf__addf(&flow->part, ", %" PRIu64 " of ", leak->n_of_owner);
+		utf8__add_escaped(&flow->part, leak->owner.comm,
+				  strnlen(leak->owner.comm, sizeof(leak->owner.comm)));
+		strbuf__addf(&flow->part, " (%u)", leak->owner.pid);
+	}
+	flow__end_part(flow);
+}
+
 static void add_queues(struct flow *flow, const struct live_stats *stats)
 {
 	if (!stats->has_sock)
 		return;
 	flow__add_count(flow, "SYN backlog", stats->syn_queue);
 	flow__add_count(flow, "accept queues full", stats->accept_queue_full);
+	add_refusals(flow, stats);
 	flow__add_count(flow, "TIME-WAIT", stats->time_wait);
 	if (stats->time_wait_fin2)
 		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
+	add_close_wait(flow, &stats->close_wait);
 	if (stats->ports_low)
 		ports__warn(flow, stats->ports_low);
 }
