@@ -11,12 +11,10 @@
 
 #include "listener.h"
 #include "record.h"
-#include "sock_info.h"
+#include "sock_watch.h"
 
 char _license[] SEC("license")
 = "Dual BSD/GPL";
-
-const volatile struct sock_config cfg = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -24,13 +22,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sock_counters);
 } counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32); /* inode number */
-	__type(value, __u8);
-} namespaces SEC(".maps");
 
 /* Atomic: a tracepoint in process context may be interrupted by one in a softirq. */
 static __always_inline void count_many(enum sock_counter which, __u64 n)
@@ -46,27 +37,6 @@ static __always_inline void count_many(enum sock_counter which, __u64 n)
 static __always_inline void count(enum sock_counter which)
 {
 	count_many(which, 1);
-}
-
-static __always_inline bool is_wanted(enum record_kind kind)
-{
-	return cfg.record_mask & 1u << kind;
-}
-
-static __always_inline bool is_chosen(__u32 netns)
-{
-	return !cfg.filter_netns || bpf_map_lookup_elem(&namespaces, &netns);
-}
-
-/* The TCP socket @sk if its namespace is watched. NULL for MPTCP (the subflows are TCP) and all
- * else. */
-static __always_inline const struct tcp_sock *chosen_tcp(const struct sock *sk)
-{
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-
-	if (!tp || !is_chosen(skc__netns(&tcp__sock(tp)->__sk_common)))
-		return 0;
-	return tp;
 }
 
 static __always_inline void *reserve(enum record_kind kind, __u32 size, __u64 now_ns)
@@ -153,15 +123,6 @@ static __always_inline void report_state(const struct tcp_sock *tp,
 	record__submit(rec, cfg.wake_bytes);
 }
 
-static __always_inline void fill_tuple(struct rec_tuple *rec, const struct sock_common *skc)
-{
-	skc__addresses(skc, &rec->local, &rec->remote);
-	rec->cookie = skc->skc_cookie.counter;
-	rec->local_port = skc->skc_num;
-	rec->remote_port = TW_BE16(skc->skc_dport);
-	rec->state = skc->skc_state;
-}
-
 /* Whatever TIME_WAIT sock was on its tuple is no more. */
 static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_ns)
 {
@@ -170,7 +131,7 @@ static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_
 
 	if (!rec)
 		return;
-	fill_tuple(rec, skc);
+	tuple__fill(rec, skc);
 	rec->netns = skc__netns(skc);
 	record__submit(rec, cfg.wake_bytes);
 }

@@ -240,4 +240,14 @@ static __always_inline void sock_info__fill_request(struct sock_info *info,
 		info->is_mptcp = treq->is_mptcp;
 }
 
+/* tuple__fill() - who holds which port */
+static __always_inline void tuple__fill(struct rec_tuple *rec, const struct sock_common *skc)
+{
+	skc__addresses(skc, &rec->local, &rec->remote);
+	rec->cookie = skc->skc_cookie.counter;
+	rec->local_port = skc->skc_num;
+	rec->remote_port = TW_BE16(skc->skc_dport);
+	rec->state = skc->skc_state;
+}
+
 #endif

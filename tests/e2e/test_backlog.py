@@ -2,6 +2,9 @@
 """Listeners: their queues as ss has them, and what became of each SYN as the kernel's counters have it."""
 import contextlib
 import socket
+import struct
+import threading
+import time
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -11,6 +14,7 @@ from lib import tool
 from lib.backlog import Backlog, nstat, ss_queues
 from lib.netns import FAR_MAC, NEAR_MAC, NETS
 from lib.wait import wait_for
+from test_faults import Header
 
 PORT = 8080
 NET = NETS[4]
@@ -216,3 +220,82 @@ def test_the_worst_comes_first(pair):
         connecting(stack, pair.far, 1, port=PORT + 2)
         wait_for(lambda: [row["local_port"] for row in rows_of(pair.near)] == [PORT + 1, PORT + 2, PORT],
                  lambda: f"order; {rows_of(pair.near)}")
+
+
+def of_kind(events, kind, **fields):
+    return [e for e in events.all() if e["event"] == kind and all(e[name] == value for name, value in fields.items())]
+
+
+def test_backlog_full_is_told_once_each_way(pair, watch):
+    events = watch(pair)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(listen(pair.near, 1))
+        connecting(stack, pair.far, 2)
+        wait_for(lambda: of_kind(events, "backlog_full"), events.stderr)
+        raised, = of_kind(events, "backlog_full")
+        assert (raised["queue"], raised["reason"], raised["used"], raised["limit"]) == ("accept", "raised", 2, 2)
+        assert raised["local_port"] == PORT and raised["comm"]
+        with contextlib.ExitStack() as refused:
+            connecting(refused, pair.far, 1)
+            wait_for(lambda: of_kind(events, "syn", fate="dropped_accept_queue"), "the fate of a SYN")
+        for _ in range(2):
+            stack.enter_context(server.accept()[0])
+        wait_for(lambda: len(of_kind(events, "backlog_full")) == 2, "the end of it")
+        assert of_kind(events, "backlog_full")[1]["reason"] == "cleared"
+        assert of_kind(events, "syn", fate="queued")
+
+
+def test_top_names_the_listener_that_refuses(pair):
+    with contextlib.ExitStack() as stack, Header(pair.near, "-i", "near0") as top:
+        stack.enter_context(listen(pair.near, 1))
+        connecting(stack, pair.far, 4)
+        top.wait(rf"accept queue of 0.0.0.0:{PORT} refuses \(2/1\)")
+        top.wait(r"SYNs dropped [1-9]")
+
+
+SOURCES = 65_536
+IP_ID, IP_SRC_LOW, TCP_SEQ_LOW = 18, 28, 40  # offsets in an Ethernet frame
+
+
+def flood(ns, rounds):
+    """SYNs from 65,536 sources, each with another port in each round, as fast as they go: some 100,000 a second.
+
+    What a source adds to the two checksums the IP identification and the sequence number take off again."""
+    with ns.entered():
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with sock:
+        sock.bind(("far0", 0))
+        for i in range(rounds):
+            frame = bytearray(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src="10.1.0.0", dst=NET.near, id=0xffff) /
+                                    TCP(sport=2000 + i, dport=PORT, flags="S", seq=0xffff)))
+            for source in range(SOURCES):
+                struct.pack_into("!H", frame, IP_SRC_LOW, source)
+                struct.pack_into("!H", frame, IP_ID, 0xffff - source)
+                struct.pack_into("!H", frame, TCP_SEQ_LOW, 0xffff - source)
+                sock.send(frame)
+    return rounds * SOURCES
+
+
+def test_flood(pair, backlog):
+    """The flooded listener is named at once, real clients are shown, each SYN has a fate, memory does not grow."""
+    pair.near.sysctl("ipv4/tcp_syncookies", 1)
+    pair.near.run("ip", "route", "add", "10.1.0.0/16", "via", NET.far)
+    with contextlib.ExitStack() as stack, tool.Events(pair.near, "-i", "near0", f"sport = :{PORT}") as events:
+        stack.enter_context(listen(pair.near, 128))
+        before_client, = connecting(stack, pair.far, 1)
+        backlog.wait(PORT, completed=1)
+        began = time.monotonic()
+        flooding = threading.Thread(target=flood, args=(pair.far, 3))
+        flooding.start()
+        named = wait_for(lambda: of_kind(events, "backlog_full", queue="syn", reason="raised"), events.stderr, 10)
+        assert named[0]["local_port"] == PORT and time.monotonic() - began < 2
+        memory = backlog.rss_kib()
+        client, = connecting(stack, pair.far, 1)  # by a cookie
+        wait_for(lambda: of_kind(events, "established", remote_port=client.getsockname()[1]), "a real client", 20)
+        flooding.join()
+        row = backlog.wait(PORT, 20, syns=lambda n: n >= 3 * SOURCES + 2)
+        assert row["syns"] == 3 * SOURCES + 2 + row["syns_repeated"]
+        assert row["completed"] == 2
+        assert backlog.rss_kib() < memory * 1.2 + 2000
+        rows = tool.sessions(pair.near, "state", "established")
+        assert {row["remote_port"] for row in rows} >= {c.getsockname()[1] for c in (before_client, client)}

@@ -179,13 +179,34 @@ int live__refresh_listeners(struct live *live)
 	return err;
 }
 
+const struct listener_table *live__listeners(const struct live *live)
+{
+	return live->listeners;
+}
+
+int live__find_listener_owners(struct live *live, bool force)
+{
+	uint64_t now_ns = live__now().mono_ns;
+	int err;
+
+	if (!listener_table__has_unowned(live->listeners))
+		return 0;
+	if (!force && !pace__may(&live->listener_owners_pace, now_ns))
+		return 0;
+	err = sock_view__listener_owners(live->sock, take, live);
+	pace__took(&live->listener_owners_pace, now_ns);
+	if (err)
+		log_warn("cannot find the processes of listeners: %s", strerror(-err));
+	return err;
+}
+
 /* The place, and not the socket: a filter of sessions hides listeners. */
 static void tell(void *ctx, const struct listener *listener, enum listener_queue queue,
 		 enum threshold_change change)
 {
 	struct live *live = ctx;
-	struct session place = listener->session;
 	struct queue_level level;
+	struct session place;
 	struct event event = {
 		.kind = EVENT_BACKLOG_FULL,
 		.time_ns = live->now_ns,
@@ -197,6 +218,8 @@ static void tell(void *ctx, const struct listener *listener, enum listener_queue
 
 	if (!live->options.want_events || !listener__level(listener, queue, &level))
 		return;
+	(void)live__find_listener_owners(live, false);
+	place = listener->session;
 	place.sock = NULL;
 	event.used = level.used;
 	event.limit = level.limit;
@@ -216,26 +239,5 @@ int live_listeners__check(struct live *live)
 	if (!err)
 		listener_table__observe(live->listeners, tell, live);
 	pace__took(&live->listeners_pace, now_ns);
-	return err;
-}
-
-const struct listener_table *live__listeners(const struct live *live)
-{
-	return live->listeners;
-}
-
-int live__find_listener_owners(struct live *live, bool force)
-{
-	uint64_t now_ns = live__now().mono_ns;
-	int err;
-
-	if (!listener_table__has_unowned(live->listeners))
-		return 0;
-	if (!force && !pace__may(&live->listener_owners_pace, now_ns))
-		return 0;
-	err = sock_view__listener_owners(live->sock, take, live);
-	pace__took(&live->listener_owners_pace, now_ns);
-	if (err)
-		log_warn("cannot find the processes of listeners: %s", strerror(-err));
 	return err;
 }

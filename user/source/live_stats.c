@@ -83,7 +83,9 @@ void live_stats__fini(struct live *live)
 void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
 			 struct netns_values *out)
 {
-	*out = netns ? (struct netns_values){0} : live->past;
+	*out = (struct netns_values){0};
+	if (!netns)
+		*out = live->past;
 	for (size_t i = 0; i < live->n_counters; i++)
 		if (!netns || netns_stats__inum(live->counters[i].stats) == netns)
 			add_since_start(&live->counters[i], since_boot, out);

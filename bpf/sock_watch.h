@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the programs of the socket view are told to watch: their constants, the namespaces, the
+ * records wanted. Not here: reading a socket (sock_info.h).
+ */
+#ifndef TCPWATCH_SOCK_WATCH_H
+#define TCPWATCH_SOCK_WATCH_H
+
+#include "sock_info.h"
+
+const volatile struct sock_config cfg = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* inode number */
+	__type(value, __u8);
+} namespaces SEC(".maps");
+
+static __always_inline bool is_wanted(enum record_kind kind)
+{
+	return cfg.record_mask & 1u << kind;
+}
+
+static __always_inline bool is_chosen(__u32 netns)
+{
+	return !cfg.filter_netns || bpf_map_lookup_elem(&namespaces, &netns);
+}
+
+/* The TCP socket @sk if its namespace is watched. NULL for MPTCP (the subflows are TCP) and all
+ * else. */
+static __always_inline const struct tcp_sock *chosen_tcp(const struct sock *sk)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+
+	if (!tp || !is_chosen(skc__netns(&tcp__sock(tp)->__sk_common)))
+		return 0;
+	return tp;
+}
+
+#endif

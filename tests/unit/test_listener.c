@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table of listeners, its fields and alarms: driven by the records and counts of a source.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "user/model/listener_alarm.h"
+#include "user/output/output.h"
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#define NETNS	    1
+#define COOKIE	    7
+#define SECOND	    TW_NSEC_PER_SEC
+
+static const char *netns_name(void *ctx, uint32_t netns)
+{
+	(void)ctx;
+	return netns == NETNS ? "self" : NULL;
+}
+
+struct fixture {
+	struct listener_table *table;
+	uint64_t now_ns;
+};
+
+static int open_table(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	const struct listener_place place = {
+		.netns = NETNS,
+		.is_followed = true,
+		.has_taps = true,
+		.has_limits = true,
+		.syn_cookies = 1,
+		.syn_backlog_max = 4096,
+	};
+
+	f->table = listener_table__new(netns_name, NULL);
+	f->now_ns = 100 * SECOND;
+	assert_int_equal(listener_table__set_place(f->table, &place), 0);
+	*state = f;
+	return 0;
+}
+
+static int close_table(void **state)
+{
+	struct fixture *f = *state;
+
+	listener_table__free(f->table);
+	free(f);
+	return 0;
+}
+
+static void mark(struct fixture *f, uint16_t kind, bool ok)
+{
+	const union record rec = {.snapshot = {.hdr.kind = kind, .netns = NETNS, .ok = ok}};
+
+	assert_int_equal(listener_table__apply(f->table, &rec), 0);
+}
+
+/* A listener with @cookie as a snapshot has it. */
+static struct rec_listener listener_record(uint64_t cookie)
+{
+	return (struct rec_listener){
+		.hdr = {.kind = REC_LISTENER, .size = sizeof(struct rec_listener)},
+		.sock = {.cookie = cookie,
+			 .netns = NETNS,
+			 .state = TCPS_LISTEN,
+			 .local_port = 8000 + cookie,
+			 .tx_queue = 9},
+	};
+}
+
+static void snapshot(struct fixture *f, const struct rec_listener *listeners, size_t count)
+{
+	union record rec;
+
+	mark(f, REC_SNAPSHOT_BEGIN, false);
+	for (size_t i = 0; i < count; i++) {
+		rec.listener = listeners[i];
+		assert_int_equal(listener_table__apply(f->table, &rec), 0);
+	}
+	mark(f, REC_SNAPSHOT_END, true);
+}
+
+static int count(struct fixture *f, uint64_t cookie, const struct listener_counters *counts)
+{
+	const struct listener_key key = {.cookie = cookie, .netns = NETNS};
+
+	return listener_table__count(f->table, &key, counts);
+}
+
+/* @key of the listener's row, as JSON has it. */
+static void assert_field(struct fixture *f, uint64_t cookie, const char *key, const char *expected)
+{
+	const struct listener *listener = listener_table__find(f->table, cookie);
+	const struct field *field = field__find(&listener_fields, key, strlen(key));
+	struct moment now = {.mono_ns = f->now_ns};
+	struct field_list list = {.items = {field}, .count = 1};
+	struct strbuf sb = {0};
+	char want[128];
+
+	assert_non_null(listener);
+	assert_non_null(field);
+	json__chosen_row(&sb, &listener_fields, &list, listener, &now);
+	snprintf(want, sizeof(want), "{\"schema\":\"tcpwatch.listener.v1\",\"%s\":%s}\n", key,
+		 expected);
+	assert_string_equal(sb.data, want);
+	strbuf__free(&sb);
+}
+
+static void test_fields(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const struct listener_counters none = {0};
+	const struct listener_counters counts = {
+		.fate = {[SYN_QUEUED] = 20, [SYN_ACCEPT_FULL] = 8, [SYN_REPEATED] = 2},
+		.value = {[LISTENER_COMPLETED] = 11, [LISTENER_SYNACK_RETRANSMIT] = 5},
+	};
+	static const struct {
+		const char *key, *value;
+	} cases[] = {
+		{"local_port", "8007"},
+		{"netns", "\"self\""},
+		{"syn_queue", "4"},
+		{"syn_queue_limit", "9"},
+		{"syn_queue_young", "3"},
+		{"accept_queue", "10"},
+		{"accept_queue_limit", "9"},
+		{"accept_queue_oldest_seconds", "2"},
+		{"syn_queue_oldest_seconds", "null"},
+		{"syns", "30"},
+		{"syns_per_second", "15"},
+		{"syns_queued", "20"},
+		{"syns_dropped_accept_queue", "8"},
+		{"syns_dropped_accept_queue_per_second", "4"},
+		{"syns_cookie", "0"},
+		{"completed", "11"},
+		{"synack_retransmits", "5"},
+		{"expired", "5"}, /* 20 queued, 11 done, 4 still wait */
+		{"drops", "9"},
+		{"drops_seen", "8"},
+		{"drops_difference", "1"},
+		{"drops_ever", "109"},
+		{"pid", "null"},
+	};
+
+	rec.drops = 100;
+	snapshot(f, &rec, 1);
+	assert_int_equal(count(f, COOKIE, &none), 0);
+	listener_table__end_counts(f->table, f->now_ns);
+	f->now_ns += 2 * SECOND;
+	rec.drops = 109;
+	rec.sock.syn_queue = 4;
+	rec.sock.syn_young = 3;
+	rec.sock.rx_queue = 10;
+	rec.oldest_accept_ns = f->now_ns - 2 * SECOND;
+	snapshot(f, &rec, 1);
+	assert_int_equal(count(f, COOKIE, &counts), 0);
+	listener_table__end_counts(f->table, f->now_ns);
+	for (size_t i = 0; i < N_OF(cases); i++)
+		assert_field(f, COOKIE, cases[i].key, cases[i].value);
+}
+
+static void test_unknown_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	const struct listener_place place = {.netns = NETNS};
+	struct rec_listener rec = listener_record(COOKIE);
+	static const char *const unknown[] = {"syn_queue_limit", "syns",       "syns_queued",
+					      "syns_per_second", "drops_seen", "drops_difference",
+					      "completed",	 "expired",    "synack_retransmits",
+					      "drops_per_second"};
+
+	assert_int_equal(listener_table__set_place(f->table, &place), 0);
+	snapshot(f, &rec, 1);
+	for (size_t i = 0; i < N_OF(unknown); i++)
+		assert_field(f, COOKIE, unknown[i], "null");
+	assert_field(f, COOKIE, "drops", "0");
+}
+
+static void test_expired_is_unknown_beside_cookies_and_guesses(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	static const struct listener_counters cases[] = {
+		{.fate = {[SYN_QUEUED] = 5, [SYN_COOKIE] = 1}},
+		{.fate = {[SYN_QUEUED] = 5}, .n_inferred = 1},
+		{.fate = {[SYN_QUEUED] = 5}, .value = {[LISTENER_COMPLETED] = 6}},
+	};
+
+	snapshot(f, &rec, 1);
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		assert_int_equal(count(f, COOKIE, &cases[i]), 0);
+		assert_field(f, COOKIE, "expired", "null");
+	}
+}
+
+static void test_limit_of_the_syn_queue(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		uint64_t cookies, backlog_max;
+		const char *limit;
+	} cases[] = {
+		{"cookies: the listener's own", 1, 4, "9"},
+		{"no cookies: three quarters of tcp_max_syn_backlog", 0, 8, "6"},
+		{"… unless the listener's own is less", 0, 4096, "9"},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		const struct listener_place place = {.netns = NETNS,
+						     .has_limits = true,
+						     .syn_cookies = cases[i].cookies,
+						     .syn_backlog_max = cases[i].backlog_max};
+		struct rec_listener rec = listener_record(COOKIE);
+
+		assert_int_equal(listener_table__set_place(f->table, &place), 0);
+		snapshot(f, &rec, 1);
+		assert_field(f, COOKIE, "syn_queue_limit", cases[i].limit);
+	}
+}
+
+static void test_oldest_request(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const uint64_t ages_s[] = {1, 3, 2};
+
+	rec.sock.syn_queue = 3;
+	snapshot(f, &rec, 1);
+	for (size_t i = 0; i < N_OF(ages_s); i++) {
+		const union record request = {
+			.request = {.hdr.kind = REC_REQUEST,
+				    .listener = COOKIE,
+				    .syn_ns = f->now_ns - ages_s[i] * SECOND}};
+
+		assert_int_equal(listener_table__apply(f->table, &request), 0);
+	}
+	assert_field(f, COOKIE, "syn_queue_oldest_seconds", "3");
+}
+
+static void test_drops_wrap(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+
+	rec.drops = UINT32_MAX - 1;
+	snapshot(f, &rec, 1);
+	rec.drops = 3;
+	snapshot(f, &rec, 1);
+	assert_field(f, COOKIE, "drops", "5");
+	assert_field(f, COOKIE, "drops_ever", "4294967299");
+}
+
+/* What was counted for a listener outlives it, and is told to be deleted once. */
+static void test_a_listener_that_closes(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(COOKIE), listener_record(COOKIE + 1)};
+	const struct listener_counters counts = {.fate = {[SYN_QUEUED] = 3}};
+	const struct listener_counters last = {.fate = {[SYN_QUEUED] = 4}};
+	struct syn_fates fates;
+
+	snapshot(f, recs, 2);
+	assert_int_equal(count(f, COOKIE, &counts), 0);
+	snapshot(f, recs + 1, 1);
+	assert_null(listener_table__find(f->table, COOKIE));
+	assert_int_equal(count(f, COOKIE, &last), LISTENER_GONE);
+	listener_table__fates(f->table, NETNS, &fates);
+	assert_int_equal(fates.fate[SYN_QUEUED], 4);
+	assert_int_equal(fates.n_listeners, 1);
+	listener_table__fates(f->table, NETNS + 1, &fates);
+	assert_int_equal(fates.fate[SYN_QUEUED], 0);
+}
+
+/* One that lives between two snapshots is never listed; its SYNs count all the same. */
+static void test_a_listener_that_was_never_listed(void **state)
+{
+	struct fixture *f = *state;
+	const struct listener_counters counts = {.fate = {[SYN_QUEUED] = 3}};
+	struct syn_fates fates;
+
+	snapshot(f, NULL, 0);
+	assert_int_equal(count(f, COOKIE, &counts), 0);
+	assert_null(listener_table__find(f->table, COOKIE));
+	listener_table__fates(f->table, 0, &fates);
+	assert_int_equal(fates.fate[SYN_QUEUED], 3);
+	assert_int_equal(fates.n_listeners, 0);
+	snapshot(f, NULL, 0);
+	assert_int_equal(count(f, COOKIE, &counts), LISTENER_GONE);
+	listener_table__fates(f->table, 0, &fates);
+	assert_int_equal(fates.fate[SYN_QUEUED], 3);
+}
+
+static void test_a_snapshot_that_is_not_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+
+	snapshot(f, &rec, 1);
+	mark(f, REC_SNAPSHOT_BEGIN, false);
+	mark(f, REC_SNAPSHOT_END, false);
+	assert_non_null(listener_table__find(f->table, COOKIE));
+}
+
+static void test_owner(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const union record owner = {.owner = {.hdr.kind = REC_OWNER,
+					      .cookie = COOKIE,
+					      .pid = 42,
+					      .comm = "sixteen bytes!!!"}};
+
+	snapshot(f, &rec, 1);
+	assert_true(listener_table__has_unowned(f->table));
+	assert_int_equal(listener_table__apply(f->table, &owner), 0);
+	assert_false(listener_table__has_unowned(f->table));
+	snapshot(f, &rec, 1);
+	assert_field(f, COOKIE, "pid", "42");
+	assert_field(f, COOKIE, "comm", "\"sixteen bytes!!\"");
+}
+
+struct alarms {
+	char said[128];
+};
+
+static void note(void *ctx, const struct listener *listener, enum listener_queue queue,
+		 enum threshold_change change)
+{
+	struct alarms *alarms = ctx;
+	size_t len = strlen(alarms->said);
+
+	snprintf(alarms->said + len, sizeof(alarms->said) - len, "%u %s %s;",
+		 (unsigned)listener->sock.cookie, listener_queue__name(queue),
+		 threshold_change__name(change));
+}
+
+static void test_alarms(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		unsigned accept, syn;
+		unsigned accept_drops, cookies; /* since the step before */
+		const char *said;
+	} steps[] = {
+		{"at the limit is not full yet", 9, 9, 0, 0, ""},
+		{"one more is", 10, 0, 0, 0, "7 accept raised;"},
+		{"told once", 10, 0, 3, 0, ""},
+		{"not over until it is half empty", 6, 0, 0, 0, ""},
+		{"over", 5, 0, 0, 0, "7 accept cleared;"},
+		{"full between two looks", 0, 0, 1, 0, "7 accept raised;"},
+		{"over again", 0, 0, 0, 0, "7 accept cleared;"},
+		{"a cookie means that the SYN queue was full", 0, 3, 0, 1, "7 syn raised;"},
+		{"both", 10, 10, 0, 0, "7 accept raised;"},
+		{"both over", 0, 0, 0, 0, "7 accept cleared;7 syn cleared;"},
+	};
+	struct listener_counters counts = {0};
+	enum listener_queue queue;
+
+	for (size_t i = 0; i < N_OF(steps); i++) {
+		struct rec_listener rec = listener_record(COOKIE);
+		struct alarms alarms = {0};
+
+		rec.sock.rx_queue = steps[i].accept;
+		rec.sock.syn_queue = steps[i].syn;
+		counts.fate[SYN_ACCEPT_FULL] += steps[i].accept_drops;
+		counts.fate[SYN_COOKIE] += steps[i].cookies;
+		snapshot(f, &rec, 1);
+		assert_int_equal(count(f, COOKIE, &counts), 0);
+		listener_table__observe(f->table, note, &alarms);
+		if (strcmp(alarms.said, steps[i].said))
+			fail_msg("%s: said \"%s\"", steps[i].name, alarms.said);
+	}
+	assert_null(listener_table__worst(f->table, &queue));
+}
+
+static void test_worst(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(1), listener_record(2), listener_record(3)};
+	enum listener_queue queue;
+	struct alarms alarms = {0};
+
+	recs[0].sock.rx_queue = 9;
+	recs[1].sock.syn_queue = 12;
+	recs[2].sock.rx_queue = 10;
+	snapshot(f, recs, 3);
+	listener_table__observe(f->table, note, &alarms);
+	assert_int_equal(listener_table__worst(f->table, &queue)->sock.cookie, 2);
+	assert_int_equal(queue, QUEUE_SYN);
+	/* Who drops is worse than who is fuller. */
+	listener_table__end_counts(f->table, f->now_ns);
+	recs[2].drops++;
+	snapshot(f, recs, 3);
+	listener_table__end_counts(f->table, f->now_ns + SECOND);
+	assert_int_equal(listener_table__worst(f->table, &queue)->sock.cookie, 3);
+	assert_int_equal(queue, QUEUE_ACCEPT);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_fields),
+		TEST(test_unknown_is_unknown),
+		TEST(test_expired_is_unknown_beside_cookies_and_guesses),
+		TEST(test_limit_of_the_syn_queue),
+		TEST(test_oldest_request),
+		TEST(test_drops_wrap),
+		TEST(test_a_listener_that_closes),
+		TEST(test_a_listener_that_was_never_listed),
+		TEST(test_a_snapshot_that_is_not_whole),
+		TEST(test_owner),
+		TEST(test_alarms),
+		TEST(test_worst),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
