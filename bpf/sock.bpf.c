@@ -171,6 +171,7 @@ static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_
 	if (!rec)
 		return;
 	fill_tuple(rec, skc);
+	rec->cookie = bpf_get_socket_cookie((void *)tp); /* given one now if it has none */
 	rec->netns = skc__netns(skc);
 	record__submit(rec, cfg.wake_bytes);
 }

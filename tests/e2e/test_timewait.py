@@ -70,6 +70,13 @@ def test_both_sides_and_two_namespaces_at_once(pair, listener):
     assert found.one("remote", netns=pair.near.name)["time_wait"] == 30
 
 
+def test_header_leaves_out_namespaces_without(pair, listener):
+    make_sessions(listener, pair.near, 3, by_client=True)
+    text = tool.run(None, "timewait", "-N", pair.near.name, "-N", pair.far.name).stdout
+    assert f"netns {pair.near.name}:  TIME-WAIT 3 " in text
+    assert pair.far.name not in text and "1 namespaces without TIME-WAIT" in text
+
+
 def test_ages(pair, listener):
     make_sessions(listener, pair.near, 10, by_client=True)
     assert ages(account(pair.near).total) == [10, 0, 0, 0, 0, 0]
@@ -267,6 +274,18 @@ def test_ended_by_its_timer(pair, listener):
         total = wait_for_ways(watch, expired=1)
         server.close()
     assert total["kernel_tw_killed"] == 1, "meant to last 4 s at most"
+
+
+def test_nothing_ends_within_a_minute(pair, listener):
+    """However sessions, looks and records of them fall together."""
+    with Watch(pair.near) as watch, listen(pair.near, NETS[4].near, PORT) as own:
+        wait_for(watch.latest, "a first frame")
+        for _ in range(20):
+            make_sessions(listener, pair.near, 75, by_client=True)
+            make_sessions(own, pair.far, 25, by_client=False)
+        seen(watch, 2000)
+        assert ways(watch.latest().total) == {}
+    assert same_as_kernel(pair.near).total["ended"] == 0
 
 
 def test_process_that_closed(pair, listener):

@@ -217,13 +217,29 @@ static int collect(void *ctx, struct rows *rows, const struct moment *now, size_
 	return rows__finish(rows, &timewait_fields, c->options, now, limit);
 }
 
+/* One of many namespaces that has nothing to tell. */
+static bool is_quiet(const struct timewait *account)
+{
+	const struct timewait_totals *t = timewait__totals(account);
+
+	return !t->time_wait && !t->fin_wait2 && !(t->worst && t->worst->is_low);
+}
+
 static void write_header(void *ctx, struct strbuf *sb, size_t n_rows __attribute__((unused)),
 			 unsigned width)
 {
 	struct counting *c = ctx;
+	size_t n_left_out = 0;
 
-	for (size_t i = 0; i < c->n_accounts; i++)
-		timewait_summary__write(sb, c->accounts[i], c->n_accounts > 1, width);
+	for (size_t i = 0; i < c->n_accounts; i++) {
+		if (c->n_accounts > 1 && is_quiet(c->accounts[i]))
+			n_left_out++;
+		else
+			timewait_summary__write(sb, c->accounts[i], c->n_accounts > 1, width);
+	}
+	if (n_left_out)
+		strbuf__addf(sb, "%zu namespaces without TIME-WAIT and with ports to spare\n",
+			     n_left_out);
 }
 
 static void write_json(void *ctx, struct strbuf *sb, const struct moment *now)
