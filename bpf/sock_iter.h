@@ -74,7 +74,7 @@ static __always_inline void end_tuples(struct seq_file *seq)
 	bpf_seq_write(seq, &rec, sizeof(rec));
 }
 
-/* Likewise lists the sockets, with a quarter of the bytes for each. */
+/* Likewise lists the sockets, with a third of the bytes for each. */
 SEC("iter/tcp")
 int iter_tuples(struct bpf_iter__tcp *ctx)
 {
