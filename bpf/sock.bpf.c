@@ -153,15 +153,6 @@ static __always_inline void report_state(const struct tcp_sock *tp,
 	record__submit(rec, cfg.wake_bytes);
 }
 
-static __always_inline void fill_tuple(struct rec_tuple *rec, const struct sock_common *skc)
-{
-	skc__addresses(skc, &rec->local, &rec->remote);
-	rec->cookie = skc->skc_cookie.counter;
-	rec->local_port = skc->skc_num;
-	rec->remote_port = TW_BE16(skc->skc_dport);
-	rec->state = skc->skc_state;
-}
-
 /* Whatever TIME_WAIT sock was on its tuple is no more. */
 static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_ns)
 {
@@ -170,7 +161,7 @@ static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_
 
 	if (!rec)
 		return;
-	fill_tuple(rec, skc);
+	rec_tuple__fill(rec, skc);
 	rec->cookie = bpf_get_socket_cookie((void *)tp); /* given one now if it has none */
 	rec->netns = skc__netns(skc);
 	record__submit(rec, cfg.wake_bytes);

@@ -88,7 +88,7 @@ int iter_tuples(struct bpf_iter__tcp *ctx)
 	}
 	rec.hdr.kind = REC_TUPLE;
 	rec.hdr.size = sizeof(rec);
-	fill_tuple(&rec, skc);
+	rec_tuple__fill(&rec, skc);
 	if (rec.state > TCPS_CLOSING)
 		rec.state = TCPS_SYN_RECV; /* a request */
 	if (skc->skc_state == TCPS_TIME_WAIT && (tw = bpf_skc_to_tcp_timewait_sock(skc)))

@@ -9,6 +9,7 @@ from lib import tool
 from lib.netns import NETS
 from lib.peer import RawConnection, RawPeer
 from lib.timewait import Watch, account, ages, close_first, counters, make_sessions, same_as_kernel
+from lib.top import Screen
 from lib.traffic import connect, listen
 from lib.wait import wait_for
 
@@ -315,6 +316,15 @@ def test_rates_of_what_was_watched(pair, listener):
 
 
 # ---- the command line --------------------------------------------------------------------------
+
+
+def test_full_screen(pair, listener):
+    make_sessions(listener, pair.near, 3, by_client=True)
+    with Screen(pair.near, 180, 40, "timewait", "--watch", "-d", "0.2") as screen:
+        screen.wait("TIME-WAIT 3 ")
+        make_sessions(listener, pair.near, 4, by_client=True)
+        lines = screen.wait("TIME-WAIT 7 ")
+        assert any(line.split()[:3] == ["process", "-", "-"] and " 4 " in line for line in lines)
 
 
 def test_rows_of_each_group(pair, listener):

@@ -26,7 +26,8 @@ struct counting {
 	size_t n_accounts;
 	struct timewait *current; /* the one whose sockets come */
 	bool counts_ends;
-	int err; /* the first of a look */
+	uint64_t lost; /* records of who opens and closes, ever */
+	int err;       /* the first of a look */
 	uint64_t tick_ns, seed;
 };
 
@@ -109,6 +110,7 @@ static void end(struct counting *c, const struct rec_snapshot *snapshot)
 	if (!snapshot->ok || !c->current || !stats)
 		return drop_account(c, snapshot->netns);
 	timewait_figures__read(stats, &kernel);
+	timewait__note_lost(c->current, c->lost);
 	timewait__end(c->current, &kernel, c->counts_ends, live__now().mono_ns, NULL, NULL);
 }
 
@@ -150,8 +152,12 @@ static void follow(void *ctx, const union record *rec)
 static int refresh(void *ctx, uint64_t n_frames __attribute__((unused)))
 {
 	struct counting *c = ctx;
-	int err = live__tuples(c->live, take, c);
+	struct live_stats stats;
+	int err;
 
+	live__stats(c->live, &stats);
+	c->lost = stats.lost.value[REC_OPENING] + stats.lost.value[REC_CLOSING];
+	err = live__tuples(c->live, take, c);
 	drop_gone(c);
 	if (c->err)
 		log_error("out of memory: TIME_WAIT is not counted in full");
