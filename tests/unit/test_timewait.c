@@ -282,12 +282,12 @@ static void test_replaced(void **state)
 static void test_opening_told_late(void **state)
 {
 	struct fixture *f = *state;
-	struct rec_tuple opening = with_cookie(full_sock(1000, 9, DB, TCPS_ESTABLISHED), 5);
+	struct rec_tuple opening = with_cookie(full_sock(81, 7, 1000, TCPS_ESTABLISHED), 5);
 
-	put(f, with_cookie(time_wait_sock(1000, 9, DB, 60), 5));
+	put(f, with_cookie(time_wait_sock(81, 7, 1000, 60), 5));
 	look(f);
 	timewait__note_opening(f->account, &opening);
-	put(f, with_cookie(time_wait_sock(1000, 9, DB, 59), 5));
+	put(f, with_cookie(time_wait_sock(81, 7, 1000, 59), 5));
 	check_ways(look(f), 0, 0, 0);
 	check_ways(look(f), 0, 0, 1); /* it is still remembered */
 }
