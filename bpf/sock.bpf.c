@@ -131,7 +131,8 @@ static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_
 
 	if (!rec)
 		return;
-	tuple__fill(rec, skc);
+	rec_tuple__fill(rec, skc);
+	rec->cookie = bpf_get_socket_cookie((void *)tp); /* given one now if it has none */
 	rec->netns = skc__netns(skc);
 	record__submit(rec, cfg.wake_bytes);
 }

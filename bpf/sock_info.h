@@ -66,6 +66,16 @@ static __always_inline void sock_info__identify(struct sock_info *info,
 	skc__addresses(skc, &info->local, &info->remote);
 }
 
+/* rec_tuple__fill() - what every kind of sock has of it */
+static __always_inline void rec_tuple__fill(struct rec_tuple *rec, const struct sock_common *skc)
+{
+	skc__addresses(skc, &rec->local, &rec->remote);
+	rec->cookie = skc->skc_cookie.counter;
+	rec->local_port = skc->skc_num;
+	rec->remote_port = TW_BE16(skc->skc_dport);
+	rec->state = skc->skc_state;
+}
+
 static __always_inline void sock_info__recall(struct sock_info *info,
 					      const struct sock_memory *memory)
 {
@@ -238,16 +248,6 @@ static __always_inline void sock_info__fill_request(struct sock_info *info,
 	info->born_ns = info->syn_ns;
 	if (bpf_core_field_exists(treq->is_mptcp))
 		info->is_mptcp = treq->is_mptcp;
-}
-
-/* tuple__fill() - who holds which port */
-static __always_inline void tuple__fill(struct rec_tuple *rec, const struct sock_common *skc)
-{
-	skc__addresses(skc, &rec->local, &rec->remote);
-	rec->cookie = skc->skc_cookie.counter;
-	rec->local_port = skc->skc_num;
-	rec->remote_port = TW_BE16(skc->skc_dport);
-	rec->state = skc->skc_state;
 }
 
 #endif

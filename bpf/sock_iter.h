@@ -74,7 +74,7 @@ static __always_inline void end_tuples(struct seq_file *seq)
 	bpf_seq_write(seq, &rec, sizeof(rec));
 }
 
-/* Likewise lists the sockets, with a quarter of the bytes for each. */
+/* Likewise lists the sockets, with a third of the bytes for each. */
 SEC("iter/tcp")
 int iter_tuples(struct bpf_iter__tcp *ctx)
 {
@@ -88,7 +88,7 @@ int iter_tuples(struct bpf_iter__tcp *ctx)
 	}
 	rec.hdr.kind = REC_TUPLE;
 	rec.hdr.size = sizeof(rec);
-	tuple__fill(&rec, skc);
+	rec_tuple__fill(&rec, skc);
 	if (rec.state > TCPS_CLOSING)
 		rec.state = TCPS_SYN_RECV; /* a request */
 	if (skc->skc_state == TCPS_TIME_WAIT && (tw = bpf_skc_to_tcp_timewait_sock(skc)))

@@ -25,6 +25,15 @@ def cpu_of(netns, words, rounds):
     return [cost_of(words, netns).cpu for _ in range(rounds)]
 
 
+def cpu_of_a_frame(netns, frames):
+    """Of `--watch`, which remembers each socket: what another frame costs."""
+    def cpu(count):
+        return cost_of([str(TCPWATCH), "timewait", "--watch", "-d", "0.5", "-n", str(count)],
+                       netns).cpu
+
+    return (cpu(frames + 1) - cpu(1)) / frames
+
+
 def timewait(quick):
     sockets = SOCKETS // 10 if quick else SOCKETS
     rounds = 3 if quick else 7
@@ -35,8 +44,11 @@ def timewait(quick):
             count = counted(netns)
             if count < sockets:
                 raise BenchError(f"{count} in TIME_WAIT instead of {sockets}")
+            frame = cpu_of_a_frame(netns, 3 if quick else 10)
             theirs = cpu_of(netns, ["ss", "-tanH", "state", "time-wait"], 1)
     return [Row(name=f"timewait, {count:,} sockets", measured=f"CPU {statistics.median(ours):.3f} s",
                 comparator=f"ss -tan state time-wait CPU {theirs[0]:.2f} s",
                 value=statistics.median(ours), unit="s", budget=0.2, spread=spread(ours),
-                samples={"tcpwatch": ours, "ss": theirs})]
+                samples={"tcpwatch": ours, "ss": theirs}),
+            Row(name=f"timewait --watch, {count:,} sockets", measured=f"CPU {frame:.3f} s a frame",
+                comparator="-", value=frame, unit="s", budget=0.2, samples={"frame": frame})]

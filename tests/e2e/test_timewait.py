@@ -9,6 +9,7 @@ from lib import tool
 from lib.netns import NETS
 from lib.peer import RawConnection, RawPeer
 from lib.timewait import Watch, account, ages, close_first, counters, make_sessions, same_as_kernel
+from lib.top import Screen
 from lib.traffic import connect, listen
 from lib.wait import wait_for
 
@@ -68,6 +69,13 @@ def test_both_sides_and_two_namespaces_at_once(pair, listener):
     assert {row["netns"]: row["time_wait"] for row in found.netns} == {pair.near.name: 30, pair.far.name: 20}
     assert found.one("remote", netns=pair.far.name)["time_wait"] == 20
     assert found.one("remote", netns=pair.near.name)["time_wait"] == 30
+
+
+def test_header_leaves_out_namespaces_without(pair, listener):
+    make_sessions(listener, pair.near, 3, by_client=True)
+    text = tool.run(None, "timewait", "-N", pair.near.name, "-N", pair.far.name).stdout
+    assert f"netns {pair.near.name}:  TIME-WAIT 3 " in text
+    assert pair.far.name not in text and "1 namespaces without TIME-WAIT" in text
 
 
 def test_ages(pair, listener):
@@ -269,6 +277,18 @@ def test_ended_by_its_timer(pair, listener):
     assert total["kernel_tw_killed"] == 1, "meant to last 4 s at most"
 
 
+def test_nothing_ends_within_a_minute(pair, listener):
+    """However sessions, looks and records of them fall together."""
+    with Watch(pair.near) as watch, listen(pair.near, NETS[4].near, PORT) as own:
+        wait_for(watch.latest, "a first frame")
+        for _ in range(20):
+            make_sessions(listener, pair.near, 75, by_client=True)
+            make_sessions(own, pair.far, 25, by_client=False)
+        seen(watch, 2000)
+        assert ways(watch.latest().total) == {}
+    assert same_as_kernel(pair.near).total["ended"] == 0
+
+
 def test_process_that_closed(pair, listener):
     with Watch(pair.near) as watch:
         wait_for(watch.latest, "a first frame")
@@ -296,6 +316,15 @@ def test_rates_of_what_was_watched(pair, listener):
 
 
 # ---- the command line --------------------------------------------------------------------------
+
+
+def test_full_screen(pair, listener):
+    make_sessions(listener, pair.near, 3, by_client=True)
+    with Screen(pair.near, 180, 40, "timewait", "--watch", "-d", "0.2") as screen:
+        screen.wait("TIME-WAIT 3 ")
+        make_sessions(listener, pair.near, 4, by_client=True)
+        lines = screen.wait("TIME-WAIT 7 ")
+        assert any(line.split()[:3] == ["process", "-", "-"] and " 4 " in line for line in lines)
 
 
 def test_rows_of_each_group(pair, listener):

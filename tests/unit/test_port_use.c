@@ -171,6 +171,20 @@ static void test_reuse(void **state)
 	}
 }
 
+static void test_orphan_is_not_reused(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_tuple tuple = time_wait_sock(1000, 9, DB, 30);
+
+	f->use.reuse = 1;
+	tuple.state = TCPS_FIN_WAIT2;
+	begin(f);
+	add(f, tuple);
+	finish(f, SECOND);
+	assert_int_equal(only_row(f)->reusable, 0);
+	assert_int_equal(only_row(f)->fin_wait2, 1);
+}
+
 static void test_loopback_of_ipv6(void **state)
 {
 	struct fixture *f = *state;
@@ -288,6 +302,7 @@ int main(void)
 		TEST(test_what_counts),
 		TEST(test_each_destination_has_all_ports),
 		TEST(test_reuse),
+		TEST(test_orphan_is_not_reused),
 		TEST(test_loopback_of_ipv6),
 		TEST(test_first_look_infers_from_ages),
 		TEST(test_trend_over_looks),

@@ -278,6 +278,20 @@ static void test_replaced(void **state)
 	check_ways(look(f), 0, 3, 0);
 }
 
+/* A session may begin and end while sockets are listed, and its beginning be told afterwards. */
+static void test_opening_told_late(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_tuple opening = with_cookie(full_sock(81, 7, 1000, TCPS_ESTABLISHED), 5);
+
+	put(f, with_cookie(time_wait_sock(81, 7, 1000, 60), 5));
+	look(f);
+	timewait__note_opening(f->account, &opening);
+	put(f, with_cookie(time_wait_sock(81, 7, 1000, 59), 5));
+	check_ways(look(f), 0, 0, 0);
+	check_ways(look(f), 0, 0, 1); /* it is still remembered */
+}
+
 /* The mirror of a tuple is another socket, as both ends of loopback are. */
 static void test_both_ends_on_one_host(void **state)
 {
@@ -450,6 +464,7 @@ int main(void)
 		TEST(test_gone_before_its_time),
 		TEST(test_timer_begun_anew_by_a_late_segment),
 		TEST(test_replaced),
+		TEST(test_opening_told_late),
 		TEST(test_both_ends_on_one_host),
 		TEST(test_counters_of_what_begins),
 		TEST(test_counters_of_what_ends),

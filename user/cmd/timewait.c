@@ -26,7 +26,8 @@ struct counting {
 	size_t n_accounts;
 	struct timewait *current; /* the one whose sockets come */
 	bool counts_ends;
-	int err; /* the first of a look */
+	uint64_t lost; /* records of who opens and closes, ever */
+	int err;       /* the first of a look */
 	uint64_t tick_ns, seed;
 };
 
@@ -109,6 +110,7 @@ static void end(struct counting *c, const struct rec_snapshot *snapshot)
 	if (!snapshot->ok || !c->current || !stats)
 		return drop_account(c, snapshot->netns);
 	timewait_figures__read(stats, &kernel);
+	timewait__note_lost(c->current, c->lost);
 	timewait__end(c->current, &kernel, c->counts_ends, live__now().mono_ns, NULL, NULL);
 }
 
@@ -150,8 +152,12 @@ static void follow(void *ctx, const union record *rec)
 static int refresh(void *ctx, uint64_t n_frames __attribute__((unused)))
 {
 	struct counting *c = ctx;
-	int err = live__tuples(c->live, take, c);
+	struct live_stats stats;
+	int err;
 
+	live__stats(c->live, &stats);
+	c->lost = stats.lost.value[REC_OPENING] + stats.lost.value[REC_CLOSING];
+	err = live__tuples(c->live, take, c);
 	drop_gone(c);
 	if (c->err)
 		log_error("out of memory: TIME_WAIT is not counted in full");
@@ -217,13 +223,29 @@ static int collect(void *ctx, struct rows *rows, const struct moment *now, size_
 	return rows__finish(rows, &timewait_fields, c->options, now, limit);
 }
 
+/* One of many namespaces that has nothing to tell. */
+static bool is_quiet(const struct timewait *account)
+{
+	const struct timewait_totals *t = timewait__totals(account);
+
+	return !t->time_wait && !t->fin_wait2 && !(t->worst && t->worst->is_low);
+}
+
 static void write_header(void *ctx, struct strbuf *sb, size_t n_rows __attribute__((unused)),
 			 unsigned width)
 {
 	struct counting *c = ctx;
+	size_t n_left_out = 0;
 
-	for (size_t i = 0; i < c->n_accounts; i++)
-		timewait_summary__write(sb, c->accounts[i], c->n_accounts > 1, width);
+	for (size_t i = 0; i < c->n_accounts; i++) {
+		if (c->n_accounts > 1 && is_quiet(c->accounts[i]))
+			n_left_out++;
+		else
+			timewait_summary__write(sb, c->accounts[i], c->n_accounts > 1, width);
+	}
+	if (n_left_out)
+		strbuf__addf(sb, "%zu namespaces without TIME-WAIT and with ports to spare\n",
+			     n_left_out);
 }
 
 static void write_json(void *ctx, struct strbuf *sb, const struct moment *now)

@@ -28,7 +28,8 @@ static bool is_reusable(const struct port_use *use, const struct rec_tuple *tupl
 	uint64_t delay_ms =
 		use->reuse_delay_ms == UNKNOWN_U64 ? USUAL_DELAY_MS : use->reuse_delay_ms;
 
-	if (!tuple->has_timestamps || age->age_ns / MSEC_NS < delay_ms)
+	if (tuple->state != TCPS_TIME_WAIT || !tuple->has_timestamps ||
+	    age->age_ns / MSEC_NS < delay_ms)
 		return false;
 	if (use->reuse == REUSE_LOOPBACK)
 		return is_loopback(&tuple->local) || is_loopback(&tuple->remote);

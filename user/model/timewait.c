@@ -87,6 +87,11 @@ int timewait__note_closing(struct timewait *a, const struct rec_closing *closing
 	return closers__add(&a->closers, closing);
 }
 
+void timewait__note_lost(struct timewait *a, uint64_t lost)
+{
+	a->totals.records_lost = lost;
+}
+
 /* ---- one look -------------------------------------------------------------------------------- */
 
 void timewait__begin(struct timewait *a, const char *netns_name, const struct port_range *range,

@@ -40,6 +40,7 @@ struct timewait_totals {
 	uint64_t watched_begun, watched_ended, expired, reused_by_syn, killed_by_reset;
 	uint64_t ended_unseen; /* begun after a look and ended before the next one, however */
 	uint64_t recycled, never_created;
+	uint64_t records_lost; /* so many sessions' openings and closers went unnoticed */
 	struct port_range range;
 	const struct timewait_row *worst; /* the destination with the fewest free ports, or NULL */
 };
@@ -71,6 +72,9 @@ void timewait__note_opening(struct timewait *account, const struct rec_tuple *tu
 /* timewait__note_closing() - a process sends the first FIN: what is left of the socket is its own.
  * Returns 0 or -ENOMEM */
 int timewait__note_closing(struct timewait *account, const struct rec_closing *closing);
+
+/* timewait__note_lost() - before the look is over: so many of these records were lost, ever */
+void timewait__note_lost(struct timewait *account, uint64_t lost);
 
 /*
  * timewait__end() - the look is over

@@ -117,8 +117,8 @@ void timewait_memory__replace(struct timewait_memory *memory, const struct rec_t
 {
 	struct remembered *r = find(memory, tuple, hash_of(memory, tuple));
 
-	if (!r)
-		return;
+	if (!r || (r->cookie && r->cookie == tuple->cookie))
+		return; /* what is told late is the beginning of the very session it is left of */
 	count_reuse(memory, r);
 	forget(memory, r);
 }

@@ -47,6 +47,10 @@
 	X(never_created, never_created, "NEVER",                                                 \
 	  "not created: the limit was reached (TCPTimeWaitOverflow)")
 
+#define LOST_COUNTS(X)                        \
+	X(records_lost, records_lost, "LOST", \
+	  "records of sessions that open and close, lost because the ring buffer was full")
+
 #define LIMIT_COUNTS(X)                                                                        \
 	X(tcp_tw_reuse, kernel.reuse, "REUSE",                                                 \
 	  "connect() may take over TIME_WAIT: 0 never, 1 always, 2 on loopback")               \
@@ -75,6 +79,7 @@ static void set_count(struct value *out, uint64_t count)
 NOW_COUNTS(COUNT_GETTER)
 KERNEL_COUNTS(COUNT_GETTER)
 WATCHED_COUNTS(COUNT_GETTER)
+LOST_COUNTS(COUNT_GETTER)
 LIMIT_COUNTS(COUNT_GETTER)
 
 /* The head of a getter that needs no time. */
@@ -164,6 +169,7 @@ static const struct field rows[] = {
 	    "the rates follow from the ages, for lack of a second look")
 	KERNEL_COUNTS(COUNT_ROW)
 	WATCHED_COUNTS(COUNT_ROW)
+	LOST_COUNTS(COUNT_ROW)
 	LIMIT_COUNTS(COUNT_ROW)
 	ROW(tcp_fin_timeout_seconds, "FIN", "seconds", VALUE_DURATION, 6,
 	    "tcp_fin_timeout: how long an orphan waits in FIN_WAIT2")

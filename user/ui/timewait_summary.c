@@ -139,6 +139,8 @@ static void add_ways_watched(struct flow *flow, const struct timewait_totals *t)
 	if (t->ended_unseen)
 		add_known(flow, "unseen between two looks", t->ended_unseen);
 	add_known(flow, "never created", t->never_created);
+	if (t->records_lost)
+		flow__add_count(flow, "records lost", t->records_lost);
 	flow__end_line(flow);
 }
 
