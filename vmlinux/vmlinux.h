@@ -91,6 +91,7 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	int sk_err;
+	int sk_err_soft;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u8 sk_kern_sock: 1;
@@ -111,6 +112,7 @@ struct request_sock_queue {
 	atomic_t qlen;
 	atomic_t young;
 	struct request_sock *rskq_accept_head;
+	__u8 rskq_defer_accept;
 };
 
 struct inet_connection_sock {
@@ -141,10 +143,12 @@ struct tcp_sock {
 struct request_sock {
 	struct sock_common __req_common;
 	__u8 num_retrans;
+	__u8 num_timeout: 7;
 };
 
 struct inet_request_sock {
 	struct request_sock req;
+	__u16 acked: 1;
 };
 
 struct tcp_request_sock {

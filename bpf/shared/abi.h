@@ -126,6 +126,9 @@ struct sock_info {
 	__s32 error;		  /* sk_err at a transition to CLOSED: errno, or 0 */
 	__u32 pid;		  /* process (tgid) that opened or closed it; 0: unknown */
 	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
+	__u8 is_acked;	  /* of a request: its acknowledgement came and found the accept queue full */
+	__u8 syn_timeouts; /* of a request: how often its timer has expired */
+	__u16 soft_error; /* sk_err_soft at a transition to CLOSED: an error that was passed over */
 };
 
 struct rec_sock {
@@ -145,13 +148,22 @@ struct rec_sock_retransmit {
 	struct sock_info sock;
 };
 
+/* Why a listener answered an acknowledgement with a RST, as its own state tells. Append-only. */
+enum listener_reset {
+	LISTENER_RESET_NONE,   /* it is not a listener's */
+	LISTENER_RESET_STRAY,  /* nothing was known of the handshake */
+	LISTENER_RESET_COOKIE, /* it had sent SYN cookies, and this is none of them */
+	LISTENER_RESET_FULL,   /* its accept queue was full, and tcp_abort_on_overflow is set */
+};
+
 /* reason: enum sk_rst_reason or skb drop reason is resolved to text by userspace; -1: kernel gives
  * none */
 struct rec_sock_reset {
 	struct record_hdr hdr;
 	struct sock_info sock; /* cookie 0: no socket, addresses from the packet */
 	__u8 by;	       /* enum close_by: sent (local) or received (remote) */
-	__u8 zero[3];
+	__u8 of_listener;      /* enum listener_reset: a listener sent it, this is why */
+	__u8 zero[2];
 	__s32 reason;
 };
 

@@ -84,6 +84,8 @@ static void tell_sock_end(struct session_table *table, struct sock_row *sock, ui
 
 		event->kind = EVENT_HANDSHAKE_FAILED;
 		event->reason = reason ? reason : info->reset_seen ? "reset" : "aborted";
+		socks__join(table, sock);
+		event->broke = handshake__break_of_sock(&sock->row, old_state);
 	} else {
 		event->kind = EVENT_CLOSED;
 		event->reason = sock_end_reason(info);
@@ -322,6 +324,8 @@ void events__wire_end(struct session_table *table, struct wire_session *wire, co
 	if (!table->env.on_event || wire->told & TOLD_END)
 		return;
 	wire->told |= TOLD_END;
+	if (!v->established)
+		event.broke = handshake__break_of_wire(&wire->row);
 	if (!is_end_muted(table, wire))
 		tell_wire(table, wire, wire->row.local_dir, &event);
 }
