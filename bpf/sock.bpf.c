@@ -11,6 +11,7 @@
 
 #include "listener.h"
 #include "record.h"
+#include "listener_reset.h"
 #include "sock_info.h"
 
 char _license[] SEC("license")
@@ -361,7 +362,8 @@ static __always_inline bool read_packet(struct sock_info *info, const struct sk_
 
 /* An answer to a packet that no connection here expects: closed port, or a listener that wants a
  * SYN. */
-static __always_inline void reset_of_packet(const struct sk_buff *skb, __u32 netns, int reason)
+static __always_inline void reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener,
+					    __u32 netns, int reason)
 {
 	struct sock_info info = {};
 	struct rec_sock_reset *rec;
@@ -379,6 +381,8 @@ static __always_inline void reset_of_packet(const struct sk_buff *skb, __u32 net
 	if (!rec)
 		return;
 	rec->sock = info;
+	rec->sock.role = listener ? ROLE_PASSIVE : ROLE_UNKNOWN;
+	rec->of_listener = listener_reset(listener, cfg.tick_ns);
 	record__submit(rec, cfg.wake_bytes);
 }
 
@@ -418,7 +422,7 @@ int BPF_PROG(sock_reset_sent, const struct sock *sk, const struct sk_buff *skb)
 	if (!skb)
 		return 0;
 	netns = tp ? skc__netns(&tcp__sock(tp)->__sk_common) : skb->dev->nd_net.net->ns.inum;
-	reset_of_packet(skb, netns, reason);
+	reset_of_packet(skb, tp, netns, reason);
 	return 0;
 }
 

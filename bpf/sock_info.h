@@ -195,8 +195,10 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 		info->is_mptcp = tp->is_mptcp;
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
-	if (state == TCPS_CLOSED)
+	if (state == TCPS_CLOSED) {
 		info->error = sk->sk_err;
+		info->soft_error = sk->sk_err_soft;
+	}
 	if (memory)
 		sock_info__recall(info, memory);
 	if (state == TCPS_LISTEN)
@@ -218,6 +220,22 @@ static __always_inline void sock_info__fill_timewait(struct sock_info *info,
 }
 
 /*
+ * The acknowledgement came and there was no room for a child (tcp_check_req in
+ * net/ipv4/tcp_minisocks.c). With TCP_DEFER_ACCEPT the same bit means that payload is waited for.
+ */
+static __always_inline bool request__is_acked(const struct tcp_request_sock *treq)
+{
+	struct sock *listener = treq->req.req.__req_common.skc_listener;
+	const struct tcp_sock *tp;
+
+	if (!BPF_CORE_READ_BITFIELD(&treq->req, acked))
+		return false;
+	tp = bpf_skc_to_tcp_sock(listener);
+	return tp && !tp->inet_conn.icsk_accept_queue.rskq_defer_accept;
+}
+
+/*
+ * It is known by its addresses: it has no cookie until somebody asks for one, as ss does.
  * A request is as old as its first SYN-ACK, which the kernel stamps with CLOCK_MONOTONIC in
  * microseconds (tcp_make_synack in net/ipv4/tcp_output.c).
  */
@@ -228,10 +246,11 @@ static __always_inline void sock_info__fill_request(struct sock_info *info,
 
 	sock_info__identify(info, skc);
 	info->is_minisock = 1;
-	info->cookie = skc->skc_cookie.counter;
 	info->state = TCPS_SYN_RECV;
 	info->role = ROLE_PASSIVE;
 	info->syn_retransmits = treq->req.req.num_retrans;
+	info->syn_timeouts = BPF_CORE_READ_BITFIELD(&treq->req.req, num_timeout);
+	info->is_acked = request__is_acked(treq);
 	info->syn_ns = treq->snt_synack * TW_NSEC_PER_USEC;
 	info->born_ns = info->syn_ns;
 	if (bpf_core_field_exists(treq->is_mptcp))

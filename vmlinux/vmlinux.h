@@ -33,6 +33,7 @@ struct ns_common {
 struct netns_ipv4 {
 	__u8 sysctl_tcp_syncookies;
 	int sysctl_max_syn_backlog;
+	__u8 sysctl_tcp_abort_on_overflow;
 };
 
 struct net {
@@ -95,10 +96,15 @@ struct sock {
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u8 sk_kern_sock: 1;
+	struct sock_reuseport *sk_reuseport_cb;
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data; /* CONFIG_SOCK_CGROUP_DATA */
+};
+
+struct sock_reuseport {
+	unsigned int synq_overflow_ts; /* jiffies */
 };
 
 struct inet_sock {
@@ -120,8 +126,13 @@ struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
 };
 
+struct tcp_options_received {
+	int ts_recent_stamp; /* of a listener: jiffies when its SYN queue last overflowed */
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	struct tcp_options_received rx_opt;
 	__u8 repair: 1;
 	__u32 copied_seq;
 	__u32 rcv_nxt;

@@ -430,6 +430,8 @@ struct sock_config {
 				  counted but not reported */
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 count_listeners; /* 1: keep what happens at each listener */
+	__u32 tick_ns;	       /* length of one of the kernel's jiffies */
+	__u32 zero;
 };
 
 #endif
