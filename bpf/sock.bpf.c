@@ -270,7 +270,9 @@ int BPF_PROG(sock_retransmit_synack, const struct sock *listener, const struct r
 	if (!rec)
 		return 0;
 	sock_info__fill_request(&rec->sock, treq);
-	rec->sock.syn_retransmits++; /* the kernel counts this one after the tracepoint */
+	rec->sock.syn_retransmits++; /* the kernel counts this one after the tracepoint … */
+	rec->sock.syn_timeouts++;    /* … and this too, if the SYN was not sent again */
+	rec->sock.is_acked = request__is_acked(treq, listener);
 	record__submit(rec, cfg.wake_bytes);
 	return 0;
 }

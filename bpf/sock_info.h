@@ -223,15 +223,13 @@ static __always_inline void sock_info__fill_timewait(struct sock_info *info,
  * The acknowledgement came and there was no room for a child (tcp_check_req in
  * net/ipv4/tcp_minisocks.c). With TCP_DEFER_ACCEPT the same bit means that payload is waited for.
  */
-static __always_inline bool request__is_acked(const struct tcp_request_sock *treq)
+static __always_inline bool request__is_acked(const struct tcp_request_sock *treq,
+					      const struct sock *listener)
 {
-	struct sock *listener = treq->req.req.__req_common.skc_listener;
-	const struct tcp_sock *tp;
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)listener);
 
-	if (!BPF_CORE_READ_BITFIELD(&treq->req, acked))
-		return false;
-	tp = bpf_skc_to_tcp_sock(listener);
-	return tp && !tp->inet_conn.icsk_accept_queue.rskq_defer_accept;
+	return BPF_CORE_READ_BITFIELD(&treq->req, acked) && tp &&
+	       !tp->inet_conn.icsk_accept_queue.rskq_defer_accept;
 }
 
 /*
@@ -250,7 +248,6 @@ static __always_inline void sock_info__fill_request(struct sock_info *info,
 	info->role = ROLE_PASSIVE;
 	info->syn_retransmits = treq->req.req.num_retrans;
 	info->syn_timeouts = BPF_CORE_READ_BITFIELD(&treq->req.req, num_timeout);
-	info->is_acked = request__is_acked(treq);
 	info->syn_ns = treq->snt_synack * TW_NSEC_PER_USEC;
 	info->born_ns = info->syn_ns;
 	if (bpf_core_field_exists(treq->is_mptcp))

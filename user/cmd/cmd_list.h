@@ -11,6 +11,7 @@
 	X(top)      \
 	X(sessions) \
 	X(events)   \
+	X(handshakes) \
 	X(backlog)  \
 	X(timewait) \
 	X(doctor)

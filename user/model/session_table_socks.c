@@ -196,6 +196,7 @@ static struct sock_row *add(struct session_table *table, const struct sock_info 
 static void renew(struct session_table *table, struct sock_row *sock, const struct sock_info *info,
 		  uint64_t time_ns)
 {
+	uint8_t was_acked = sock->info.is_acked;
 	bool moved;
 
 	sock->seen = table->serial;
@@ -205,6 +206,7 @@ static void renew(struct session_table *table, struct sock_row *sock, const stru
 	if (moved)
 		leave_tuple(table, sock);
 	fill(sock, info, time_ns);
+	sock->info.is_acked |= was_acked; /* the iterator does not tell */
 	if (moved)
 		enter_tuple(table, sock);
 	count_row(table, sock);
