@@ -175,6 +175,22 @@ static __always_inline void fill_connection(struct sock_info *info, const struct
 }
 
 /*
+ * An error that did not end the socket by itself. Whoever asks for SO_ERROR takes it away, but what
+ * ICMP brought while the connection was being made waits in the error queue too
+ * (tcp_v4_err() in net/ipv4/tcp_ipv4.c).
+ */
+static __always_inline __u16 soft_error(const struct sock *sk)
+{
+	const struct sk_buff *skb = sk->sk_error_queue.next;
+	const char *cb;
+
+	if (sk->sk_err_soft || !sk->sk_error_queue.qlen)
+		return sk->sk_err_soft;
+	cb = skb->cb;
+	return *(const __u32 *)(cb + bpf_core_field_offset(struct sock_exterr_skb, ee.ee_errno));
+}
+
+/*
  * sock_info__fill() - a full socket that is, or is about to be, in @state
  *
  * @info is zeroed. @old_state: the state it comes from, or @state. @memory may be NULL.
@@ -197,7 +213,8 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	if (state == TCPS_CLOSED) {
 		info->error = sk->sk_err;
-		info->soft_error = sk->sk_err_soft;
+		if (old_state == TCPS_SYN_SENT)
+			info->soft_error = soft_error(sk);
 	}
 	if (memory)
 		sock_info__recall(info, memory);

@@ -129,7 +129,7 @@ struct sock_info {
 	__u8 is_acked;	  /* of a request that a tracepoint tells of: its acknowledgement came and
 			     found the accept queue full */
 	__u8 syn_timeouts; /* of a request: how often its timer has expired */
-	__u16 soft_error; /* sk_err_soft at a transition to CLOSED: an error that was passed over */
+	__u16 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
 };
 
 struct rec_sock {

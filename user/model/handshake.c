@@ -52,40 +52,43 @@ static uint64_t interval(uint64_t from_ns, uint64_t to_ns)
 	return from_ns && to_ns >= from_ns ? to_ns - from_ns : UNKNOWN_U64;
 }
 
-/* A client is established once its socket is, which is before its acknowledgement leaves. */
-static uint64_t done_ns(const struct session *s, enum handshake_side side)
+/* The socket may be established later than the wire tells, if something held a segment up. */
+static uint64_t done_ns(const struct session *s)
 {
-	if (side == SIDE_CLIENT && s->sock && s->sock->established_ns)
-		return s->sock->established_ns;
-	if (s->verdict && s->verdict->ack_ns)
-		return s->verdict->ack_ns;
-	return s->sock ? s->sock->established_ns : 0;
+	uint64_t sock_ns = s->sock ? s->sock->established_ns : 0;
+	uint64_t wire_ns = s->verdict ? s->verdict->ack_ns : 0;
+
+	return sock_ns ? sock_ns : wire_ns;
+}
+
+static uint64_t network_ns(const struct evidence_verdict *v, enum handshake_side side)
+{
+	switch (side) {
+	case SIDE_CLIENT:
+		return interval(v->syn_ns, v->synack_ns);
+	case SIDE_SERVER:
+		return interval(v->synack_ns, v->ack_ns);
+	default:
+		return interval(v->syn_ns, v->ack_ns);
+	}
 }
 
 struct handshake_parts handshake__parts(const struct session *s)
 {
-	const struct handshake_parts unknown = {UNKNOWN_U64, UNKNOWN_U64, UNKNOWN_U64};
+	struct handshake_parts parts = {UNKNOWN_U64, UNKNOWN_U64, UNKNOWN_U64};
 	const struct evidence_verdict *v = s->verdict;
-	struct handshake_parts parts = unknown;
-	uint64_t to_syn_ack_ns, to_end_ns;
 	enum handshake_side side;
 
 	if (!handshake__side(s, &side))
-		return unknown;
-	if (!v || !v->syn_ns || !v->synack_ns) {
-		if (s->sock)
-			parts.total_ns = interval(s->sock->syn_ns, s->sock->established_ns);
 		return parts;
+	if (v && v->syn_ns && v->synack_ns) {
+		parts.total_ns = interval(v->syn_ns, done_ns(s));
+		parts.network_ns = network_ns(v, side);
+	} else if (s->sock) {
+		parts.total_ns = interval(s->sock->syn_ns, s->sock->established_ns);
 	}
-	to_syn_ack_ns = interval(v->syn_ns, v->synack_ns);
-	to_end_ns = interval(v->synack_ns, done_ns(s, side));
-	if (to_syn_ack_ns == UNKNOWN_U64 || to_end_ns == UNKNOWN_U64)
-		return unknown;
-	parts.total_ns = to_syn_ack_ns + to_end_ns;
-	parts.network_ns = side == SIDE_CLIENT	 ? to_syn_ack_ns
-			   : side == SIDE_SERVER ? to_end_ns
-						 : parts.total_ns;
-	if (side != SIDE_FORWARD)
+	if (side != SIDE_FORWARD && parts.network_ns <= parts.total_ns &&
+	    parts.total_ns != UNKNOWN_U64)
 		parts.host_ns = parts.total_ns - parts.network_ns;
 	return parts;
 }

@@ -66,9 +66,10 @@ bool handshake__side(const struct session *s, enum handshake_side *side);
 /*
  * The parts of a completed handshake, ns; UNKNOWN_U64 where a step was not seen.
  *
- * Of a client the network part is from its SYN to the SYN-ACK (the server's part in it), and the
- * host part from there on; of a server the host part is from the SYN to its SYN-ACK, and the
- * network part from there to the acknowledgement. What is passed through has a network part alone.
+ * The whole is from the SYN to when the socket is established; where no socket tells, to the
+ * acknowledgement. The network part of a client is from its SYN to the SYN-ACK (what the server
+ * takes is in it), of a server from its SYN-ACK to the acknowledgement; the host part is the rest.
+ * What is passed through has a network part alone.
  */
 struct handshake_parts {
 	uint64_t total_ns, network_ns, host_ns;
