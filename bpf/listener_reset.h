@@ -12,7 +12,8 @@
 
 /*
  * Only then does the kernel look for a cookie in an acknowledgement
- * (tcp_synq_no_recent_overflow() in include/net/tcp.h), and only one it does not find has an answer.
+ * (tcp_synq_no_recent_overflow() in include/net/tcp.h), and only one it does not find has an
+ * answer.
  */
 static __always_inline bool sent_cookies_lately(const struct tcp_sock *tp, __u32 tick_ns)
 {

@@ -364,8 +364,8 @@ static __always_inline bool read_packet(struct sock_info *info, const struct sk_
 
 /* An answer to a packet that no connection here expects: closed port, or a listener that wants a
  * SYN. */
-static __always_inline void reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener,
-					    __u32 netns, int reason)
+static __always_inline void
+reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener, __u32 netns, int reason)
 {
 	struct sock_info info = {};
 	struct rec_sock_reset *rec;

@@ -126,10 +126,10 @@ struct sock_info {
 	__s32 error;		  /* sk_err at a transition to CLOSED: errno, or 0 */
 	__u32 pid;		  /* process (tgid) that opened or closed it; 0: unknown */
 	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
-	__u8 is_acked;	  /* of a request that a tracepoint tells of: its acknowledgement came and
-			     found the accept queue full */
+	__u8 is_acked;	   /* of a request that a tracepoint tells of: its acknowledgement came and
+			      found the accept queue full */
 	__u8 syn_timeouts; /* of a request: how often its timer has expired */
-	__u16 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
+	__u16 soft_error;  /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
 };
 
 struct rec_sock {

@@ -24,9 +24,9 @@ static unsigned bucket_with(const struct histogram *h)
 	return i;
 }
 
-static const uint64_t values[] = {0,	  1,	  1023,	     1024,	 1151,	   1152, 65 * US,
-				  MS - 1, 200 * MS, S, 127 * S, (1ULL << 37) - 1, 1ULL << 37,
-				  UINT64_MAX};
+static const uint64_t values[] = {0,	      1,	 1023,	   1024, 1151,	  1152,
+				  65 * US,    MS - 1,	 200 * MS, S,	 127 * S, (1ULL << 37) - 1,
+				  1ULL << 37, UINT64_MAX};
 
 /* Each value lies in its bucket's limits, and those are at most an eighth apart. */
 static void test_limits(void **state __attribute__((unused)))

@@ -7,13 +7,13 @@
 
 #include "cmd.h"
 
-#define COMMANDS(X) \
-	X(top)      \
-	X(sessions) \
-	X(events)   \
+#define COMMANDS(X)   \
+	X(top)        \
+	X(sessions)   \
+	X(events)     \
 	X(handshakes) \
-	X(backlog)  \
-	X(timewait) \
+	X(backlog)    \
+	X(timewait)   \
 	X(doctor)
 
 #define DECLARE(name) extern const struct command cmd_##name;

@@ -94,15 +94,15 @@ static void write_header(void *ctx, struct strbuf *sb, size_t n_rows __attribute
 	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
 			      struct value *out)
 
-#define GET_FIGURE(id, key, label, help)                                              \
-	GETTER(key)                                                                   \
-	{                                                                             \
-		const struct counting *c = row;                                       \
-                                                                                      \
-		if (c->kernel.known & NETNS_SET(id))                                  \
+#define GET_FIGURE(id, key, label, help)                                               \
+	GETTER(key)                                                                    \
+	{                                                                              \
+		const struct counting *c = row;                                        \
+                                                                                       \
+		if (c->kernel.known & NETNS_SET(id))                                   \
 			value__set_u64(out, VALUE_COUNT, c->kernel.value[NETNS_##id]); \
-		else                                                                  \
-			value__set_none(out);                                         \
+		else                                                                   \
+			value__set_none(out);                                          \
 	}
 HANDSHAKE_FIGURES(GET_FIGURE)
 
@@ -113,10 +113,10 @@ GETTER(records_lost)
 	value__set_u64(out, VALUE_COUNT, handshake_stats__lost(c->stats));
 }
 
-#define FIELD(name, its_help)                                                                   \
-	{                                                                                       \
-		FIELD_KEY(name), .title = #name, .unit = "", .help = its_help,                  \
-				 .kind = VALUE_COUNT, .get = get_##name                         \
+#define FIELD(name, its_help)                                                  \
+	{                                                                      \
+		FIELD_KEY(name), .title = #name, .unit = "", .help = its_help, \
+				 .kind = VALUE_COUNT, .get = get_##name        \
 	}
 #define FIGURE_FIELD(id, key, label, help) FIELD(key, help),
 

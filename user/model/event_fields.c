@@ -227,7 +227,7 @@ GETTER(limit)
 
 #define BREAK_CHOICE(id, key, title, help) #key "|"
 
-#define BREAK_FIELDS(X)                                                     \
+#define BREAK_FIELDS(X)                                                       \
 	X(broke, "BROKE", "", VALUE_TEXT, 14, HANDSHAKE_BREAKS(BREAK_CHOICE), \
 	  "the step at which a handshake failed")
 

@@ -152,7 +152,8 @@ enum handshake_break handshake__break_of_request(const struct session *s)
 {
 	if (s->sock->is_acked)
 		return BREAK_ACK_DROPPED;
-	return s->verdict && s->verdict->established ? BREAK_LOST_IN_HOST : BREAK_SYN_ACK_UNANSWERED;
+	return s->verdict && s->verdict->established ? BREAK_LOST_IN_HOST
+						     : BREAK_SYN_ACK_UNANSWERED;
 }
 
 enum handshake_break handshake__break_of_wire(const struct session *s)

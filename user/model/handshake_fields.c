@@ -79,9 +79,9 @@ GETTER(failed)
 	value__set_u64(out, VALUE_COUNT, handshake_counts__failed(COUNTS));
 }
 
-#define GET_BREAK(id, key, title, help)                                        \
-	GETTER(key)                                                            \
-	{                                                                      \
+#define GET_BREAK(id, key, title, help)                                       \
+	GETTER(key)                                                           \
+	{                                                                     \
 		value__set_u64(out, VALUE_COUNT, COUNTS->failed[BREAK_##id]); \
 	}
 HANDSHAKE_BREAKS(GET_BREAK)
@@ -118,27 +118,27 @@ static void set_histogram(struct value *out, const struct histogram *h)
 }
 
 /* X(member of struct handshake_counts, title, what it is) */
-#define PARTS(X)                                                            \
-	X(total, "", "SYN to the end of the handshake")                     \
+#define PARTS(X)                                                             \
+	X(total, "", "SYN to the end of the handshake")                      \
 	X(network, "NET-", "the part of it spent in the network and beyond") \
 	X(host, "HOST-", "the part of it spent in this host")
 
-#define GET_PART(part, title, help)                        \
-	GETTER(part##_p50_seconds)                         \
-	{                                                  \
-		set_quantile(out, &COUNTS->part, 500);     \
-	}                                                  \
-	GETTER(part##_p99_seconds)                         \
-	{                                                  \
-		set_quantile(out, &COUNTS->part, 990);     \
-	}                                                  \
-	GETTER(part##_max_seconds)                         \
-	{                                                  \
-		set_quantile(out, &COUNTS->part, 1000);    \
-	}                                                  \
-	GETTER(part##_histogram)                           \
-	{                                                  \
-		set_histogram(out, &COUNTS->part);         \
+#define GET_PART(part, title, help)                     \
+	GETTER(part##_p50_seconds)                      \
+	{                                               \
+		set_quantile(out, &COUNTS->part, 500);  \
+	}                                               \
+	GETTER(part##_p99_seconds)                      \
+	{                                               \
+		set_quantile(out, &COUNTS->part, 990);  \
+	}                                               \
+	GETTER(part##_max_seconds)                      \
+	{                                               \
+		set_quantile(out, &COUNTS->part, 1000); \
+	}                                               \
+	GETTER(part##_histogram)                        \
+	{                                               \
+		set_histogram(out, &COUNTS->part);      \
 	}
 PARTS(GET_PART)
 
@@ -147,25 +147,25 @@ PARTS(GET_PART)
 #define SIDE_CHOICE(id, name) name "|"
 
 /* X(key, title, unit, kind, min_width, choices, help) */
-#define GROUP_FIELDS(X)                                                                           \
-	X(side, "SIDE", "", VALUE_TEXT, 7, HANDSHAKE_SIDES(SIDE_CHOICE),                          \
-	  "where this host stands: client, server, or forward (it passes through)")               \
-	X(server_addr, "SERVER ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the server")       \
-	X(server_port, "SPORT", "", VALUE_PORT, 5, NULL, "port of the server")                    \
-	X(client_network, "CLIENTS", "", VALUE_TEXT, 18, NULL,                                    \
-	  "network of the clients, as long as --prefix says")                                     \
-	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number")    \
-	X(other, "OTHER", "", VALUE_BOOL, 5, NULL, "the sum of the groups that had no room")      \
-	X(age_seconds, "AGE", "seconds", VALUE_DURATION, 6, NULL,                                 \
-	  "time since the first handshake that the row counts")                                   \
-	X(completed, "DONE", "", VALUE_COUNT, 6, NULL, "handshakes that were completed")          \
+#define GROUP_FIELDS(X)                                                                        \
+	X(side, "SIDE", "", VALUE_TEXT, 7, HANDSHAKE_SIDES(SIDE_CHOICE),                       \
+	  "where this host stands: client, server, or forward (it passes through)")            \
+	X(server_addr, "SERVER ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the server")    \
+	X(server_port, "SPORT", "", VALUE_PORT, 5, NULL, "port of the server")                 \
+	X(client_network, "CLIENTS", "", VALUE_TEXT, 18, NULL,                                 \
+	  "network of the clients, as long as --prefix says")                                  \
+	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
+	X(other, "OTHER", "", VALUE_BOOL, 5, NULL, "the sum of the groups that had no room")   \
+	X(age_seconds, "AGE", "seconds", VALUE_DURATION, 6, NULL,                              \
+	  "time since the first handshake that the row counts")                                \
+	X(completed, "DONE", "", VALUE_COUNT, 6, NULL, "handshakes that were completed")       \
 	X(failed, "FAILED", "", VALUE_COUNT, 6, NULL, "handshakes that were not, of all kinds")
 
-#define RESEND_FIELDS(X)                                                                          \
-	X(syn_retransmits, "SYN-RETR", "segments", VALUE_COUNT, 8, NULL, "SYNs sent again")       \
-	X(syn_ack_retransmits, "SYNACK-RETR", "segments", VALUE_COUNT, 11, NULL,                  \
-	  "SYN-ACKs sent again")                                                                  \
-	X(server_resets, "RST", "segments", VALUE_COUNT, 4, NULL,                                 \
+#define RESEND_FIELDS(X)                                                                    \
+	X(syn_retransmits, "SYN-RETR", "segments", VALUE_COUNT, 8, NULL, "SYNs sent again") \
+	X(syn_ack_retransmits, "SYNACK-RETR", "segments", VALUE_COUNT, 11, NULL,            \
+	  "SYN-ACKs sent again")                                                            \
+	X(server_resets, "RST", "segments", VALUE_COUNT, 4, NULL,                           \
 	  "RSTs that a listener of this host answered acknowledgements with")
 
 #define COLUMN_FIELDS(X) \
@@ -178,11 +178,11 @@ PARTS(GET_PART)
 #define BREAK(id, key, title, help) FIELD(key, title, "", VALUE_COUNT, 5, NULL, help)
 #define QUANTILE(part, title, help, of, which) \
 	FIELD(part##_##of##_seconds, title which, "seconds", VALUE_DURATION, 6, NULL, help)
-#define PART(part, title, help)                                                             \
-	QUANTILE(part, title, help ": half took no longer", p50, "P50")                     \
-	QUANTILE(part, title, help ": 99 of 100 took no longer", p99, "P99")                \
-	QUANTILE(part, title, help ": none took longer", max, "MAX")                        \
-	FIELD(part##_histogram, title "N", "", VALUE_HISTOGRAM, 5, NULL,                    \
+#define PART(part, title, help)                                              \
+	QUANTILE(part, title, help ": half took no longer", p50, "P50")      \
+	QUANTILE(part, title, help ": 99 of 100 took no longer", p99, "P99") \
+	QUANTILE(part, title, help ": none took longer", max, "MAX")         \
+	FIELD(part##_histogram, title "N", "", VALUE_HISTOGRAM, 5, NULL,     \
 	      help ": how many are known; JSON has the whole histogram")
 
 static const struct field rows[] = {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAPPED_BITS  96 /* before an IPv4 address in its IPv6 form */
-#define HASH_FACTOR  0x9e3779b97f4a7c15ULL /* 2^64 divided by the golden ratio */
+#define MAPPED_BITS 96			  /* before an IPv4 address in its IPv6 form */
+#define HASH_FACTOR 0x9e3779b97f4a7c15ULL /* 2^64 divided by the golden ratio */
 
 struct handshake_stats {
 	struct handshake_grouping grouping;

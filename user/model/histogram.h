@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define HISTOGRAM_STEPS_SHIFT 3  /* buckets to a doubling: 8 */
+#define HISTOGRAM_STEPS_SHIFT 3	 /* buckets to a doubling: 8 */
 #define HISTOGRAM_FIRST_SHIFT 10 /* below 2^10 ns there is one bucket … */
 #define HISTOGRAM_LAST_SHIFT  37 /* … and from 2^37 ns on another */
 #define HISTOGRAM_BUCKETS \

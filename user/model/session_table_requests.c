@@ -13,10 +13,10 @@
 #define FIRST_TIMEOUT_NS TW_NSEC_PER_SEC
 #define LAST_TIMEOUT_NS	 (120 * TW_NSEC_PER_SEC)
 /* A timer of the wheel may be late by an eighth (kernel/time/timer.c), and records take time. */
-#define LATE_SHIFT  3
-#define RECORD_NS   (250 * TW_NSEC_PER_MSEC)
+#define LATE_SHIFT 3
+#define RECORD_NS  (250 * TW_NSEC_PER_MSEC)
 /* How often the requests are looked through. */
-#define LOOK_NS	    (50 * TW_NSEC_PER_MSEC)
+#define LOOK_NS (50 * TW_NSEC_PER_MSEC)
 
 bool requests__has(const struct sock_row *sock)
 {

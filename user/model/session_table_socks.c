@@ -223,8 +223,7 @@ void socks__drop(struct session_table *table, struct sock_row *sock)
 
 bool socks__has_child(const struct session_table *table, const struct sock_row *sock)
 {
-	const struct sock_row *other =
-		hash_index__first(&table->sock_by_tuple, sock->tuple_hash);
+	const struct sock_row *other = hash_index__first(&table->sock_by_tuple, sock->tuple_hash);
 
 	for (; other; other = hash_index__next(&table->sock_by_tuple, other))
 		if (other != sock && !other->info.is_minisock &&
