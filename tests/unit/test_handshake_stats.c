@@ -302,6 +302,7 @@ static void test_no_room(void **state)
 	}
 	assert_true(all.groups[all.count - 1]->is_other);
 	assert_int_equal(handshake_counts__failed(&all.groups[all.count - 1]->counts), 7);
+	assert_string_equal(all.groups[all.count - 1]->broke, "syn_ack_unanswered 7");
 	assert_int_equal(failed, 10);
 	assert_int_equal(completed, 3);
 	assert_int_equal(handshake_stats__total(stats, SIDE_SERVER)->completed, completed);

@@ -22,6 +22,7 @@ struct counting {
 	struct live *live;
 	struct handshake_stats *stats;
 	struct netns_values kernel;
+	struct session_table_stats table;
 	struct moment now;
 	bool is_short; /* of memory: some groups are missing, said by then */
 };
@@ -49,6 +50,7 @@ static int refresh(void *ctx, uint64_t n_frames __attribute__((unused)))
 	for (int i = 0; i < 2 && !err; i++)
 		err = live__poll(c->live, 0);
 	live__kernel_counts(c->live, 0, false, &c->kernel);
+	session_table__stats(live__table(c->live), &c->table);
 	return err == -EINTR ? 0 : err;
 }
 
@@ -78,7 +80,7 @@ static void write_header(void *ctx, struct strbuf *sb, size_t n_rows __attribute
 			 unsigned width)
 {
 	struct counting *c = ctx;
-	const struct handshake_summary summary = {c->stats, &c->kernel};
+	const struct handshake_summary summary = {c->stats, &c->kernel, c->table.wire_forgotten};
 
 	handshake_summary__write(sb, &summary, width);
 	if (c->options->watch)
@@ -113,6 +115,13 @@ GETTER(records_lost)
 	value__set_u64(out, VALUE_COUNT, handshake_stats__lost(c->stats));
 }
 
+GETTER(not_followed)
+{
+	const struct counting *c = row;
+
+	value__set_u64(out, VALUE_COUNT, c->table.wire_forgotten);
+}
+
 #define FIELD(name, its_help)                                                  \
 	{                                                                      \
 		FIELD_KEY(name), .title = #name, .unit = "", .help = its_help, \
@@ -124,6 +133,7 @@ static const struct field figure_rows[] = {
 	/* clang-format off */
 	HANDSHAKE_FIGURES(FIGURE_FIELD)
 	FIELD(records_lost, "records lost because the ring buffer was full"),
+	FIELD(not_followed, "sessions forgotten before their end, as there were too many"),
 	/* clang-format on */
 };
 
@@ -206,9 +216,8 @@ const struct command cmd_handshakes = {
 	.views = VIEW_BOTH,
 	.table = &handshake_fields,
 	.default_fields = "side,server,client_network,completed,failed,total_p50,total_p99,"
-			  "network_p50,network_p99,host_p50,host_p99,syn_unanswered,refused,"
-			  "filtered,syn_ack_unanswered,ack_dropped,cookie_rejected,"
-			  "syn_retransmits,syn_ack_retransmits",
+			  "network_p50,network_p99,host_p50,host_p99,syn_retransmits,"
+			  "syn_ack_retransmits,broke",
 	.default_sort = "-failed",
 	.run = run,
 };

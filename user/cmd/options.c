@@ -249,7 +249,7 @@ static int set_prefix(struct reading *r, const char *arg)
 
 static int set_groups(struct reading *r, const char *arg)
 {
-	return parse_count("--groups", arg, 1u << 20, &r->options->handshakes.max_groups);
+	return parse_count("--groups", arg, 1u << 16, &r->options->handshakes.max_groups);
 }
 
 static int set_verbose(struct reading *r __attribute__((unused)),

@@ -101,6 +101,11 @@ GETTER(server_resets)
 	value__set_u64(out, VALUE_COUNT, COUNTS->server_resets);
 }
 
+GETTER(broke)
+{
+	value__set_string(out, GROUP->broke[0] ? GROUP->broke : NULL);
+}
+
 /* ---- times ---- */
 
 static void set_quantile(struct value *out, const struct histogram *h, unsigned permille)
@@ -168,8 +173,9 @@ PARTS(GET_PART)
 	X(server_resets, "RST", "segments", VALUE_COUNT, 4, NULL,                           \
 	  "RSTs that a listener of this host answered acknowledgements with")
 
-#define COLUMN_FIELDS(X) \
-	X(server, "SERVER", "", VALUE_ENDPOINT, 21, NULL, "address and port of the server")
+#define COLUMN_FIELDS(X)                                                                    \
+	X(server, "SERVER", "", VALUE_ENDPOINT, 21, NULL, "address and port of the server") \
+	X(broke, "BROKE", "", VALUE_TEXT, 5, NULL, "where those that failed broke, most first")
 
 #define FIELD(key, title, unit, kind, width, choices, help) \
 	FIELD_ROW(key, title, unit, kind, width, choices, help, false, get_##key),

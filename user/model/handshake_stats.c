@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAPPED_BITS 96			  /* before an IPv4 address in its IPv6 form */
 #define HASH_FACTOR 0x9e3779b97f4a7c15ULL /* 2^64 divided by the golden ratio */
 
 struct handshake_stats {
@@ -141,21 +140,6 @@ static void failing__remove(struct handshake_stats *stats, struct handshake_grou
 
 /* ---- making and merging groups ---- */
 
-static void write_network(struct handshake_group *group)
-{
-	const struct handshake_key *key = &group->key;
-	bool is_v4 = ip_addr__is_v4(&key->network) && key->network_bits >= MAPPED_BITS;
-	unsigned bits = is_v4 ? key->network_bits - MAPPED_BITS : key->network_bits;
-	char *out = group->network;
-
-	if (key->network_bits == UNGROUPED)
-		return;
-	out += is_v4 ? fmt__ipv4(out, key->network.bytes + 12) : fmt__ipv6(out, key->network.bytes);
-	*out++ = '/';
-	out += fmt__u64(out, bits);
-	*out = '\0';
-}
-
 static struct handshake_group *create(struct handshake_stats *stats,
 				      const struct handshake_key *key, const struct session *s)
 {
@@ -166,7 +150,7 @@ static struct handshake_group *create(struct handshake_stats *stats,
 	group->key = *key;
 	group->has_server = stats->grouping.by_server;
 	group->server = (struct endpoint){key->server, (uint16_t)key->port};
-	write_network(group);
+	handshake_group__write_network(group);
 	/* Without memory for its name the namespace is shown by number. */
 	group->netns_name = s->netns_name ? strdup(s->netns_name) : NULL;
 	if (hash_index__insert(&stats->index, group, hash_of(stats, key))) {
@@ -178,28 +162,16 @@ static struct handshake_group *create(struct handshake_stats *stats,
 	return group;
 }
 
-static void merge(struct handshake_counts *into, const struct handshake_counts *from)
-{
-	into->completed += from->completed;
-	for (unsigned at = 0; at < BREAK_COUNT; at++)
-		into->failed[at] += from->failed[at];
-	into->syn_retransmits += from->syn_retransmits;
-	into->syn_ack_retransmits += from->syn_ack_retransmits;
-	into->server_resets += from->server_resets;
-	histogram__merge(&into->total, &from->total);
-	histogram__merge(&into->network, &from->network);
-	histogram__merge(&into->host, &from->host);
-}
-
 static void fold(struct handshake_stats *stats, struct handshake_group *group)
 {
 	struct handshake_group *other = &stats->other[group->key.side];
 
-	merge(&other->counts, &group->counts);
+	handshake_counts__merge(&other->counts, &group->counts);
 	if (!other->first_ns || group->first_ns < other->first_ns)
 		other->first_ns = group->first_ns;
 	if (group->last_ns > other->last_ns)
 		other->last_ns = group->last_ns;
+	handshake_group__write_broke(other);
 	failing__remove(stats, group);
 	hash_index__remove(&stats->index, group);
 	free(group->netns_name);
@@ -329,6 +301,8 @@ int handshake_stats__add(struct handshake_stats *stats, const struct event *even
 		group->first_ns = event->time_ns;
 	group->last_ns = event->time_ns;
 	count(&group->counts, event);
+	if (event->kind == EVENT_HANDSHAKE_FAILED)
+		handshake_group__write_broke(group);
 	return 0;
 }
 
@@ -356,13 +330,4 @@ const struct handshake_counts *handshake_stats__total(const struct handshake_sta
 uint64_t handshake_stats__lost(const struct handshake_stats *stats)
 {
 	return stats->lost;
-}
-
-uint64_t handshake_counts__failed(const struct handshake_counts *counts)
-{
-	uint64_t sum = 0;
-
-	for (unsigned at = BREAK_NONE + 1; at < BREAK_COUNT; at++)
-		sum += counts->failed[at];
-	return sum;
 }

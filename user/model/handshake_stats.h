@@ -13,7 +13,10 @@
 #include "pool.h"
 #include "user/util/fmt.h"
 
+#define MAPPED_BITS	      96 /* before an IPv4 address in its IPv6 form */
 #define HANDSHAKE_NETWORK_MAX (FMT_IPV6_MAX + sizeof("/128"))
+/* ", " and the longest name and a count, of each */
+#define HANDSHAKE_BROKE_MAX (BREAK_COUNT * (sizeof(", syn_ack_unanswered ") + FMT_U64_MAX))
 
 /* What makes two handshakes of one group, beside the side and the namespace. */
 struct handshake_grouping {
@@ -50,6 +53,7 @@ struct handshake_group {
 	struct handshake_key key;
 	struct endpoint server;
 	char network[HANDSHAKE_NETWORK_MAX]; /* "10.9.0.0/24", NUL-terminated; "": not grouped */
+	char broke[HANDSHAKE_BROKE_MAX];     /* "refused 3, filtered 1", most first; "": nothing */
 	char *netns_name;		     /* hostile bytes, or NULL */
 	uint64_t first_ns, last_ns;	     /* of the events it sums up, CLOCK_MONOTONIC */
 	struct handshake_counts counts;
@@ -83,6 +87,14 @@ const struct handshake_counts *handshake_stats__total(const struct handshake_sta
 uint64_t handshake_stats__lost(const struct handshake_stats *stats);
 
 extern const struct field_table handshake_fields; /* rows are struct handshake_group */
+
+/* handshake_counts__merge() - @into counts what both did */
+void handshake_counts__merge(struct handshake_counts *into, const struct handshake_counts *from);
+
+/* handshake_group__write_network() - .network, of its key; __write_broke() - .broke, of its counts
+ */
+void handshake_group__write_network(struct handshake_group *group);
+void handshake_group__write_broke(struct handshake_group *group);
 
 /* handshake_counts__failed() - of all kinds */
 uint64_t handshake_counts__failed(const struct handshake_counts *counts);

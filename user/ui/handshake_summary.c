@@ -66,14 +66,41 @@ static bool has_any(const struct handshake_counts *counts)
 	return counts->completed || handshake_counts__failed(counts);
 }
 
+#define ALWAYS_SHOWN (NETNS_SET(ACTIVE_OPENS) | NETNS_SET(PASSIVE_OPENS) | NETNS_SET(ATTEMPT_FAILS))
+
 static void add_kernel(struct flow *flow, const struct netns_values *kernel)
 {
+	static const struct {
+		enum netns_stat id;
+		const char *label;
+	} figures[] = {
+#define X(id_, key, label_, help) {NETNS_##id_, label_},
+		HANDSHAKE_FIGURES(X)
+#undef X
+	};
+
 	flow__add_text(flow, "the kernel:");
-#define ADD(id, key, label, help)          \
-	if (kernel->known & NETNS_SET(id)) \
-		flow__add_count(flow, label, kernel->value[NETNS_##id]);
-	HANDSHAKE_FIGURES(ADD)
-#undef ADD
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		netns_stat_set set = (netns_stat_set)1 << figures[i].id;
+
+		if (kernel->known & set && (ALWAYS_SHOWN & set || kernel->value[figures[i].id]))
+			flow__add_count(flow, figures[i].label, kernel->value[figures[i].id]);
+	}
+	flow__end_line(flow);
+}
+
+/* What makes the sums too low. */
+static void add_losses(struct flow *flow, const struct handshake_summary *s)
+{
+	uint64_t lost = handshake_stats__lost(s->stats);
+
+	if (!lost && !s->not_followed)
+		return;
+	flow__add_text(flow, "the sums are too low:");
+	if (lost)
+		flow__add_count(flow, "records lost", lost);
+	if (s->not_followed)
+		flow__add_count(flow, "sessions not followed to their end", s->not_followed);
 	flow__end_line(flow);
 }
 
@@ -89,11 +116,7 @@ void handshake_summary__write(struct strbuf *sb, const struct handshake_summary 
 			add_side(&flow, counts, side);
 	}
 	add_kernel(&flow, s->kernel);
-	if (handshake_stats__lost(s->stats)) {
-		flow__add_count(&flow, "records lost, the sums are too low:",
-				handshake_stats__lost(s->stats));
-		flow__end_line(&flow);
-	}
+	add_losses(&flow, s);
 	flow__fini(&flow);
 }
 

@@ -11,22 +11,24 @@
 #include "user/util/strbuf.h"
 
 /* The kernel's counters that say of handshakes. X(netns_stat, key, label, help) */
-#define HANDSHAKE_FIGURES(X)                                                                   \
-	X(ACTIVE_OPENS, active_opens, "active opens", "SYNs of this host's own connections")   \
-	X(PASSIVE_OPENS, passive_opens, "passive opens", "connections made for listeners")     \
-	X(ATTEMPT_FAILS, attempt_fails, "attempt fails", "handshakes reset or timed out")      \
-	X(SYN_RETRANSMITS, syn_retransmits, "SYN retransmits", "SYNs and SYN-ACKs sent again") \
-	X(TIMEOUTS, timeouts, "timeouts", "retransmission timers that expired")                \
-	X(LISTEN_OVERFLOWS, listen_overflows, "listen overflows",                              \
-	  "SYNs and acknowledgements dropped by full accept queues")                           \
-	X(LISTEN_DROPS, listen_drops, "listen drops", "SYNs and acknowledgements dropped")     \
-	X(COOKIES_SENT, cookies_sent, "cookies sent", "SYN cookies sent")                      \
-	X(COOKIES_RECEIVED, cookies_received, "received", "valid SYN cookies received")        \
-	X(COOKIES_FAILED, cookies_failed, "failed", "acknowledgements without a valid cookie")
+#define HANDSHAKE_FIGURES(X)                                                                    \
+	X(ACTIVE_OPENS, active_opens, "active opens", "SYNs of this host's own connections")    \
+	X(PASSIVE_OPENS, passive_opens, "passive opens", "connections made for listeners")      \
+	X(ATTEMPT_FAILS, attempt_fails, "attempt fails", "handshakes reset or timed out")       \
+	X(SYN_RETRANSMITS, syn_retransmits, "SYN retransmits", "SYNs and SYN-ACKs sent again")  \
+	X(TIMEOUTS, timeouts, "timeouts", "retransmission timers that expired")                 \
+	X(LISTEN_OVERFLOWS, listen_overflows, "listen overflows",                               \
+	  "SYNs and acknowledgements dropped by full accept queues")                            \
+	X(LISTEN_DROPS, listen_drops, "listen drops", "SYNs and acknowledgements dropped")      \
+	X(COOKIES_SENT, cookies_sent, "cookies sent", "SYN cookies sent")                       \
+	X(COOKIES_RECEIVED, cookies_received, "cookies received", "valid SYN cookies received") \
+	X(COOKIES_FAILED, cookies_failed, "cookies failed",                                     \
+	  "acknowledgements without a valid cookie")
 
 struct handshake_summary {
 	const struct handshake_stats *stats;
 	const struct netns_values *kernel; /* since the start */
+	uint64_t not_followed;		   /* sessions forgotten before their end */
 };
 
 /* handshake_summary__write() - lines of at most @width columns, 0: as wide as it takes */
