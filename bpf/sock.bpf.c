@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "listener.h"
+#include "listener_reset.h"
 #include "record.h"
 #include "sock_watch.h"
 
@@ -231,7 +232,9 @@ int BPF_PROG(sock_retransmit_synack, const struct sock *listener, const struct r
 	if (!rec)
 		return 0;
 	sock_info__fill_request(&rec->sock, treq);
-	rec->sock.syn_retransmits++; /* the kernel counts this one after the tracepoint */
+	rec->sock.syn_retransmits++; /* the kernel counts this one after the tracepoint … */
+	rec->sock.syn_timeouts++;    /* … and this too, if the SYN was not sent again */
+	rec->sock.is_acked = request__is_acked(treq, listener);
 	record__submit(rec, cfg.wake_bytes);
 	return 0;
 }
@@ -323,7 +326,8 @@ static __always_inline bool read_packet(struct sock_info *info, const struct sk_
 
 /* An answer to a packet that no connection here expects: closed port, or a listener that wants a
  * SYN. */
-static __always_inline void reset_of_packet(const struct sk_buff *skb, __u32 netns, int reason)
+static __always_inline void
+reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener, __u32 netns, int reason)
 {
 	struct sock_info info = {};
 	struct rec_sock_reset *rec;
@@ -341,6 +345,8 @@ static __always_inline void reset_of_packet(const struct sk_buff *skb, __u32 net
 	if (!rec)
 		return;
 	rec->sock = info;
+	rec->sock.role = listener ? ROLE_PASSIVE : ROLE_UNKNOWN;
+	rec->of_listener = listener_reset(listener, cfg.tick_ns);
 	record__submit(rec, cfg.wake_bytes);
 }
 
@@ -380,7 +386,7 @@ int BPF_PROG(sock_reset_sent, const struct sock *sk, const struct sk_buff *skb)
 	if (!skb)
 		return 0;
 	netns = tp ? skc__netns(&tcp__sock(tp)->__sk_common) : skb->dev->nd_net.net->ns.inum;
-	reset_of_packet(skb, netns, reason);
+	reset_of_packet(skb, tp, netns, reason);
 	return 0;
 }
 

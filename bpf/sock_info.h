@@ -187,6 +187,22 @@ static __always_inline void fill_connection(struct sock_info *info, const struct
 }
 
 /*
+ * An error that did not end the socket by itself. Whoever asks for SO_ERROR takes it away, but what
+ * ICMP brought while the connection was being made waits in the error queue too
+ * (tcp_v4_err() in net/ipv4/tcp_ipv4.c).
+ */
+static __always_inline __u16 soft_error(const struct sock *sk)
+{
+	const struct sk_buff *skb = sk->sk_error_queue.next;
+	const char *cb;
+
+	if (sk->sk_err_soft || !sk->sk_error_queue.qlen)
+		return sk->sk_err_soft;
+	cb = skb->cb;
+	return *(const __u32 *)(cb + bpf_core_field_offset(struct sock_exterr_skb, ee.ee_errno));
+}
+
+/*
  * sock_info__fill() - a full socket that is, or is about to be, in @state
  *
  * @info is zeroed. @old_state: the state it comes from, or @state. @memory may be NULL.
@@ -207,8 +223,11 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 		info->is_mptcp = tp->is_mptcp;
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
-	if (state == TCPS_CLOSED)
+	if (state == TCPS_CLOSED) {
 		info->error = sk->sk_err;
+		if (old_state == TCPS_SYN_SENT)
+			info->soft_error = soft_error(sk);
+	}
 	if (memory)
 		sock_info__recall(info, memory);
 	if (state == TCPS_LISTEN)
@@ -230,6 +249,20 @@ static __always_inline void sock_info__fill_timewait(struct sock_info *info,
 }
 
 /*
+ * The acknowledgement came and there was no room for a child (tcp_check_req in
+ * net/ipv4/tcp_minisocks.c). With TCP_DEFER_ACCEPT the same bit means that payload is waited for.
+ */
+static __always_inline bool request__is_acked(const struct tcp_request_sock *treq,
+					      const struct sock *listener)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)listener);
+
+	return BPF_CORE_READ_BITFIELD(&treq->req, acked) && tp &&
+	       !tp->inet_conn.icsk_accept_queue.rskq_defer_accept;
+}
+
+/*
+ * It is known by its addresses: it has no cookie until somebody asks for one, as ss does.
  * A request is as old as its first SYN-ACK, which the kernel stamps with CLOCK_MONOTONIC in
  * microseconds (tcp_make_synack in net/ipv4/tcp_output.c).
  */
@@ -240,10 +273,10 @@ static __always_inline void sock_info__fill_request(struct sock_info *info,
 
 	sock_info__identify(info, skc);
 	info->is_minisock = 1;
-	info->cookie = skc->skc_cookie.counter;
 	info->state = TCPS_SYN_RECV;
 	info->role = ROLE_PASSIVE;
 	info->syn_retransmits = treq->req.req.num_retrans;
+	info->syn_timeouts = BPF_CORE_READ_BITFIELD(&treq->req.req, num_timeout);
 	info->syn_ns = treq->snt_synack * TW_NSEC_PER_USEC;
 	info->born_ns = info->syn_ns;
 	if (bpf_core_field_exists(treq->is_mptcp))

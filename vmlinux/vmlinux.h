@@ -33,6 +33,7 @@ struct ns_common {
 struct netns_ipv4 {
 	__u8 sysctl_tcp_syncookies;
 	int sysctl_max_syn_backlog;
+	__u8 sysctl_tcp_abort_on_overflow;
 };
 
 struct net {
@@ -87,17 +88,40 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
 
+struct sk_buff;
+
+struct sk_buff_head {
+	struct sk_buff *next;
+	__u32 qlen;
+};
+
+struct sock_extended_err {
+	__u32 ee_errno;
+};
+
+/* What is in the control block of a packet in an error queue. */
+struct sock_exterr_skb {
+	struct sock_extended_err ee;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_error_queue;
 	socket_lock_t sk_lock;
 	int sk_err;
+	int sk_err_soft;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u8 sk_kern_sock: 1;
+	struct sock_reuseport *sk_reuseport_cb;
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data; /* CONFIG_SOCK_CGROUP_DATA */
+};
+
+struct sock_reuseport {
+	unsigned int synq_overflow_ts; /* jiffies */
 };
 
 struct inet_sock {
@@ -111,6 +135,7 @@ struct request_sock_queue {
 	atomic_t qlen;
 	atomic_t young;
 	struct request_sock *rskq_accept_head;
+	__u8 rskq_defer_accept;
 };
 
 struct inet_connection_sock {
@@ -118,8 +143,13 @@ struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
 };
 
+struct tcp_options_received {
+	int ts_recent_stamp; /* of a listener: jiffies when its SYN queue last overflowed */
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	struct tcp_options_received rx_opt;
 	__u8 repair: 1;
 	__u32 copied_seq;
 	__u32 rcv_nxt;
@@ -142,10 +172,12 @@ struct tcp_sock {
 struct request_sock {
 	struct sock_common __req_common;
 	__u8 num_retrans;
+	__u8 num_timeout: 7;
 };
 
 struct inet_request_sock {
 	struct request_sock req;
+	__u16 acked: 1;
 };
 
 struct tcp_request_sock {

@@ -120,14 +120,18 @@ struct sock_info {
 	__u32 retransmits;
 	__u32 srtt_us; /* 0: no measurement yet */
 	__u32 snd_cwnd;
-	__u32 rx_queue;		   /* unread bytes; of a listener: accept queue */
-	__u32 tx_queue;		   /* unacknowledged bytes; of a listener: its limit */
-	__u32 syn_queue;	   /* of a listener: SYN queue */
-	__u32 syn_young;	   /* of a listener: those of it not yet retransmitted */
-	__s32 error;		   /* sk_err at a transition to CLOSED: errno, or 0 */
-	__u32 pid;		   /* process (tgid) that opened or closed it; 0: unknown */
-	char comm[SOCK_COMM_LEN];  /* of that process's leader; hostile bytes */
-	__u32 close_wait_at_least; /* 1: .close_wait_ns is the latest that it can have been */
+	__u32 rx_queue;		  /* unread bytes; of a listener: accept queue */
+	__u32 tx_queue;		  /* unacknowledged bytes; of a listener: its limit */
+	__u32 syn_queue;	  /* of a listener: SYN queue */
+	__u32 syn_young;	  /* of a listener: those of it not yet retransmitted */
+	__s32 error;		  /* sk_err at a transition to CLOSED: errno, or 0 */
+	__u32 pid;		  /* process (tgid) that opened or closed it; 0: unknown */
+	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
+	__u8 is_acked: 1; /* of a request that a tracepoint tells of: its acknowledgement came and
+			     found the accept queue full */
+	__u8 close_wait_at_least: 1; /* .close_wait_ns is the latest that it can have been */
+	__u8 syn_timeouts;	     /* of a request: how often its timer has expired */
+	__u16 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
 };
 
 struct rec_sock {
@@ -147,13 +151,22 @@ struct rec_sock_retransmit {
 	struct sock_info sock;
 };
 
+/* Why a listener answered an acknowledgement with a RST, as its own state tells. Append-only. */
+enum listener_reset {
+	LISTENER_RESET_NONE,   /* it is not a listener's */
+	LISTENER_RESET_STRAY,  /* nothing was known of the handshake */
+	LISTENER_RESET_COOKIE, /* it had sent SYN cookies, and this is none of them */
+	LISTENER_RESET_FULL,   /* its accept queue was full, and tcp_abort_on_overflow is set */
+};
+
 /* reason: enum sk_rst_reason or skb drop reason is resolved to text by userspace; -1: kernel gives
  * none */
 struct rec_sock_reset {
 	struct record_hdr hdr;
 	struct sock_info sock; /* cookie 0: no socket, addresses from the packet */
 	__u8 by;	       /* enum close_by: sent (local) or received (remote) */
-	__u8 zero[3];
+	__u8 of_listener;      /* enum listener_reset: a listener sent it, this is why */
+	__u8 zero[2];
 	__s32 reason;
 };
 
@@ -413,7 +426,6 @@ struct wire_config {
 };
 
 struct sock_config {
-	__u64 tick_ns; /* of the kernel's jiffies; 0: not known */
 	__u32 record_mask;
 	__u32 wake_bytes;
 	__u32 filter_netns;    /* 1: only namespaces that are keys of the map `namespaces` */
@@ -421,6 +433,8 @@ struct sock_config {
 				  counted but not reported */
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 count_listeners; /* 1: keep what happens at each listener */
+	__u32 tick_ns;	       /* length of one of the kernel's jiffies */
+	__u32 zero;
 };
 
 #endif

@@ -32,6 +32,7 @@ struct told {
 	enum view view;
 	uint8_t old_state, new_state;
 	enum close_by closed_by;
+	enum handshake_break broke;
 	char reason[24];
 	uint64_t tx_bytes, tx_segments; /* of the wire, from the local endpoint */
 	uint32_t pid;
@@ -100,6 +101,7 @@ static inline void fixture__on_event(void *ctx, const struct event *event)
 	told->old_state = event->old_state;
 	told->new_state = event->new_state;
 	told->closed_by = event->closed_by;
+	told->broke = event->broke;
 	told->time_ns = event->time_ns;
 	if (event->reason)
 		snprintf(told->reason, sizeof(told->reason), "%s", event->reason);
@@ -371,6 +373,14 @@ static inline void fixture__sock_state(struct fixture *fx, struct sock_info *inf
 	info->state = state;
 	rec.sock = *info;
 	rec.hdr = fixture__hdr(fx, REC_SOCK_STATE, sizeof(rec), 0);
+	fixture__apply(fx, &rec);
+}
+
+static inline void fixture__sock_retransmit(struct fixture *fx, const struct sock_info *info)
+{
+	struct rec_sock_retransmit rec = {.sock = *info};
+
+	rec.hdr = fixture__hdr(fx, REC_SOCK_RETRANSMIT, sizeof(rec), 0);
 	fixture__apply(fx, &rec);
 }
 

@@ -331,12 +331,10 @@ static void reset_of(struct fixture *fx, const struct sock_info *info, enum clos
 static void play_resets(struct fixture *fx)
 {
 	struct sock_info s = make_sock(0, TCPS_CLOSED, LOCAL_IP, 81, REMOTE_IP, 40000);
-	struct rec_sock_retransmit again = {.sock = s};
 
 	reset_of(fx, &s, CLOSE_LOCAL, 7);
 	reset_of(fx, &s, CLOSE_REMOTE, -1);
-	again.hdr = fixture__hdr(fx, REC_SOCK_RETRANSMIT, sizeof(again), 0);
-	fixture__apply(fx, &again);
+	fixture__sock_retransmit(fx, &s);
 	assert_int_equal(fixture__stats(fx).sessions, 0);
 }
 

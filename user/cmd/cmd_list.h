@@ -7,12 +7,13 @@
 
 #include "cmd.h"
 
-#define COMMANDS(X) \
-	X(top)      \
-	X(sessions) \
-	X(events)   \
-	X(backlog)  \
-	X(timewait) \
+#define COMMANDS(X)   \
+	X(top)        \
+	X(sessions)   \
+	X(events)     \
+	X(handshakes) \
+	X(backlog)    \
+	X(timewait)   \
 	X(doctor)
 
 #define DECLARE(name) extern const struct command cmd_##name;

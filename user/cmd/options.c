@@ -197,6 +197,61 @@ static int set_try(struct reading *r, const char *arg __attribute__((unused)))
 	return 0;
 }
 
+/* What to group by: words of a list. */
+static int set_by(struct reading *r, const char *arg)
+{
+	struct handshake_grouping *grouping = &r->options->handshakes;
+
+	grouping->by_server = grouping->by_network = false;
+	for (const char *word = arg; *word; word += word[0] == ',') {
+		size_t len = strcspn(word, ",");
+
+		if (len == strlen("server") && !strncmp(word, "server", len)) {
+			grouping->by_server = true;
+		} else if (len == strlen("network") && !strncmp(word, "network", len)) {
+			grouping->by_network = true;
+		} else {
+			log_error("--by: %s is not a list of server and network", arg);
+			return -EINVAL;
+		}
+		word += len;
+	}
+	return 0;
+}
+
+static int parse_prefix(const char **arg, unsigned most, uint8_t *out)
+{
+	char *end;
+	unsigned long n = strtoul(*arg, &end, 10);
+
+	if (end == *arg || **arg < '0' || **arg > '9' || n > most)
+		return -EINVAL;
+	*arg = end;
+	*out = (uint8_t)n;
+	return 0;
+}
+
+static int set_prefix(struct reading *r, const char *arg)
+{
+	struct handshake_grouping *grouping = &r->options->handshakes;
+	const char *at = arg;
+	int err = parse_prefix(&at, 32, &grouping->prefix_v4);
+
+	if (!err && *at == ',') {
+		at++;
+		err = parse_prefix(&at, 128, &grouping->prefix_v6);
+	}
+	if (!err && !*at)
+		return 0;
+	log_error("--prefix: %s is not the bits of an IPv4 and an IPv6 network, as 24,64", arg);
+	return -EINVAL;
+}
+
+static int set_groups(struct reading *r, const char *arg)
+{
+	return parse_count("--groups", arg, 1u << 16, &r->options->handshakes.max_groups);
+}
+
 static int set_verbose(struct reading *r __attribute__((unused)),
 		       const char *arg __attribute__((unused)))
 {
@@ -224,6 +279,12 @@ const struct option_row option_rows[] = {
 	 "room for so many sessions on each CPU, at 156 bytes each"},
 	{0, "duration", "SECONDS", OPT_DURATION, set_duration, "end after this time"},
 	{'w', "watch", NULL, OPT_AGAIN, set_watch, "go on, a frame every -d seconds"},
+	{0, "by", "LIST", OPT_GROUPS, set_by,
+	 "group by server, by network (of the clients), or by both (server,network)"},
+	{0, "prefix", "V4,V6", OPT_GROUPS, set_prefix,
+	 "bits of a client's address that name its network (24,64)"},
+	{0, "groups", "COUNT", OPT_GROUPS, set_groups,
+	 "tell so many groups apart, the rest is summed up as other (1024)"},
 	{0, "rows", "COUNT", OPT_AGAIN, set_rows, "show so many of each group"},
 	{'d', "delay", "SECONDS", OPT_REFRESH, set_delay, "time between frames (2)"},
 	{'n', "count", "COUNT", OPT_REFRESH, set_frames, "end after so many frames"},
@@ -377,7 +438,14 @@ int options__parse(struct options *options, const struct command *command, int a
 	struct reading r = {.options = options, .command = command};
 	int result;
 
-	*options = (struct options){.delay_ns = 2 * TW_NSEC_PER_SEC};
+	*options = (struct options){
+		.delay_ns = 2 * TW_NSEC_PER_SEC,
+		.handshakes = {.by_server = true,
+			       .by_network = true,
+			       .prefix_v4 = 24,
+			       .prefix_v6 = 64,
+			       .max_groups = 1024},
+	};
 	options->live.views = command->views;
 	result = read_options(&r, argc, argv);
 	if (!result)

@@ -7,6 +7,7 @@
 #define TCPWATCH_OPTIONS_H
 
 #include "user/model/filter.h"
+#include "user/model/handshake_stats.h"
 #include "user/source/live.h"
 #include "user/util/exit_status.h"
 
@@ -20,6 +21,7 @@
 #define OPT_NETNS    (1u << 6) /* -N */
 #define OPT_FIELDS   (1u << 7) /* --fields, --sort */
 #define OPT_AGAIN    (1u << 8) /* --watch, --rows */
+#define OPT_GROUPS   (1u << 9) /* --by, --prefix, --groups */
 #define OPT_WATCH    (OPT_TAPS | OPT_NETNS)
 #define OPT_ROWS     (OPT_FIELDS | OPT_FILTER)
 
@@ -36,6 +38,7 @@ struct options {
 	bool batch;
 	bool try_hooks;
 	bool watch;
+	struct handshake_grouping handshakes;
 	bool has_view; /* --view was given, or options that imply one */
 	uint64_t delay_ns;
 	uint64_t duration_ns; /* 0: no limit */

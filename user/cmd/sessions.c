@@ -6,22 +6,16 @@
 #include <errno.h>
 
 #include "cmd_list.h"
+#include "gather.h"
 #include "print.h"
-#include "stop.h"
 
 #define WATCH_NS TW_NSEC_PER_SEC /* unless --duration says otherwise */
 
 static int watch(struct live *live, uint64_t duration_ns)
 {
-	uint64_t now_ns = live__now().mono_ns, end_ns = now_ns + duration_ns;
-	int err = 0;
+	int err = gather(live, duration_ns);
 
-	for (; now_ns < end_ns && !stop__is_asked(); now_ns = live__now().mono_ns) {
-		err = live__poll(live, (end_ns - now_ns) / TW_NSEC_PER_MSEC + 1);
-		if (err && err != -EINTR)
-			return err;
-	}
-	return live__refresh(live);
+	return err ? err : live__refresh(live);
 }
 
 static int print(struct live *live, const struct options *options, struct printer *printer)

@@ -45,6 +45,16 @@ bool stop__is_asked(void)
 	return is_asked;
 }
 
+void stop__forget(void)
+{
+	uint64_t count;
+
+	is_asked = 0;
+	/* Nothing to read: no signal came. */
+	if (read(stop_fd, &count, sizeof(count)) < 0)
+		errno = 0;
+}
+
 int stop__fd(void)
 {
 	return stop_fd;

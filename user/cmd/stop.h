@@ -14,6 +14,9 @@ int stop__install(void);
 /* stop__is_asked() - a signal has come */
 bool stop__is_asked(void);
 
+/* stop__forget() - the signals so far have been heeded: only another one asks again */
+void stop__forget(void);
+
 /* stop__fd() - readable from then on; for poll() beside other things. Do not read it. */
 int stop__fd(void);
 

@@ -6,7 +6,7 @@
 #ifndef TCPWATCH_EVENT_H
 #define TCPWATCH_EVENT_H
 
-#include "session.h"
+#include "handshake.h"
 
 /* Append-only. X(enumerator, name) */
 #define EVENT_KINDS(X)                          \
@@ -41,8 +41,10 @@ struct event {
 	enum view view;		       /* which view saw it */
 	uint8_t old_state, new_state;  /* enum tcp_state of the local endpoint, 0: does not apply */
 	const char *reason; /* static text or NULL: "refused", "timeout", "fin", "reset", … */
-	enum close_by closed_by; /* EVENT_CLOSED */
-	uint64_t lost;		 /* EVENT_LOST: records of .reason lost since the last such event */
+	enum close_by closed_by;	 /* EVENT_CLOSED */
+	enum handshake_break broke;	 /* EVENT_HANDSHAKE_FAILED: where */
+	enum listener_reset of_listener; /* EVENT_RESET_SENT: why, if a listener sent it */
+	uint64_t lost; /* EVENT_LOST: records of .reason lost since the last such event */
 	/* EVENT_PORTS_LOW: so many of them are in use; .session has the source address, the
 	 * destination and no socket; .reason is "raised" or "cleared". */
 	/* EVENT_BACKLOG_FULL: likewise, of .queue of the listener at .session's local endpoint */

@@ -162,6 +162,13 @@ GETTER(closed_by)
 	value__set_string(out, close_by__name(e->closed_by));
 }
 
+GETTER(broke)
+{
+	const struct event *e = row;
+
+	value__set_string(out, handshake_break__name(e->broke));
+}
+
 GETTER(lost)
 {
 	const struct event *e = row;
@@ -242,6 +249,12 @@ GETTER(limit)
 #define CLOSE_FIELDS(X) \
 	X(closed_by, "CLOSED BY", "", VALUE_TEXT, 9, "local|remote", "who ended it first")
 
+#define BREAK_CHOICE(id, key, title, help) #key "|"
+
+#define BREAK_FIELDS(X)                                                       \
+	X(broke, "BROKE", "", VALUE_TEXT, 14, HANDSHAKE_BREAKS(BREAK_CHOICE), \
+	  "the step at which a handshake failed")
+
 #define LOSS_FIELDS(X) \
 	X(lost, "LOST", "", VALUE_COUNT, 6, NULL, "records lost because the ring buffer was full")
 
@@ -271,6 +284,7 @@ static const struct field rows[] = {
 	TOTAL_FIELDS(ROW)
 	CLOSE_FIELDS(ROW)
 	SUMMARY_FIELDS(ROW)
+	BREAK_FIELDS(ROW)
 	LOSS_FIELDS(ROW)
 	LEVEL_FIELDS(ROW)
 	SESSION_COLUMN_FIELDS(COLUMN_ROW)

@@ -21,6 +21,7 @@ enum field_align field__align(const struct field *field)
 	case VALUE_PORT:
 	case VALUE_RATE:
 	case VALUE_SIGNED:
+	case VALUE_HISTOGRAM:
 		return ALIGN_RIGHT;
 	default:
 		return ALIGN_LEFT;

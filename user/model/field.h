@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "histogram.h"
 #include "session.h"
 
 enum value_kind {
@@ -28,6 +29,8 @@ enum value_kind {
 	VALUE_TEXT,	/* .text, .text_len; hostile bytes */
 	VALUE_RATE,	/* .i in thousandths per second; may be less than 0 */
 	VALUE_SIGNED,	/* .i, a plain number; text has its sign */
+	/* .histogram, .u its count; JSON lists the buckets that hold something */
+	VALUE_HISTOGRAM,
 };
 
 /* What a getter gives. May point into the row and into itself: read it where it was made, before
@@ -43,6 +46,7 @@ struct value {
 		const struct endpoint *endpoint;
 		const char *text;
 	};
+	const struct histogram *histogram;
 	char buf[24]; /* for getters that compose a short text */
 };
 

@@ -63,6 +63,58 @@ void events__sock(struct session_table *table, struct sock_row *sock, enum event
 	tell_sock(table, sock, &event);
 }
 
+void events__request_gone(struct session_table *table, struct sock_row *sock, uint64_t time_ns)
+{
+	struct event event = {
+		.kind = EVENT_HANDSHAKE_FAILED,
+		.time_ns = time_ns,
+		.old_state = TCPS_SYN_RECV,
+		.new_state = TCPS_CLOSED,
+		.reason = sock->info.is_acked ? "accept_queue_full" : "timeout",
+	};
+
+	if (!table->env.on_event)
+		return;
+	socks__join(table, sock);
+	event.broke = handshake__break_of_request(&sock->row);
+	tell_sock(table, sock, &event);
+}
+
+static void tell_rejected(struct session_table *table, struct sock_row *sock, struct event *event)
+{
+	struct wire_session *wire = pool__get(&table->wires, sock->wire);
+	bool is_cookie = event->of_listener == LISTENER_RESET_COOKIE;
+
+	if (wire && wire->told & TOLD_END)
+		return;
+	event->kind = EVENT_HANDSHAKE_FAILED;
+	event->reason = is_cookie ? "cookie_rejected" : "accept_queue_full";
+	event->broke = is_cookie ? BREAK_COOKIE_REJECTED : BREAK_ACK_DROPPED;
+	tell_sock(table, sock, event);
+	if (!wire)
+		return;
+	wire->told |= TOLD_END;
+	requests__forget(table, wire);
+}
+
+void events__reset(struct session_table *table, struct sock_row *sock,
+		   const struct rec_sock_reset *rec)
+{
+	struct event event = {
+		.kind = rec->by == CLOSE_REMOTE ? EVENT_RESET_RECEIVED : EVENT_RESET_SENT,
+		.time_ns = rec->hdr.time_ns,
+		.of_listener = rec->of_listener,
+	};
+
+	if (!table->env.on_event)
+		return;
+	if (rec->reason >= 0 && table->env.reset_reason)
+		event.reason = table->env.reset_reason(table->env.ctx, rec->reason);
+	tell_sock(table, sock, &event);
+	if (rec->of_listener == LISTENER_RESET_COOKIE || rec->of_listener == LISTENER_RESET_FULL)
+		tell_rejected(table, sock, &event);
+}
+
 static const char *sock_end_reason(const struct sock_info *info)
 {
 	if (info->reset_seen || info->error == ECONNRESET || info->error == EPIPE)
@@ -84,6 +136,8 @@ static void tell_sock_end(struct session_table *table, struct sock_row *sock, ui
 
 		event->kind = EVENT_HANDSHAKE_FAILED;
 		event->reason = reason ? reason : info->reset_seen ? "reset" : "aborted";
+		socks__join(table, sock);
+		event->broke = handshake__break_of_sock(&sock->row, old_state);
 	} else {
 		event->kind = EVENT_CLOSED;
 		event->reason = sock_end_reason(info);
@@ -322,8 +376,11 @@ void events__wire_end(struct session_table *table, struct wire_session *wire, co
 	if (!table->env.on_event || wire->told & TOLD_END)
 		return;
 	wire->told |= TOLD_END;
+	if (!v->established)
+		event.broke = handshake__break_of_wire(&wire->row);
 	if (!is_end_muted(table, wire))
 		tell_wire(table, wire, wire->row.local_dir, &event);
+	requests__forget(table, wire);
 }
 
 void events__evicted(struct session_table *table, struct wire_session *wire, uint64_t time_ns)

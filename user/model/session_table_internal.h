@@ -94,6 +94,7 @@ struct sock_row {
 	bool in_tuples;	      /* listeners and half-made sockets have no tuple */
 	bool is_unowned;      /* a process may hold it, none is known */
 	bool owner_is_listed; /* told by the iterator, which beats the tracepoints */
+	bool is_followed;     /* a request: it is in table->requests */
 };
 
 /* The last whole snapshot of a namespace. */
@@ -128,6 +129,9 @@ struct session_table {
 	uint64_t expiry_ns; /* … and when it was there */
 	uint32_t *pending;  /* numbers of wire sessions with something to do at the next settle */
 	size_t n_pending, pending_room;
+	uint32_t *requests; /* numbers of socket rows whose end no record will tell */
+	size_t n_requests, requests_room;
+	uint64_t requests_ns; /* when they were last looked through */
 	const struct wire_session
 		*pulling; /* fragments of other incarnations are to be left alone */
 	uint32_t serial;
@@ -167,6 +171,25 @@ void socks__forget_owners(struct session_table *table);
 void socks__join(struct session_table *table, struct sock_row *sock);
 /* socks__link_wire() - find the sockets of a wire session that has just appeared */
 void socks__link_wire(struct session_table *table, struct wire_session *wire);
+
+/* socks__drop() - remove a row; what points to it is no longer valid */
+void socks__drop(struct session_table *table, struct sock_row *sock);
+/* socks__has_child() - the request @sock has given way to a socket on the same tuple */
+bool socks__has_child(const struct session_table *table, const struct sock_row *sock);
+
+/* ---- session_table_requests.c ---- */
+
+/* requests__has() - @sock is a request: half open, without a socket of its own */
+bool requests__has(const struct sock_row *sock);
+/* requests__follow() - if @sock is a request, tell when it fails */
+void requests__follow(struct session_table *table, struct sock_row *sock);
+/* requests__gone() - the kernel no longer has it: tell that it failed, unless it did not, and drop
+ * the row */
+void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t time_ns);
+/* requests__forget() - @wire has told its end: drop the requests of that session */
+void requests__forget(struct session_table *table, const struct wire_session *wire);
+/* requests__expire() - those whose timer ought to have told of them by now are gone */
+void requests__expire(struct session_table *table);
 
 /* ---- session_table_wire.c ---- */
 
@@ -222,5 +245,10 @@ void events__sock_state(struct session_table *table, struct sock_row *sock, uint
 			uint64_t time_ns);
 void events__sock(struct session_table *table, struct sock_row *sock, enum event_kind kind,
 		  const char *reason, uint64_t time_ns);
+/* events__request_gone() - the handshake of the request @sock has failed */
+void events__request_gone(struct session_table *table, struct sock_row *sock, uint64_t time_ns);
+/* events__reset() - @sock sent or received a RST; one of a listener may end a handshake */
+void events__reset(struct session_table *table, struct sock_row *sock,
+		   const struct rec_sock_reset *rec);
 
 #endif

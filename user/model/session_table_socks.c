@@ -196,6 +196,7 @@ static struct sock_row *add(struct session_table *table, const struct sock_info 
 static void renew(struct session_table *table, struct sock_row *sock, const struct sock_info *info,
 		  uint64_t time_ns)
 {
+	uint8_t was_acked = sock->info.is_acked;
 	bool moved;
 
 	sock->seen = table->serial;
@@ -205,18 +206,30 @@ static void renew(struct session_table *table, struct sock_row *sock, const stru
 	if (moved)
 		leave_tuple(table, sock);
 	fill(sock, info, time_ns);
+	sock->info.is_acked |= was_acked; /* the iterator does not tell */
 	if (moved)
 		enter_tuple(table, sock);
 	count_row(table, sock);
 }
 
-static void drop(struct session_table *table, struct sock_row *sock)
+void socks__drop(struct session_table *table, struct sock_row *sock)
 {
 	leave_tuple(table, sock);
 	hash_index__remove(&table->sock_by_id, sock);
 	table__count(table, &sock->counted, NOT_SHOWN);
 	table->n_unowned -= sock->is_unowned;
 	pool__delete(&table->socks, sock);
+}
+
+bool socks__has_child(const struct session_table *table, const struct sock_row *sock)
+{
+	const struct sock_row *other = hash_index__first(&table->sock_by_tuple, sock->tuple_hash);
+
+	for (; other; other = hash_index__next(&table->sock_by_tuple, other))
+		if (other != sock && !other->info.is_minisock &&
+		    same_addresses(&other->info, &sock->info))
+			return true;
+	return false;
 }
 
 /* A row that lasts for one event: of a socket that is gone already, or never was. */
@@ -245,8 +258,11 @@ int socks__apply(struct session_table *table, const struct rec_sock *rec)
 	}
 	if (sock)
 		renew(table, sock, &rec->sock, rec->hdr.time_ns);
-	else if (!add(table, &rec->sock, rec->hdr.time_ns))
+	else
+		sock = add(table, &rec->sock, rec->hdr.time_ns);
+	if (!sock)
 		return -ENOMEM;
+	requests__follow(table, sock);
 	return 0;
 }
 
@@ -271,7 +287,7 @@ static void replace_minisock(struct session_table *table, const struct sock_row 
 	info.cookie = 0;
 	mini = find(table, &info);
 	if (mini && mini->info_ns <= sock->info_ns)
-		drop(table, mini);
+		socks__drop(table, mini);
 }
 
 int socks__apply_state(struct session_table *table, const struct rec_sock_state *rec)
@@ -302,7 +318,7 @@ int socks__apply_state(struct session_table *table, const struct rec_sock_state 
 	replace_minisock(table, sock);
 	events__sock_state(table, sock, rec->old_state, rec->hdr.time_ns);
 	if (info->state == TCPS_CLOSED)
-		drop(table, sock);
+		socks__drop(table, sock);
 	return 0;
 }
 
@@ -312,33 +328,41 @@ static bool is_of_packet(const struct sock_info *info)
 	return !info->cookie && info->state == TCPS_CLOSED;
 }
 
-static void tell(struct session_table *table, const struct sock_info *info, enum event_kind kind,
-		 const char *reason, uint64_t time_ns)
+/* The row of @info brought up to date, or one that lasts for an event in @passing. */
+static struct sock_row *renew_or_pass(struct session_table *table, const struct sock_info *info,
+				      uint64_t time_ns, struct sock_row *passing)
 {
-	struct sock_row *sock = is_of_packet(info) ? NULL : find(table, info), passing;
+	struct sock_row *sock = is_of_packet(info) ? NULL : find(table, info);
 
-	if (sock) {
-		renew(table, sock, info, time_ns);
-	} else {
-		sock = &passing;
-		fill_passing(table, sock, info, time_ns);
+	if (!sock) {
+		fill_passing(table, passing, info, time_ns);
+		return passing;
 	}
-	events__sock(table, sock, kind, reason, time_ns);
+	renew(table, sock, info, time_ns);
+	return sock;
 }
 
+/* Of a request this may be the first sign of life, and its end has none. */
 void socks__apply_retransmit(struct session_table *table, const struct rec_sock_retransmit *rec)
 {
-	tell(table, &rec->sock, EVENT_RETRANSMIT, NULL, rec->hdr.time_ns);
+	const struct sock_info *info = &rec->sock;
+	bool is_request = info->is_minisock && info->state == TCPS_SYN_RECV;
+	struct sock_row *sock = NULL, passing;
+
+	if (is_request && table->env.on_event && !find(table, info))
+		sock = add(table, info, rec->hdr.time_ns);
+	if (!sock)
+		sock = renew_or_pass(table, info, rec->hdr.time_ns, &passing);
+	if (sock != &passing)
+		requests__follow(table, sock);
+	events__sock(table, sock, EVENT_RETRANSMIT, NULL, rec->hdr.time_ns);
 }
 
 void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec)
 {
-	const char *reason = NULL;
+	struct sock_row passing;
 
-	if (rec->reason >= 0 && table->env.reset_reason)
-		reason = table->env.reset_reason(table->env.ctx, rec->reason);
-	tell(table, &rec->sock, rec->by == CLOSE_REMOTE ? EVENT_RESET_RECEIVED : EVENT_RESET_SENT,
-	     reason, rec->hdr.time_ns);
+	events__reset(table, renew_or_pass(table, &rec->sock, rec->hdr.time_ns, &passing), rec);
 }
 
 void socks__apply_owner(struct session_table *table, const struct rec_owner *rec)
@@ -421,7 +445,11 @@ void socks__sweep(struct session_table *table)
 			continue;
 		if (!mark || mark->netns != sock->info.netns)
 			mark = find_mark(table, sock->info.netns);
-		if (mark && sock->seen < mark->whole)
-			drop(table, sock);
+		if (!mark || sock->seen >= mark->whole)
+			continue;
+		if (requests__has(sock))
+			requests__gone(table, sock, table->now_ns);
+		else
+			socks__drop(table, sock);
 	}
 }

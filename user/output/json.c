@@ -107,6 +107,7 @@ static char *put_value(char *out, const struct value *value)
 	case VALUE_TIME:
 	case VALUE_ADDR:
 	case VALUE_ENDPOINT:
+	case VALUE_HISTOGRAM:
 		break;
 	}
 	*out++ = '"';
@@ -120,6 +121,35 @@ static char *put_value(char *out, const struct value *value)
 	return out;
 }
 
+/* Each bucket with something in it: its upper end (null: none) and how many it holds. */
+static void add_histogram(struct strbuf *sb, const struct histogram *h)
+{
+	const char *comma = "";
+
+	strbuf__addc(sb, '[');
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t limit_ns = histogram__limit(i);
+		char *out;
+
+		if (!h->bucket[i])
+			continue;
+		strbuf__adds(sb, comma);
+		strbuf__adds(sb, "{\"below_seconds\":");
+		out = strbuf__reserve(sb, FMT_SECONDS_MAX);
+		if (!out)
+			return;
+		if (limit_ns == UINT64_MAX)
+			strbuf__adds(sb, "null");
+		else
+			sb->len += fmt__seconds(out, limit_ns);
+		strbuf__adds(sb, ",\"count\":");
+		strbuf__addu(sb, h->bucket[i]);
+		strbuf__addc(sb, '}');
+		comma = ",";
+	}
+	strbuf__addc(sb, ']');
+}
+
 static void add_member(struct strbuf *sb, const struct field *field, const struct value *value)
 {
 	char *start = strbuf__reserve(sb, field->json_key_len + NUMBER_MAX), *out = start;
@@ -127,11 +157,13 @@ static void add_member(struct strbuf *sb, const struct field *field, const struc
 	if (!start)
 		return;
 	out = put_bytes(out, field->json_key, field->json_key_len);
-	if (value->kind != VALUE_TEXT)
+	if (value->kind != VALUE_TEXT && value->kind != VALUE_HISTOGRAM)
 		out = put_value(out, value);
 	sb->len += (size_t)(out - start);
 	if (value->kind == VALUE_TEXT)
 		json__string(sb, value->text, value->text_len);
+	else if (value->kind == VALUE_HISTOGRAM)
+		add_histogram(sb, value->histogram);
 }
 
 static void begin_row(struct strbuf *sb, const struct field_table *table)

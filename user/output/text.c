@@ -47,6 +47,7 @@ static char *put_short_value(char *out, const struct value *value)
 		return put_string(out, "-");
 	case VALUE_COUNT:
 	case VALUE_PORT:
+	case VALUE_HISTOGRAM: /* its shape is for JSON, and for text__histograms() */
 		return out + fmt__u64(out, value->u);
 	case VALUE_BYTES:
 		return out + fmt__bytes(out, value->u);

@@ -23,6 +23,8 @@
 	X(ACTIVE_OPENS, "net/snmp", "Tcp:", "ActiveOpens")                                \
 	X(PASSIVE_OPENS, "net/snmp", "Tcp:", "PassiveOpens")                              \
 	X(ATTEMPT_FAILS, "net/snmp", "Tcp:", "AttemptFails")                              \
+	X(SYN_RETRANSMITS, "net/netstat", "TcpExt:", "TCPSynRetrans")                     \
+	X(TIMEOUTS, "net/netstat", "TcpExt:", "TCPTimeouts")                              \
 	X(LISTEN_OVERFLOWS, "net/netstat", "TcpExt:", "ListenOverflows")                  \
 	X(LISTEN_DROPS, "net/netstat", "TcpExt:", "ListenDrops")                          \
 	X(REQ_QUEUE_FULL_DROPS, "net/netstat", "TcpExt:", "TCPReqQFullDrop")              \

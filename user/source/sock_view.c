@@ -43,12 +43,13 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * TW_NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* One of the kernel's jiffies; 0: not to be had. */
-static uint64_t tick_ns(void)
+/* The coarse clock advances by one of the kernel's jiffies. */
+static uint32_t tick_ns(void)
 {
 	struct timespec tick;
 
-	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) ? 0 : tick.tv_nsec;
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return (uint32_t)tick.tv_nsec;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -84,8 +85,8 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 
 	skel->rodata->cfg = *config;
 	skel->rodata->cfg.filter_netns = !netns->all;
-	skel->rodata->cfg.tick_ns = tick_ns();
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
+	skel->rodata->cfg.tick_ns = tick_ns();
 	choose_programs(skel, config, effort);
 	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
 	if (!err)

@@ -20,6 +20,15 @@ def held_by(pid):
     return held
 
 
+def wait_attached(pid, seconds=10.0):
+    """Until a process holds a link to an interface for each direction."""
+    def count():
+        infos = (info.read_text() for info in Path(f"/proc/{pid}/fdinfo").iterdir())
+        return sum(bool(re.search(r"^link_type:\s*(tcx|xdp)", text, re.M)) for text in infos)
+
+    wait_for(lambda: count() >= 2, lambda: f"links to an interface, not {count()}", seconds)
+
+
 def alive(kind):
     """{(kind, id)} of all that the kernel has."""
     output = subprocess.run(["bpftool", "-j", kind, "list"], check=True, capture_output=True, text=True).stdout

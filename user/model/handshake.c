@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Conclusions about one handshake. Where both views know a time the wire's is taken, for it is that
+ * of the segment; where an end is told the kernel's word comes first.
+ */
+#include "handshake.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+static const char *const break_names[BREAK_COUNT] = {
+#define X(id, key, title, help) [BREAK_##id] = #key,
+	HANDSHAKE_BREAKS(X)
+#undef X
+};
+
+static const char *const side_names[SIDE_COUNT] = {
+#define X(id, name) [SIDE_##id] = name,
+	HANDSHAKE_SIDES(X)
+#undef X
+};
+
+const char *handshake_break__name(enum handshake_break at)
+{
+	return at < BREAK_COUNT ? break_names[at] : NULL;
+}
+
+const char *handshake_side__name(enum handshake_side side)
+{
+	return side < SIDE_COUNT ? side_names[side] : NULL;
+}
+
+bool handshake__side(const struct session *s, enum handshake_side *side)
+{
+	bool is_known = true;
+
+	if (s->is_forwarded)
+		*side = SIDE_FORWARD;
+	else if (s->sock && s->sock->role != ROLE_UNKNOWN)
+		*side = s->sock->role == ROLE_ACTIVE ? SIDE_CLIENT : SIDE_SERVER;
+	else if (s->verdict && !s->verdict->roles_guessed)
+		*side = s->verdict->originator == s->local_dir ? SIDE_CLIENT : SIDE_SERVER;
+	else
+		is_known = false;
+	return is_known;
+}
+
+/* ---- how long ---- */
+
+static uint64_t interval(uint64_t from_ns, uint64_t to_ns)
+{
+	return from_ns && to_ns >= from_ns ? to_ns - from_ns : UNKNOWN_U64;
+}
+
+/* The socket may be established later than the wire tells, if something held a segment up. */
+static uint64_t done_ns(const struct session *s)
+{
+	uint64_t sock_ns = s->sock ? s->sock->established_ns : 0;
+	uint64_t wire_ns = s->verdict ? s->verdict->ack_ns : 0;
+
+	return sock_ns ? sock_ns : wire_ns;
+}
+
+static uint64_t network_ns(const struct evidence_verdict *v, enum handshake_side side)
+{
+	switch (side) {
+	case SIDE_CLIENT:
+		return interval(v->syn_ns, v->synack_ns);
+	case SIDE_SERVER:
+		return interval(v->synack_ns, v->ack_ns);
+	default:
+		return interval(v->syn_ns, v->ack_ns);
+	}
+}
+
+struct handshake_parts handshake__parts(const struct session *s)
+{
+	struct handshake_parts parts = {UNKNOWN_U64, UNKNOWN_U64, UNKNOWN_U64};
+	const struct evidence_verdict *v = s->verdict;
+	enum handshake_side side;
+
+	if (!handshake__side(s, &side))
+		return parts;
+	if (v && v->syn_ns && v->synack_ns) {
+		parts.total_ns = interval(v->syn_ns, done_ns(s));
+		parts.network_ns = network_ns(v, side);
+	} else if (s->sock) {
+		parts.total_ns = interval(s->sock->syn_ns, s->sock->established_ns);
+	}
+	if (side != SIDE_FORWARD && parts.network_ns <= parts.total_ns &&
+	    parts.total_ns != UNKNOWN_U64)
+		parts.host_ns = parts.total_ns - parts.network_ns;
+	return parts;
+}
+
+/* ---- where it broke ---- */
+
+/* A SYN-ACK for the attempt of this host came in at a tap. */
+static bool has_answer(const struct session *s)
+{
+	return s->verdict && s->verdict->originator == s->local_dir && s->verdict->synack_ns;
+}
+
+/*
+ * What ICMP and ICMPv6 errors become (icmp_err_convert in net/ipv4/icmp.c, icmpv6_err_convert in
+ * net/ipv6/icmp.c). A port that is unreachable gives ECONNREFUSED, as a RST does.
+ */
+static bool is_icmp_error(int error)
+{
+	switch (error) {
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EACCES:
+	case EPROTO:
+	case EOPNOTSUPP:
+	case EMSGSIZE:
+		return true;
+	}
+	return false;
+}
+
+static enum handshake_break break_of_connect(const struct session *s)
+{
+	const struct sock_info *info = s->sock;
+	int error = info->error ? info->error : info->soft_error;
+
+	if (info->reset_seen == CLOSE_REMOTE)
+		return BREAK_REFUSED;
+	if (!info->tx_segments)
+		return BREAK_NOT_SENT;
+	/* Its reset would have been seen, unless the socket is older than the tool. */
+	if (error == ECONNREFUSED)
+		return info->born_ns ? BREAK_FILTERED : BREAK_REFUSED;
+	if (is_icmp_error(error))
+		return BREAK_FILTERED;
+	if (error == ETIMEDOUT)
+		return has_answer(s) ? BREAK_LOST_IN_HOST : BREAK_SYN_UNANSWERED;
+	return error ? BREAK_OTHER : BREAK_ABANDONED;
+}
+
+enum handshake_break handshake__break_of_sock(const struct session *s, uint8_t old_state)
+{
+	if (old_state == TCPS_SYN_SENT)
+		return break_of_connect(s);
+	return s->sock->reset_seen == CLOSE_REMOTE ? BREAK_SYN_ACK_RESET : BREAK_OTHER;
+}
+
+enum handshake_break handshake__break_of_request(const struct session *s)
+{
+	if (s->sock->is_acked)
+		return BREAK_ACK_DROPPED;
+	return s->verdict && s->verdict->established ? BREAK_LOST_IN_HOST
+						     : BREAK_SYN_ACK_UNANSWERED;
+}
+
+enum handshake_break handshake__break_of_wire(const struct session *s)
+{
+	const struct evidence_verdict *v = s->verdict;
+
+	if (v->synack_ns)
+		return v->end == END_RESET ? BREAK_SYN_ACK_RESET : BREAK_SYN_ACK_UNANSWERED;
+	if (v->end == END_REFUSED)
+		return BREAK_REFUSED;
+	return v->end == END_RESET ? BREAK_ABANDONED : BREAK_SYN_UNANSWERED;
+}
