@@ -123,6 +123,7 @@ struct tcp_sock {
 	__u8 repair: 1;
 	__u32 copied_seq;
 	__u32 rcv_nxt;
+	__u32 rcv_tstamp; /* jiffies of the last acknowledgement received */
 	__u32 snd_nxt;
 	__u32 snd_una;
 	__u32 write_seq;

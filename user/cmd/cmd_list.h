@@ -11,6 +11,7 @@
 	X(top)      \
 	X(sessions) \
 	X(events)   \
+	X(export)   \
 	X(backlog)  \
 	X(timewait) \
 	X(doctor)

@@ -106,6 +106,8 @@ static int parse_seconds(const char *what, const char *arg, double least, uint64
 	char *end;
 	double seconds = strtod(arg, &end);
 
+	if (end != arg && *end == 's')
+		end++;
 	if (*end || end == arg || !isfinite(seconds) || seconds < least || seconds > MAX_SECONDS) {
 		log_error("%s: %s is not a number of seconds from %g on", what, arg, least);
 		return -EINVAL;
@@ -191,6 +193,46 @@ static int set_duration(struct reading *r, const char *arg)
 	return parse_seconds("--duration", arg, 0.001, &r->options->duration_ns);
 }
 
+static int set_textfile(struct reading *r, const char *arg)
+{
+	r->options->export.textfile = arg;
+	return 0;
+}
+
+static int set_interval(struct reading *r, const char *arg)
+{
+	return parse_seconds("--interval", arg, 0.01, &r->options->export.interval_ns);
+}
+
+static int set_once(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->export.once = true;
+	return 0;
+}
+
+static int set_stdout(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->export.to_stdout = true;
+	return 0;
+}
+
+static int set_listen(struct reading *r, const char *arg)
+{
+	r->options->export.listen = arg;
+	return 0;
+}
+
+static int set_describe(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->export.describe = true;
+	return 0;
+}
+
+static int set_max_listeners(struct reading *r, const char *arg)
+{
+	return parse_count("--max-listeners", arg, 10000, &r->options->export.max_listeners);
+}
+
 static int set_try(struct reading *r, const char *arg __attribute__((unused)))
 {
 	r->options->try_hooks = true;
@@ -233,6 +275,18 @@ const struct option_row option_rows[] = {
 	{0, "sort", "FIELD", OPT_FIELDS, set_sort, "order of the rows; -FIELD: descending"},
 	{0, "json", NULL, OPT_OUTPUT, set_json, "one JSON object per line"},
 	{0, "color", "WHEN", OPT_OUTPUT, set_color, "auto, always or never; NO_COLOR is heeded"},
+	{0, "textfile", "FILE", OPT_EXPORT, set_textfile,
+	 "replace this file each time; node_exporter reads DIR/*.prom"},
+	{0, "stdout", NULL, OPT_EXPORT, set_stdout,
+	 "write to standard output; once, unless --interval is given"},
+	{0, "listen", "[ADDR:]PORT", OPT_EXPORT, set_listen,
+	 "answer GET /metrics by HTTP; on 127.0.0.1 unless ADDR says otherwise"},
+	{0, "interval", "SECONDS", OPT_EXPORT, set_interval, "time between two writes (15)"},
+	{0, "once", NULL, OPT_EXPORT, set_once,
+	 "write once and end: what is counted over time is left out"},
+	{0, "max-listeners", "COUNT", OPT_EXPORT, set_max_listeners,
+	 "series for so many listeners (64), the rest together"},
+	{0, "describe", NULL, OPT_EXPORT, set_describe, "print the table of metrics and end"},
 	{0, "try", NULL, OPT_TRY, set_try, "attach to the interfaces for a moment, to be sure"},
 	{0, "verbose", NULL, OPT_ALL, set_verbose, "tell what libbpf and the kernel say"},
 	{'h', "help", NULL, OPT_ALL, set_help, "this text"},
@@ -379,6 +433,7 @@ int options__parse(struct options *options, const struct command *command, int a
 
 	*options = (struct options){.delay_ns = 2 * TW_NSEC_PER_SEC};
 	options->live.views = command->views;
+	options->export.max_listeners = 64;
 	result = read_options(&r, argc, argv);
 	if (!result)
 		result = choose_rows(&r);

@@ -20,13 +20,23 @@
 #define OPT_NETNS    (1u << 6) /* -N */
 #define OPT_FIELDS   (1u << 7) /* --fields, --sort */
 #define OPT_AGAIN    (1u << 8) /* --watch, --rows */
+#define OPT_EXPORT   (1u << 9) /* --textfile, --interval, --once, --stdout, --listen */
 #define OPT_WATCH    (OPT_TAPS | OPT_NETNS)
 #define OPT_ROWS     (OPT_FIELDS | OPT_FILTER)
 
 struct command;
 
+/* Where `tcpwatch export` writes, and when. */
+struct export_options {
+	const char *textfile, *listen; /* NULL: not there */
+	bool once, to_stdout, describe;
+	uint64_t interval_ns;	/* 0: not given */
+	uint64_t max_listeners; /* with series of their own */
+};
+
 struct options {
 	struct live_options live;
+	struct export_options export;
 	struct field_list fields;
 	struct sort_spec sort; /* .field NULL: as they come */
 	struct filter *filter; /* NULL: everything */

@@ -29,6 +29,12 @@ struct netns_counters {
 	struct netns_values at_start;
 };
 
+/* Whether sockets by state, which are counted by differences, are still what the kernel says. */
+struct recount {
+	unsigned looks; /* in a row at which they were not */
+	uint64_t last_ns, times;
+};
+
 struct live {
 	struct live_options options;
 	struct netns_list netns;
@@ -54,6 +60,8 @@ struct live {
 	struct pace requests_pace, listener_owners_pace, owners_pace;
 	uint64_t netns_checked_ns;
 	struct live_ports *ports; /* NULL: not watched */
+	struct recount recount;
+	uint64_t time_wait_ended; /* the most that was told: a counter does not go back */
 };
 
 /* live__has_figures() - the kernel's own figures of namespaces are asked for */
@@ -99,6 +107,11 @@ int live_ports__check(struct live *live);
 
 /* live_ports__low() - see live_stats.ports_low */
 const struct timewait_row *live_ports__low(const struct live *live);
+/* live_figures__begin() - count what is there already. Returns 0 or -errno, logged */
+int live_figures__begin(struct live *live);
+
+/* live_stats__sum_taps() - add the counters of each tap to @sum */
+void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum);
 
 /* live_stats__add_netns() - from now on count what happens in @ns too. Returns 0 or -errno */
 int live_stats__add_netns(struct live *live, const struct netns *ns);

@@ -23,6 +23,10 @@
 	X(ACTIVE_OPENS, "net/snmp", "Tcp:", "ActiveOpens")                                \
 	X(PASSIVE_OPENS, "net/snmp", "Tcp:", "PassiveOpens")                              \
 	X(ATTEMPT_FAILS, "net/snmp", "Tcp:", "AttemptFails")                              \
+	X(CURR_ESTAB, "net/snmp", "Tcp:", "CurrEstab") /* and CLOSE_WAIT */               \
+	X(EMBRYONIC_RESETS, "net/netstat", "TcpExt:", "EmbryonicRsts")                    \
+	X(OUT_OF_ORDER, "net/netstat", "TcpExt:", "TCPOFOQueue")                          \
+	X(ZERO_WINDOWS, "net/netstat", "TcpExt:", "TCPToZeroWindowAdv")                   \
 	X(LISTEN_OVERFLOWS, "net/netstat", "TcpExt:", "ListenOverflows")                  \
 	X(LISTEN_DROPS, "net/netstat", "TcpExt:", "ListenDrops")                          \
 	X(REQ_QUEUE_FULL_DROPS, "net/netstat", "TcpExt:", "TCPReqQFullDrop")              \
