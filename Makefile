@@ -183,7 +183,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c | $(BUILD)/.tools
 # make. It uses every processor unless told otherwise.
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: top test unit bench lint fmt fuzz install uninstall clean help
+.PHONY: top test unit bench lint fmt docs fuzz install uninstall clean help
 
 top: ## Install what is missing, build, and open the live table on this host (needs root)
 	@packaging/install-packages build run
@@ -210,6 +210,9 @@ lint: ## Check format, layers, sizes, headers, warnings and scripts
 
 fmt: ## Format the C sources in place
 	clang-format -i $(shell find bpf user tests vmlinux -name '*.[ch]')
+
+docs: all ## Write what is generated of docs/ anew
+	@$(BUILD)/tcpwatch export --describe > docs/METRICS.md.new && mv docs/METRICS.md.new docs/METRICS.md
 
 fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
 	@tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
