@@ -221,14 +221,29 @@ fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
 DOC_FILES  = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md LICENSES/*)
 doc_dir    = $(DESTDIR)$(PREFIX)/share/doc/tcpwatch
 installed  = $(DESTDIR)$(PREFIX)/sbin/tcpwatch $(DESTDIR)$(PREFIX)/share/man/man8/tcpwatch.8 \
-	$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
+	$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch \
+	$(UNITS:%=$(unit_dir)/%)
 
-install: all ## Install into PREFIX (/usr/local), below DESTDIR if given
+# systemd's units: where the program lies, and what all services are denied, is filled in.
+UNITS      = $(notdir $(patsubst %.in,%,$(wildcard packaging/systemd/tcpwatch-*)))
+UNIT_DIR  ?= $(PREFIX)/lib/systemd/system
+unit_dir   = $(DESTDIR)$(UNIT_DIR)
+
+$(BUILD)/systemd/%: packaging/systemd/%.in packaging/systemd/hardening.conf FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@sbindir@|$(PREFIX)/sbin|' -e '/@hardening@/{r packaging/systemd/hardening.conf' \
+		-e 'd}' $< > $@
+
+$(BUILD)/systemd/%: packaging/systemd/% FORCE
+	@mkdir -p $(@D) && cp $< $@
+
+install: all $(UNITS:%=$(BUILD)/systemd/%) ## Install into PREFIX (/usr/local), below DESTDIR if given
 	install -D -m 755 $(BUILD)/tcpwatch $(DESTDIR)$(PREFIX)/sbin/tcpwatch
 	install -D -m 644 docs/tcpwatch.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwatch.8
 	install -D -m 644 packaging/tcpwatch.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
-	install -d $(doc_dir)
+	install -d $(unit_dir) $(doc_dir)
+	install -m 644 $(UNITS:%=$(BUILD)/systemd/%) $(unit_dir)
 	install -m 644 $(DOC_FILES) $(doc_dir)
 
 uninstall: ## Remove what install put there
