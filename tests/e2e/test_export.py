@@ -342,3 +342,33 @@ def test_group_on_one_port_is_one_listener(pair):
             sock.listen(7)
         found = metrics.once(pair.near)
     assert found.get("listener_accept_queue_limit", netns=pair.near.name, address=NETS[4].near, port=str(PORT)) == 21
+
+
+# ---- ports -------------------------------------------------------------------------------------
+
+
+def test_ports_of_the_most_used_endpoint(pair, export, path):
+    """A range of ten ports, of which one is reserved; TIME_WAIT holds its port too."""
+    pair.near.sysctl("ipv4/ip_local_port_range", "40000 40009")
+    pair.near.sysctl("ipv4/ip_local_reserved_ports", "40003")
+    remote = {"netns": pair.near.name, "remote": f"{NETS[4].far}:{PORT}"}
+    exporter = export(pair.near, "--view", "socket")
+    with listen(pair.far, NETS[4].far, PORT) as listener, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(connect(pair.near, NETS[4].far, PORT))
+        client, (server, _) = connect(pair.near, NETS[4].far, PORT), listener.accept()
+        client.close()
+        server.close()
+        found = wait_metrics(exporter, path, lambda f: f.get("ports_used", **remote) == 5, "five ports")
+        assert found.get("ports_available", **remote) == 9
+        assert metrics.once(pair.near).get("ports_used", **remote) == 5
+
+
+def test_ports_are_bounded(pair):
+    with contextlib.ExitStack() as stack:
+        for port in range(PORT, PORT + 12):
+            stack.enter_context(listen(pair.far, NETS[4].far, port))
+            for _ in range(port - PORT + 1):
+                stack.enter_context(connect(pair.near, NETS[4].far, port))
+        used = metrics.once(pair.near).by("ports_used", "remote")
+    assert used == {f"{NETS[4].far}:{PORT + i}": i + 1 for i in range(2, 12)}

@@ -238,6 +238,7 @@ static void decide(struct options *options)
 		log_warn("%s: node_exporter reads only files that end in .prom", to->textfile);
 	options->live.want_tally = true;
 	options->live.want_listeners = true;
+	options->live.watch_ports = true;
 	options->live.lean = true;
 	options->live.follow = true;
 	options->live.figures = LIVE_FIGURES;

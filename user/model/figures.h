@@ -14,6 +14,7 @@
 
 #include "bpf/shared/abi.h"
 #include "bpf/shared/tally.h"
+#include "session.h"
 
 /* A figure that may be unknown: then nothing is written. */
 struct figure {
@@ -53,6 +54,15 @@ struct listener_figures {
 	struct figure syn_queue_limit;
 };
 
+/* Ports that connect() may choose, for the most used remote endpoints. */
+struct port_figures {
+	char netns[NAME_MAX + 1];
+	struct endpoint remote;
+	uint64_t used, usable;
+};
+
+#define FIGURES_PORTS_MAX 10
+
 struct figures {
 	bool has_sock, has_wire; /* that view is on: what is of it below is known */
 	bool is_moment;		 /* one look: what is counted over time is unknown */
@@ -65,6 +75,8 @@ struct figures {
 	size_t n_netns;
 	struct listener_figures *listeners;
 	size_t n_listeners;
+	struct port_figures ports[FIGURES_PORTS_MAX];
+	size_t n_ports;
 	/* Of the wire view. */
 	struct wire_counters wire; /* sum over taps */
 	uint64_t cache_capacity;

@@ -294,6 +294,27 @@ static void write_time_wait_ended_total(struct writing *w)
 	put_known_by(w, "how", "never_created", &w->figures->time_wait_overflow);
 }
 
+static void put_ports(struct writing *w, const struct port_figures *ports, uint64_t value)
+{
+	char remote[ENDPOINT_TEXT_MAX + 1];
+
+	*endpoint__put(remote, &ports->remote, false) = '\0';
+	put_by_two(w, (struct prom_label){"netns", ports->netns},
+		   (struct prom_label){"remote", remote}, value);
+}
+
+static void write_ports_used(struct writing *w)
+{
+	for (size_t i = 0; i < w->figures->n_ports; i++)
+		put_ports(w, &w->figures->ports[i], w->figures->ports[i].used);
+}
+
+static void write_ports_available(struct writing *w)
+{
+	for (size_t i = 0; i < w->figures->n_ports; i++)
+		put_ports(w, &w->figures->ports[i], w->figures->ports[i].usable);
+}
+
 static void write_close_wait_old(struct writing *w)
 {
 	for (size_t i = 0; i < w->figures->n_netns; i++)

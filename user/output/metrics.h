@@ -69,6 +69,13 @@
 	  "TCPTimeWaitOverflow of /proc/net/netstat",                                              \
 	  "TIME_WAITs by how they ended: taken over by connect(), never made for want of room, "   \
 	  "or gone, by time-out, reset or a new SYN.")                                             \
+	X(ports_used, "gauge", "netns, remote", "10",                                              \
+	  "iteration over sockets, for a thousandth of the time at most",                          \
+	  "Local ports of ip_local_port_range that connections to a remote endpoint hold, "        \
+	  "TIME_WAIT included; of the most used ones.")                                            \
+	X(ports_available, "gauge", "netns, remote", "10",                                         \
+	  "sysctls ip_local_port_range, ip_local_reserved_ports; listeners",                       \
+	  "Local ports that connect() may choose from in all, used ones included.")                \
 	X(close_wait_old, "gauge", "netns", "1 per namespace",                                     \
 	  "tracepoints; of sockets older than tcpwatch: the time of the last acknowledgement",     \
 	  "Sockets that have been in CLOSE_WAIT for more than a minute: the application does not " \

@@ -14,6 +14,7 @@
 
 #include "reset_reason.h"
 #include "sock_tally.h"
+#include "user/model/port_use.h"
 #include "user/util/log.h"
 
 /* Counted anew only when off at so many looks in a row, and no more often than this. */
@@ -51,8 +52,10 @@ static int begin_count(struct live *live)
 
 int live_figures__begin(struct live *live)
 {
+	int err = begin_count(live);
+
 	live->recount.last_ns = live__now().mono_ns;
-	return live->sock ? begin_count(live) : 0;
+	return err ? err : live_ports__check(live);
 }
 
 static uint64_t sum_of(const struct netns_tally *tally)
@@ -273,6 +276,25 @@ static void read_kernel(struct live *live, struct figures *figures)
 	count_time_wait(live, figures, &since);
 }
 
+static void read_ports(const struct live *live, struct figures *figures)
+{
+	const struct port_top *top;
+	size_t n = live_ports__top(live, &top);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct netns_figures *ns = netns_row(live, figures, top[i].netns);
+		struct port_figures *ports = &figures->ports[figures->n_ports];
+
+		if (!ns)
+			continue;
+		snprintf(ports->netns, sizeof(ports->netns), "%s", ns->name);
+		ports->remote = top[i].row->remote;
+		ports->used = port_use__taken(top[i].row);
+		ports->usable = top[i].row->usable;
+		figures->n_ports++;
+	}
+}
+
 static int read_sock(const struct live *live, struct figures *figures)
 {
 	int err = sock_view__counters(live->sock, &figures->sock);
@@ -329,6 +351,7 @@ int live__figures(struct live *live, struct figures *figures)
 	read_kernel(live, figures);
 	if (!err && live->sock)
 		err = read_sock(live, figures);
+	read_ports(live, figures);
 	if (!err && live->listeners)
 		err = read_listeners(live, figures);
 	if (!err && live->wire)

@@ -17,6 +17,7 @@ struct snapshot_tally {
 /* What is costly is not done more often than takes a share of the time. */
 struct pace {
 	uint64_t began_ns, cost_ns; /* of the last time; 0: never */
+	uint32_t share;		    /* one part in so many; 0: the usual */
 };
 
 /* pace__may() - is it time again, at @now_ns? pace__took() - it was done, begun at @began_ns */
@@ -88,10 +89,12 @@ int live__lost(const struct live *live, struct lost_counters *out);
 int live__open_taps(struct live *live, const struct netns *ns);
 
 /*
- * live_ports__new() - watch for ports that run low in the namespaces that are added. NULL: out of
- * memory
+ * live_ports__new() - watch for ports that run low in the namespaces that are added
+ *
+ * @is_thorough: look at all of them, though for a thousandth of the time at most. NULL: out of
+ * memory.
  */
-struct live_ports *live_ports__new(void);
+struct live_ports *live_ports__new(bool is_thorough);
 void live_ports__free(struct live_ports *ports);
 
 /* live_ports__add_netns() - returns 0 or -errno; live_ports__forget_netns() - it is gone */
@@ -107,6 +110,19 @@ int live_ports__check(struct live *live);
 
 /* live_ports__low() - see live_stats.ports_low */
 const struct timewait_row *live_ports__low(const struct live *live);
+
+/*
+ * live_ports__top() - of each namespace and remote endpoint the source with the most ports taken,
+ * of these the FIGURES_PORTS_MAX with the most, as of the last look
+ *
+ * Returns how many there are. Valid until the next look.
+ */
+struct port_top {
+	uint32_t netns;
+	const struct timewait_row *row;
+};
+size_t live_ports__top(const struct live *live, const struct port_top **top);
+
 /* live_figures__begin() - count what is there already. Returns 0 or -errno, logged */
 int live_figures__begin(struct live *live);
 

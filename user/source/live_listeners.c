@@ -21,7 +21,7 @@
 
 bool pace__may(const struct pace *pace, uint64_t now_ns)
 {
-	uint64_t pause_ns = PACE_SHARE * pace->cost_ns;
+	uint64_t pause_ns = (pace->share ? pace->share : PACE_SHARE) * pace->cost_ns;
 
 	if (pause_ns < PACE_LEAST_NS)
 		pause_ns = PACE_LEAST_NS;

@@ -30,7 +30,7 @@ static uint32_t record_mask(const struct live_options *options)
 	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
 	if (options->lean && !options->on_record)
-		return 0;
+		return options->watch_ports ? 1u << REC_TUPLE : 0;
 	if (options->watch_ports)
 		mask |= 1u << REC_TUPLE;
 	if (options->lean)
@@ -51,7 +51,7 @@ static uint32_t wake_bytes(const struct live_options *options)
 
 static uint32_t ring_bytes(const struct live_options *options)
 {
-	if (!record_mask(options))
+	if (options->lean && !options->on_record)
 		return sysconf(_SC_PAGESIZE); /* the least there may be */
 	return options->want_events ? RING_BYTES_EVENTS : RING_BYTES;
 }
@@ -238,7 +238,7 @@ static int open_ports(struct live *live)
 
 	if (!live->options.watch_ports || !(live->options.views & VIEW_SOCKET))
 		return 0;
-	live->ports = live_ports__new();
+	live->ports = live_ports__new(live->options.want_tally);
 	if (!live->ports)
 		return -ENOMEM;
 	for (size_t i = 0; !err && i < live->netns.count; i++)
