@@ -74,10 +74,10 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 				  const char *upload __attribute__((unused)), size_t *upload_bytes,
 				  void **state)
 {
-	static int is_known; /* only its address is used: the headers have been seen */
+	static const char is_known; /* only its address is used: the headers have been seen */
 
 	if (!*state) {
-		*state = &is_known;
+		*state = (void *)&is_known;
 		return MHD_YES;
 	}
 	if (*upload_bytes) {

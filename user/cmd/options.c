@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,8 +107,6 @@ static int parse_seconds(const char *what, const char *arg, double least, uint64
 	char *end;
 	double seconds = strtod(arg, &end);
 
-	if (end != arg && *end == 's')
-		end++;
 	if (*end || end == arg || !isfinite(seconds) || seconds < least || seconds > MAX_SECONDS) {
 		log_error("%s: %s is not a number of seconds from %g on", what, arg, least);
 		return -EINVAL;
@@ -199,9 +198,15 @@ static int set_textfile(struct reading *r, const char *arg)
 	return 0;
 }
 
+/* "15" or "15s", as intervals of Prometheus are written. */
 static int set_interval(struct reading *r, const char *arg)
 {
-	return parse_seconds("--interval", arg, 0.01, &r->options->export.interval_ns);
+	size_t len = strlen(arg);
+	char seconds[32];
+
+	snprintf(seconds, sizeof(seconds), "%.*s",
+		 (int)(len && arg[len - 1] == 's' ? len - 1 : len), arg);
+	return parse_seconds("--interval", seconds, 0.01, &r->options->export.interval_ns);
 }
 
 static int set_once(struct reading *r, const char *arg __attribute__((unused)))
