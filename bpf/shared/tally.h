@@ -48,14 +48,14 @@
 /*
  * X(enumerator, exponent of the first bound, step of the exponents, number of bounds)
  *
- * Handshakes: 32 us to 134 s, which holds tcp_syn_retries' 127 s. Sessions: 1 ms to 12 days.
+ * Handshakes: 32 us to 134 s, which holds tcp_syn_retries' 127 s. Sessions: 1 ms to 3 days.
  */
 #define TALLY_HISTOGRAMS(X)            \
 	X(CLIENT_TOTAL, 5, 1, 23)      \
 	X(CLIENT_NETWORK, 5, 1, 23)    \
 	X(CLIENT_HOST, 5, 1, 23)       \
 	X(SERVER_NETWORK, 5, 1, 23)    \
-	X(SESSION_DURATION, 10, 2, 16) \
+	X(SESSION_DURATION, 10, 2, 15) \
 	X(SRTT, 5, 1, 18)
 
 enum open_side {

@@ -2,7 +2,9 @@
 """`tcpwatch export`: what it writes is what ss, nstat, nginx and wrk say."""
 import contextlib
 import re
+import shutil
 import socket
+import subprocess
 
 import pytest
 
@@ -276,6 +278,25 @@ def test_metrics_page_is_of_this_program():
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
         assert re.search(rf"^\| `{name}` \| {kind} \|", page, re.M), name
     assert isinstance(Metrics(text), Metrics)
+
+
+@pytest.mark.skipif(not shutil.which("prometheus-node-exporter"), reason="prometheus-node-exporter is not installed")
+def test_node_exporter_reads_it(pair, export, path):
+    """The textfile collector serves each sample as it was written, and has no complaint."""
+    export(pair.near, "--view", "socket", "--interval", "3600")
+    server = pair.near.popen(["prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile",
+                              f"--collector.textfile.directory={path.parent}", "--web.disable-exporter-metrics",
+                              f"--web.listen-address=127.0.0.1:{metrics.PORT}"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: f":{metrics.PORT}" in pair.near.run("ss", "-tlnH"), "node_exporter to listen")
+        _, _, text = metrics.request(pair.near)
+    finally:
+        server.terminate()
+        server.wait()
+    served, written = Metrics(text), of_file(path)
+    assert served.samples[("node_textfile_scrape_error", frozenset())] == 0
+    lost = dict(written.samples.items() - served.samples.items())
+    assert not lost, lost
 
 
 # ---- listeners ---------------------------------------------------------------------------------

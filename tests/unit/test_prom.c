@@ -122,7 +122,7 @@ static void test_histogram(void **state __attribute__((unused)))
 	prom__histogram(&family, PROM_LABELS({"a", "b"}), &shape, &histogram);
 	assert_string_equal(sb.data, "# HELP x_seconds x\n"
 				     "# TYPE x_seconds histogram\n"
-				     "x_seconds_bucket{a=\"b\",le=\"0.000016\"} 2\n"
+				     "x_seconds_bucket{a=\"b\",le=\"1.6e-05\"} 2\n"
 				     "x_seconds_bucket{a=\"b\",le=\"0.001024\"} 2\n"
 				     "x_seconds_bucket{a=\"b\",le=\"+Inf\"} 3\n"
 				     "x_seconds_sum{a=\"b\"} 5.0000001\n"

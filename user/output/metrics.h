@@ -35,7 +35,7 @@
 	  "tracepoints; `network`: the kernel's first round trip, none if the SYN or SYN-ACK was " \
 	  "sent again; `host`: what is left of `total`",                                           \
 	  "Time of completed handshakes: from connect() to established, and the parts of it.")     \
-	X(session_duration_seconds, "histogram", "", "1 histogram of 17 buckets", "tracepoints",   \
+	X(session_duration_seconds, "histogram", "", "1 histogram of 16 buckets", "tracepoints",   \
 	  "Time from established to the end of the socket, of connections opened while tcpwatch "  \
 	  "ran.")                                                                                  \
 	X(srtt_seconds, "histogram", "", "1 histogram of 19 buckets", "the kernel's socket",       \

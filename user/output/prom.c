@@ -4,10 +4,13 @@
  */
 #include "prom.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "user/util/fmt.h"
 #include "user/util/utf8.h"
+
+#define NSEC_PER_SEC 1e9
 
 /* ---- escaping -------------------------------------------------------------------------------- */
 
@@ -114,16 +117,23 @@ void prom__seconds(struct prom_family *family, const struct prom_label *labels, 
 	add_seconds(family->sb, ns);
 }
 
+/* As Go's libraries write it ("3.2e-05"), for le is compared as text, and node_exporter writes it
+ * anew. */
+static void format_bound(char *out, size_t size, uint64_t ns)
+{
+	snprintf(out, size, "%.15g", (double)ns / NSEC_PER_SEC);
+}
+
 void prom__histogram(struct prom_family *family, const struct prom_label *labels,
 		     const struct histogram_shape *shape, const struct histogram *histogram)
 {
-	char bound[FMT_SECONDS_MAX + 1];
+	char bound[32];
 	struct prom_label le = {"le", bound};
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < shape->n_bounds; i++) {
 		count += histogram->bucket[i];
-		bound[fmt__seconds(bound, histogram_shape__bound_ns(shape, i))] = '\0';
+		format_bound(bound, sizeof(bound), histogram_shape__bound_ns(shape, i));
 		add_name(family, "_bucket", labels, &le);
 		add_u64(family->sb, count);
 	}
