@@ -25,7 +25,7 @@ ARCH := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/pp
 BPFTOOL ?= $(shell for t in bpftool /usr/sbin/bpftool $$(ls -r /usr/lib/linux-tools/*/bpftool \
 	2>/dev/null); do $$t version >/dev/null 2>&1 && echo $$t && break; done)
 
-LIBRARIES      := libbpf libelf zlib ncursesw libmnl
+LIBRARIES      := libbpf libelf zlib ncursesw libmnl libmicrohttpd
 TEST_LIBRARIES := cmocka libpcap
 
 # --- flags ---------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c | $(BUILD)/.tools
 # make. It uses every processor unless told otherwise.
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: top test unit bench lint fmt fuzz install uninstall clean help
+.PHONY: top test unit bench lint fmt docs fuzz install uninstall clean help
 
 top: ## Install what is missing, build, and open the live table on this host (needs root)
 	@packaging/install-packages build run
@@ -211,6 +211,9 @@ lint: ## Check format, layers, sizes, headers, warnings and scripts
 fmt: ## Format the C sources in place
 	clang-format -i $(shell find bpf user tests vmlinux -name '*.[ch]')
 
+docs: all ## Write what is generated of docs/ anew
+	@$(BUILD)/tcpwatch export --describe > docs/METRICS.md.new && mv docs/METRICS.md.new docs/METRICS.md
+
 fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
 	@tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
@@ -218,14 +221,29 @@ fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
 DOC_FILES  = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md LICENSES/*)
 doc_dir    = $(DESTDIR)$(PREFIX)/share/doc/tcpwatch
 installed  = $(DESTDIR)$(PREFIX)/sbin/tcpwatch $(DESTDIR)$(PREFIX)/share/man/man8/tcpwatch.8 \
-	$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
+	$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch \
+	$(UNITS:%=$(unit_dir)/%)
 
-install: all ## Install into PREFIX (/usr/local), below DESTDIR if given
+# systemd's units: where the program lies, and what all services are denied, is filled in.
+UNITS      = $(notdir $(patsubst %.in,%,$(wildcard packaging/systemd/tcpwatch-*)))
+UNIT_DIR  ?= $(PREFIX)/lib/systemd/system
+unit_dir   = $(DESTDIR)$(UNIT_DIR)
+
+$(BUILD)/systemd/%: packaging/systemd/%.in packaging/systemd/hardening.conf FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@sbindir@|$(PREFIX)/sbin|' -e '/@hardening@/{r packaging/systemd/hardening.conf' \
+		-e 'd}' $< > $@
+
+$(BUILD)/systemd/%: packaging/systemd/% FORCE
+	@mkdir -p $(@D) && cp $< $@
+
+install: all $(UNITS:%=$(BUILD)/systemd/%) ## Install into PREFIX (/usr/local), below DESTDIR if given
 	install -D -m 755 $(BUILD)/tcpwatch $(DESTDIR)$(PREFIX)/sbin/tcpwatch
 	install -D -m 644 docs/tcpwatch.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwatch.8
 	install -D -m 644 packaging/tcpwatch.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
-	install -d $(doc_dir)
+	install -d $(unit_dir) $(doc_dir)
+	install -m 644 $(UNITS:%=$(BUILD)/systemd/%) $(unit_dir)
 	install -m 644 $(DOC_FILES) $(doc_dir)
 
 uninstall: ## Remove what install put there

@@ -12,6 +12,7 @@
 #include "listener.h"
 #include "listener_reset.h"
 #include "record.h"
+#include "sock_tally.h"
 #include "sock_watch.h"
 
 char _license[] SEC("license")
@@ -166,7 +167,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 {
 	const struct tcp_sock *tp = chosen_tcp(sk);
-	const struct sock_memory *memory;
+	struct sock_memory *memory;
 	__u64 now_ns;
 
 	if (!tp || old_state == new_state)
@@ -175,6 +176,8 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 	memory = sock_memory__follow(tp, old_state, new_state, now_ns);
 	count_opening(tp, memory, old_state, new_state);
 	count_closing(tp, memory, old_state, new_state);
+	if (cfg.tally)
+		sock_tally__transition(tp, memory, old_state, new_state, now_ns);
 	if (is_wanted(REC_SOCK_STATE))
 		report_state(tp, memory, old_state, new_state, now_ns);
 	if (is_wanted(REC_OPENING) && is_opening(old_state, new_state))
@@ -241,6 +244,16 @@ int BPF_PROG(sock_retransmit_synack, const struct sock *listener, const struct r
 
 /* ---- resets ---------------------------------------------------------------------------------- */
 
+/* @reason: the kernel's, of one that was sent; @state: of the socket that received one. */
+static __always_inline void count_reset(enum close_by by, int reason, int state)
+{
+	count(by == CLOSE_LOCAL ? SOCKC_RESET_SENT : SOCKC_RESET_RECEIVED);
+	if (cfg.tally && by == CLOSE_LOCAL)
+		sock_tally__reset_sent(reason);
+	else if (cfg.tally)
+		sock_tally__reset_received(state);
+}
+
 static __always_inline struct rec_sock_reset *reserve_reset(enum close_by by, int reason)
 {
 	struct rec_sock_reset *rec;
@@ -264,7 +277,7 @@ static __always_inline void reset_of_socket(const struct tcp_sock *tp, enum clos
 
 	if (!is_chosen(skc__netns(skc)))
 		return;
-	count(by == CLOSE_LOCAL ? SOCKC_RESET_SENT : SOCKC_RESET_RECEIVED);
+	count_reset(by, reason, state);
 	memory = sock_memory__get(tp);
 	if (memory && !memory->reset_seen)
 		memory->reset_seen = by;
@@ -281,7 +294,7 @@ static __always_inline void reset_of_timewait(const struct tcp_timewait_sock *tw
 
 	if (!is_chosen(skc__netns(&tw->tw_sk.__tw_common)))
 		return;
-	count(SOCKC_RESET_SENT);
+	count_reset(CLOSE_LOCAL, reason, TCPS_CLOSED);
 	rec = reserve_reset(CLOSE_LOCAL, reason);
 	if (!rec)
 		return;
@@ -334,7 +347,7 @@ reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener, __u3
 
 	if (!is_chosen(netns))
 		return;
-	count(SOCKC_RESET_SENT);
+	count_reset(CLOSE_LOCAL, reason, TCPS_CLOSED);
 	if (!cfg.can_read_kernel || !is_wanted(REC_SOCK_RESET))
 		return;
 	info.netns = netns;

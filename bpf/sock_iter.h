@@ -8,6 +8,7 @@
 #define TCPWATCH_SOCK_ITER_H
 
 #include "listener.h"
+#include "sock_tally.h"
 #include "sock_watch.h"
 
 /* One that was in CLOSE_WAIT before the tool came: the last acknowledgement to arrive came with the
@@ -50,6 +51,35 @@ int iter_sockets(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/*
+ * TW and TWKilled once counted TIME_WAIT socks as their timers ended them. Since 5.17 they count
+ * them as they begin (__inet_twsk_schedule in net/ipv4/inet_timewait_sock.c), and the member
+ * that told the two apart until then went away with that.
+ */
+static __always_inline bool counts_time_wait_ends(void)
+{
+	return bpf_core_field_exists(struct inet_timewait_sock, tw_kill);
+}
+
+/* Counts them instead and hands none over. */
+SEC("iter/tcp")
+int iter_tally(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	const struct tcp_sock *tp;
+
+	if (!skc) {
+		tally_counts_ends = counts_time_wait_ends();
+		return 0;
+	}
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return 0;
+	tally_visit(tp);
+	visit_close_wait(tp, cfg.tick_ns);
+	return 0;
+}
+
 static __always_inline void fill_time_wait(struct rec_tuple *rec,
 					   const struct tcp_timewait_sock *tw)
 {
@@ -59,18 +89,13 @@ static __always_inline void fill_time_wait(struct rec_tuple *rec,
 	rec->has_timestamps = tw->tw_ts_recent_stamp != 0;
 }
 
-/*
- * TW and TWKilled once counted TIME_WAIT socks as their timers ended them. Since 5.17 they count
- * them as they begin (__inet_twsk_schedule in net/ipv4/inet_timewait_sock.c), and the member
- * that told the two apart until then went away with that.
- */
 static __always_inline void end_tuples(struct seq_file *seq)
 {
 	struct rec_tuples_end rec = {};
 
 	rec.hdr.kind = REC_TUPLES_END;
 	rec.hdr.size = sizeof(rec);
-	rec.counts_ends = bpf_core_field_exists(struct inet_timewait_sock, tw_kill);
+	rec.counts_ends = counts_time_wait_ends();
 	bpf_seq_write(seq, &rec, sizeof(rec));
 }
 

@@ -154,6 +154,7 @@ static __always_inline enum place_found find_in_fragment(struct fragment *frag,
 		count(cnt, WIRE_OUT_OF_WINDOW);
 		return FOUND_NONE;
 	}
+	count(cnt, WIRE_REPLACED);
 	hand_over(frag, place == PLACE_REUSED ? FRAGMENT_REUSED : FRAGMENT_RESYNC, now_ns);
 	return FOUND_NEW;
 }

@@ -27,6 +27,10 @@ _tcpwatch()
 	-i | --interface) words=$(ls /sys/class/net) ;;
 	-N | --netns) words="self all $(ls /run/netns 2>/dev/null)" ;;
 	--hook) words="auto xdp xdp-generic tc" ;;
+	--textfile)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
 	--color) words="auto always never" ;;
 	--sort | --fields) words=$(_tcpwatch_fields "$command") ;;
 	state | exclude)

@@ -307,6 +307,7 @@ _Static_assert(sizeof(struct cache_times) == sizeof(struct cache_set), "they sha
 	X(RST_IGNORED, "rst_ignored", "RST segments that RFC 5961 does not accept")              \
 	X(INSERTED, "inserted", "fragments begun")                                               \
 	X(EVICTED, "evicted", "fragments evicted to make room")                                  \
+	X(REPLACED, "replaced", "fragments whose place the next session on the tuple took")      \
 	X(UNTRACKED, "untracked", "segments with no cache on their CPU")
 
 enum wire_counter {
@@ -433,7 +434,8 @@ struct sock_config {
 				  counted but not reported */
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 count_listeners; /* 1: keep what happens at each listener */
-	__u32 tick_ns;	       /* length of one of the kernel's jiffies */
+	__u64 tick_ns;	       /* length of the kernel's jiffy */
+	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
 	__u32 zero;
 };
 

@@ -71,10 +71,17 @@ static void on_listed(void *ctx, const union record *record)
 
 void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t ring_bytes)
 {
-	struct sock_config config = {
+	const struct sock_config config = {
 		.record_mask = record_mask | 1u << REC_SOCK | 1u << REC_OWNER,
 		.wake_bytes = 1,
 	};
+
+	sock_fixture__open_as(f, &config, ring_bytes);
+}
+
+void sock_fixture__open_as(struct sock_fixture *f, const struct sock_config *config,
+			   uint32_t ring_bytes)
+{
 	struct sock_maps maps;
 	struct stat st;
 
@@ -91,7 +98,7 @@ void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t r
 	f->ring = ring_buffer__new(f->records_fd, on_event, f, NULL);
 	assert_true(f->events && f->listed && f->ring && f->lost_fd >= 0);
 	maps = (struct sock_maps){f->records_fd, f->lost_fd, -1};
-	assert_int_equal(sock_view__open(&f->view, &f->list, &config, &maps), 0);
+	assert_int_equal(sock_view__open(&f->view, &f->list, config, &maps), 0);
 }
 
 void sock_fixture__close(struct sock_fixture *f)

@@ -35,6 +35,8 @@ struct sock_fixture {
 int sock_fixture__own_namespace(void **state);
 
 void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t ring_bytes);
+void sock_fixture__open_as(struct sock_fixture *f, const struct sock_config *config,
+			   uint32_t ring_bytes);
 void sock_fixture__close(struct sock_fixture *f);
 
 /* Takes in what is in the ring buffer; sock_fixture__forget() then drops all events so far. */

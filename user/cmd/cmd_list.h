@@ -14,6 +14,7 @@
 	X(handshakes) \
 	X(backlog)    \
 	X(timewait)   \
+	X(export)     \
 	X(doctor)
 
 #define DECLARE(name) extern const struct command cmd_##name;

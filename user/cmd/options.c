@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -191,6 +192,52 @@ static int set_duration(struct reading *r, const char *arg)
 	return parse_seconds("--duration", arg, 0.001, &r->options->duration_ns);
 }
 
+static int set_textfile(struct reading *r, const char *arg)
+{
+	r->options->export.textfile = arg;
+	return 0;
+}
+
+/* "15" or "15s", as intervals of Prometheus are written. */
+static int set_interval(struct reading *r, const char *arg)
+{
+	size_t len = strlen(arg);
+	char seconds[32];
+
+	snprintf(seconds, sizeof(seconds), "%.*s",
+		 (int)(len && arg[len - 1] == 's' ? len - 1 : len), arg);
+	return parse_seconds("--interval", seconds, 0.01, &r->options->export.interval_ns);
+}
+
+static int set_once(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->export.once = true;
+	return 0;
+}
+
+static int set_stdout(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->export.to_stdout = true;
+	return 0;
+}
+
+static int set_listen(struct reading *r, const char *arg)
+{
+	r->options->export.listen = arg;
+	return 0;
+}
+
+static int set_describe(struct reading *r, const char *arg __attribute__((unused)))
+{
+	r->options->export.describe = true;
+	return 0;
+}
+
+static int set_max_listeners(struct reading *r, const char *arg)
+{
+	return parse_count("--max-listeners", arg, 10000, &r->options->export.max_listeners);
+}
+
 static int set_try(struct reading *r, const char *arg __attribute__((unused)))
 {
 	r->options->try_hooks = true;
@@ -294,6 +341,18 @@ const struct option_row option_rows[] = {
 	{0, "sort", "FIELD", OPT_FIELDS, set_sort, "order of the rows; -FIELD: descending"},
 	{0, "json", NULL, OPT_OUTPUT, set_json, "one JSON object per line"},
 	{0, "color", "WHEN", OPT_OUTPUT, set_color, "auto, always or never; NO_COLOR is heeded"},
+	{0, "textfile", "FILE", OPT_EXPORT, set_textfile,
+	 "replace this file each time; node_exporter reads DIR/*.prom"},
+	{0, "stdout", NULL, OPT_EXPORT, set_stdout,
+	 "write to standard output; once, unless --interval is given"},
+	{0, "listen", "[ADDR:]PORT", OPT_EXPORT, set_listen,
+	 "answer GET /metrics by HTTP; on 127.0.0.1 unless ADDR says otherwise"},
+	{0, "interval", "SECONDS", OPT_EXPORT, set_interval, "time between two writes (15)"},
+	{0, "once", NULL, OPT_EXPORT, set_once,
+	 "write once and end: what is counted over time is left out"},
+	{0, "max-listeners", "COUNT", OPT_EXPORT, set_max_listeners,
+	 "series for so many listeners (64), the rest together"},
+	{0, "describe", NULL, OPT_EXPORT, set_describe, "print the table of metrics and end"},
 	{0, "try", NULL, OPT_TRY, set_try, "attach to the interfaces for a moment, to be sure"},
 	{0, "verbose", NULL, OPT_ALL, set_verbose, "tell what libbpf and the kernel say"},
 	{'h', "help", NULL, OPT_ALL, set_help, "this text"},
@@ -447,6 +506,7 @@ int options__parse(struct options *options, const struct command *command, int a
 			       .max_groups = 1024},
 	};
 	options->live.views = command->views;
+	options->export.max_listeners = 64;
 	result = read_options(&r, argc, argv);
 	if (!result)
 		result = choose_rows(&r);

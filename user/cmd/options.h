@@ -12,23 +12,33 @@
 #include "user/util/exit_status.h"
 
 /* Groups of options that a command takes; every one takes --help and --verbose. */
-#define OPT_TAPS     (1u << 0) /* -i, --hook, --view, --cache: which wires are looked at */
-#define OPT_FILTER   (1u << 1) /* the filter */
-#define OPT_OUTPUT   (1u << 2) /* --json, --color */
-#define OPT_REFRESH  (1u << 3) /* -d, -n, -b */
-#define OPT_DURATION (1u << 4) /* --duration */
-#define OPT_TRY	     (1u << 5) /* --try */
-#define OPT_NETNS    (1u << 6) /* -N */
-#define OPT_FIELDS   (1u << 7) /* --fields, --sort */
-#define OPT_AGAIN    (1u << 8) /* --watch, --rows */
-#define OPT_GROUPS   (1u << 9) /* --by, --prefix, --groups */
+#define OPT_TAPS     (1u << 0)	/* -i, --hook, --view, --cache: which wires are looked at */
+#define OPT_FILTER   (1u << 1)	/* the filter */
+#define OPT_OUTPUT   (1u << 2)	/* --json, --color */
+#define OPT_REFRESH  (1u << 3)	/* -d, -n, -b */
+#define OPT_DURATION (1u << 4)	/* --duration */
+#define OPT_TRY	     (1u << 5)	/* --try */
+#define OPT_NETNS    (1u << 6)	/* -N */
+#define OPT_FIELDS   (1u << 7)	/* --fields, --sort */
+#define OPT_AGAIN    (1u << 8)	/* --watch, --rows */
+#define OPT_GROUPS   (1u << 9)	/* --by, --prefix, --groups */
+#define OPT_EXPORT   (1u << 10) /* --textfile, --interval, --once, --stdout, --listen */
 #define OPT_WATCH    (OPT_TAPS | OPT_NETNS)
 #define OPT_ROWS     (OPT_FIELDS | OPT_FILTER)
 
 struct command;
 
+/* Where `tcpwatch export` writes, and when. */
+struct export_options {
+	const char *textfile, *listen; /* NULL: not there */
+	bool once, to_stdout, describe;
+	uint64_t interval_ns;	/* 0: not given */
+	uint64_t max_listeners; /* with series of their own */
+};
+
 struct options {
 	struct live_options live;
+	struct export_options export;
 	struct field_list fields;
 	struct sort_spec sort; /* .field NULL: as they come */
 	struct filter *filter; /* NULL: everything */

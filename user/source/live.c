@@ -13,6 +13,7 @@
 
 #include "live_internal.h"
 #include "reset_reason.h"
+#include "sock_tally.h"
 #include "user/util/log.h"
 
 /* The reader looks by itself after this long: soon while records come, rarely while none do. */
@@ -198,6 +199,8 @@ static void on_netns_gone(void *ctx, uint32_t inum)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
 	live_ports__forget_netns(live, inum);
+	if (live->options.want_tally && live->sock)
+		sock_tally__forget_netns(live->sock, inum);
 }
 
 /* Lets go of namespaces that are gone; with -N all takes in those that have appeared. */

@@ -10,6 +10,7 @@
 #include "sock_view.h"
 #include "wire_view.h"
 #include "user/model/close_wait.h"
+#include "user/model/figures.h"
 #include "user/model/listener_alarm.h"
 #include "user/model/session_table.h"
 #include "user/model/timewait_row.h"
@@ -37,6 +38,8 @@ struct live_options {
 	bool lean;
 	record_sink on_record;
 	bool watch_ports; /* look for ports that run low: EVENT_PORTS_LOW, live_stats.ports_low */
+	bool want_tally;  /* count sockets and what they do: live__figures(); lean, follow and
+			     want_listeners go with it */
 	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
 	void *ctx;
 };
@@ -78,6 +81,9 @@ int live__refresh(struct live *live);
  * sockets, but then not more than one twentieth of the time. Returns 0 or -errno, logged.
  */
 int live__refresh_listeners(struct live *live);
+/* live__refresh_queues() - likewise, but for the ages of what is half open: costs with listeners
+ * alone */
+int live__refresh_queues(struct live *live);
 const struct listener_table *live__listeners(const struct live *live); /* with want_listeners */
 
 /* live__find_listener_owners() - which processes hold them; as live__find_owners() */
@@ -134,6 +140,23 @@ struct live_stats {
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);
+
+/* What of the kernel's own figures live__figures() takes: to be in live_options.figures. */
+#define LIVE_FIGURES                                                                      \
+	(NETNS_SET(CURR_ESTAB) | NETNS_SET(SOCKETS_IN_USE) | NETNS_SET(SOCKETS6_IN_USE) | \
+	 NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX) | NETNS_SET(TIME_WAITED) |       \
+	 NETNS_SET(TIME_WAIT_RECYCLED) | NETNS_SET(TIME_WAIT_KILLED) |                    \
+	 NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS) |                    \
+	 NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(OUT_OF_ORDER) | NETNS_SET(ZERO_WINDOWS))
+
+/*
+ * live__figures() - all that is counted, in time that does not grow with sockets and sessions
+ *
+ * With .want_tally. Those of the tool's own process are left to the caller, as is
+ * figures__free(@figures). Returns 0 or -errno, and what could be read.
+ */
+int live__figures(struct live *live, struct figures *figures);
+
 const struct tap_set *live__taps(const struct live *live); /* NULL without the wire view */
 struct moment live__now(void);
 

@@ -17,6 +17,7 @@ struct snapshot_tally {
 /* What is costly is not done more often than takes a share of the time. */
 struct pace {
 	uint64_t began_ns, cost_ns; /* of the last time; 0: never */
+	uint32_t share;		    /* one part in so many; 0: the usual */
 };
 
 /* pace__may() - is it time again, at @now_ns? pace__took() - it was done, begun at @began_ns */
@@ -27,6 +28,12 @@ void pace__took(struct pace *pace, uint64_t began_ns);
 struct netns_counters {
 	struct netns_stats *stats;
 	struct netns_values at_start;
+};
+
+/* Whether sockets by state, which are counted by differences, are still what the kernel says. */
+struct recount {
+	unsigned looks; /* in a row at which they were not */
+	uint64_t last_ns, times;
 };
 
 struct live {
@@ -55,6 +62,8 @@ struct live {
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
 	uint64_t netns_checked_ns;
 	struct live_ports *ports; /* NULL: not watched */
+	struct recount recount;
+	uint64_t time_wait_ended; /* the most that was told: a counter does not go back */
 };
 
 /* live__has_figures() - the kernel's own figures of namespaces are asked for */
@@ -81,10 +90,12 @@ int live__lost(const struct live *live, struct lost_counters *out);
 int live__open_taps(struct live *live, const struct netns *ns);
 
 /*
- * live_ports__new() - watch for ports that run low in the namespaces that are added. NULL: out of
- * memory
+ * live_ports__new() - watch for ports that run low in the namespaces that are added
+ *
+ * @is_thorough: look at all of them, though for a thousandth of the time at most. NULL: out of
+ * memory.
  */
-struct live_ports *live_ports__new(void);
+struct live_ports *live_ports__new(bool is_thorough);
 void live_ports__free(struct live_ports *ports);
 
 /* live_ports__add_netns() - returns 0 or -errno; live_ports__forget_netns() - it is gone */
@@ -100,6 +111,24 @@ int live_ports__check(struct live *live);
 
 /* live_ports__low() - see live_stats.ports_low */
 const struct timewait_row *live_ports__low(const struct live *live);
+
+/*
+ * live_ports__top() - of each namespace and remote endpoint the source with the most ports taken,
+ * of these the FIGURES_PORTS_MAX with the most, as of the last look
+ *
+ * Returns how many there are. Valid until the next look.
+ */
+struct port_top {
+	uint32_t netns;
+	const struct timewait_row *row;
+};
+size_t live_ports__top(const struct live *live, const struct port_top **top);
+
+/* live_figures__begin() - count what is there already. Returns 0 or -errno, logged */
+int live_figures__begin(struct live *live);
+
+/* live_stats__sum_taps() - add the counters of each tap to @sum */
+void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum);
 
 /* live_stats__add_netns() - from now on count what happens in @ns too. Returns 0 or -errno */
 int live_stats__add_netns(struct live *live, const struct netns *ns);

@@ -21,7 +21,7 @@
 
 bool pace__may(const struct pace *pace, uint64_t now_ns)
 {
-	uint64_t pause_ns = PACE_SHARE * pace->cost_ns;
+	uint64_t pause_ns = (pace->share ? pace->share : PACE_SHARE) * pace->cost_ns;
 
 	if (pause_ns < PACE_LEAST_NS)
 		pause_ns = PACE_LEAST_NS;
@@ -161,7 +161,7 @@ static int take_requests(struct live *live)
 	return err;
 }
 
-int live__refresh_listeners(struct live *live)
+static int look(struct live *live, bool with_requests)
 {
 	int err = set_places(live);
 
@@ -169,7 +169,7 @@ int live__refresh_listeners(struct live *live)
 		err = sock_view__listeners(live->sock, take, live);
 	if (!err)
 		err = take_counts(live);
-	if (!err)
+	if (!err && with_requests)
 		err = take_requests(live);
 	if (!err)
 		err = live->apply_err;
@@ -177,6 +177,16 @@ int live__refresh_listeners(struct live *live)
 	if (err)
 		log_error("cannot read all listeners: %s", strerror(-err));
 	return err;
+}
+
+int live__refresh_listeners(struct live *live)
+{
+	return look(live, true);
+}
+
+int live__refresh_queues(struct live *live)
+{
+	return look(live, false);
 }
 
 const struct listener_table *live__listeners(const struct live *live)

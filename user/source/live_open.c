@@ -30,7 +30,7 @@ static uint32_t record_mask(const struct live_options *options)
 	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
 	if (options->lean && !options->on_record)
-		return 0;
+		return options->watch_ports ? 1u << REC_TUPLE : 0;
 	if (options->watch_ports)
 		mask |= 1u << REC_TUPLE;
 	if (options->lean)
@@ -49,9 +49,16 @@ static uint32_t wake_bytes(const struct live_options *options)
 
 /* ---- ring buffer ---------------------------------------------------------------------------- */
 
+static uint32_t ring_bytes(const struct live_options *options)
+{
+	if (options->lean && !options->on_record)
+		return sysconf(_SC_PAGESIZE); /* the least there may be */
+	return options->want_events ? RING_BYTES_EVENTS : RING_BYTES;
+}
+
 static int open_ring(struct live *live)
 {
-	uint32_t bytes = live->options.want_events ? RING_BYTES_EVENTS : RING_BYTES;
+	uint32_t bytes = ring_bytes(&live->options);
 	int err;
 
 	live->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tcpw_records", 0, 0, bytes, NULL);
@@ -100,6 +107,7 @@ static int open_sock(struct live *live)
 		.follow = (live->options.follow || live->options.want_events) &&
 			  (!live->options.lean || live->options.want_listeners),
 		.count_listeners = live->options.want_listeners,
+		.tally = live->options.want_tally,
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listeners_fd};
 
@@ -120,8 +128,8 @@ static int open_cache(struct live *live)
 
 	if (!slots && live->options.lean)
 		slots = UNUSED_CACHE_SLOTS;
-	err = wire_view__open(&live->wire, slots);
-
+	err = live->options.lean ? wire_view__open_unread(&live->wire, slots)
+				 : wire_view__open(&live->wire, slots);
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
@@ -230,7 +238,7 @@ static int open_ports(struct live *live)
 
 	if (!live->options.watch_ports || !(live->options.views & VIEW_SOCKET))
 		return 0;
-	live->ports = live_ports__new();
+	live->ports = live_ports__new(live->options.want_tally);
 	if (!live->ports)
 		return -ENOMEM;
 	for (size_t i = 0; !err && i < live->netns.count; i++)
@@ -260,6 +268,8 @@ static int open_all(struct live *live)
 		err = open_wire(live);
 	if (!err)
 		err = open_epoll(live);
+	if (!err && live->options.want_tally && live->sock)
+		err = live_figures__begin(live);
 	return err || live->options.lean ? err : live__refresh(live);
 }
 

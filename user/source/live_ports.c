@@ -13,6 +13,8 @@
 #include "live_internal.h"
 #include "timewait_figures.h"
 
+#define THOROUGH_SHARE 1000
+
 struct port_watch {
 	uint32_t netns;
 	char name[NAME_MAX + 1];
@@ -28,6 +30,9 @@ struct live_ports {
 	size_t count;
 	uint64_t tick_ns;
 	struct pace pace;
+	bool is_thorough;
+	struct port_top top[FIGURES_PORTS_MAX];
+	size_t n_top;
 };
 
 /* A look under way. */
@@ -38,7 +43,7 @@ struct looking {
 	int err;
 };
 
-struct live_ports *live_ports__new(void)
+struct live_ports *live_ports__new(bool is_thorough)
 {
 	struct live_ports *ports = calloc(1, sizeof(*ports));
 	struct timespec tick;
@@ -48,6 +53,8 @@ struct live_ports *live_ports__new(void)
 		return NULL;
 	}
 	ports->tick_ns = tick.tv_nsec; /* as long as one of the kernel's jiffies */
+	ports->is_thorough = is_thorough;
+	ports->pace.share = is_thorough ? THOROUGH_SHARE : 0;
 	return ports;
 }
 
@@ -120,6 +127,7 @@ void live_ports__forget_netns(struct live *live, uint32_t inum)
 			continue;
 		free_watch(ports->items[i]);
 		ports->items[i] = ports->items[--ports->count];
+		ports->n_top = 0; /* of rows that may be gone */
 		return;
 	}
 }
@@ -216,10 +224,59 @@ static int look_where_needed(struct live *live)
 		struct port_watch *watch = live->ports->items[i];
 		const struct netns *ns = find_netns(live, watch->netns);
 
-		if (ns && is_worth_a_look(watch))
+		if (ns && (is_worth_a_look(watch) || live->ports->is_thorough))
 			err = look(live, watch, ns);
 	}
 	return err;
+}
+
+/* Where @row belongs among the first, or is already with another source; .n_top: nowhere. */
+static size_t place_of(const struct live_ports *ports, uint32_t netns,
+		       const struct timewait_row *row)
+{
+	size_t last = ports->n_top;
+
+	for (size_t i = 0; i < ports->n_top; i++) {
+		const struct port_top *top = &ports->top[i];
+
+		if (top->netns == netns && top->row->key.remote_port == row->key.remote_port &&
+		    ip_addr__equal(&top->row->key.remote, &row->key.remote))
+			return i;
+		if (!i || port_use__taken(top->row) < port_use__taken(ports->top[last].row))
+			last = i;
+	}
+	return ports->n_top < FIGURES_PORTS_MAX ? ports->n_top : last;
+}
+
+static void rank(struct live_ports *ports, const struct port_watch *watch)
+{
+	for (struct timewait_row *row = NULL; (row = timewait_rows__next(&watch->rows, row));) {
+		size_t at = place_of(ports, watch->netns, row);
+
+		if (!row->used)
+			continue;
+		if (at < ports->n_top &&
+		    port_use__taken(row) <= port_use__taken(ports->top[at].row))
+			continue;
+		ports->top[at] = (struct port_top){watch->netns, row};
+		if (at == ports->n_top)
+			ports->n_top++;
+	}
+}
+
+static void rank_all(struct live_ports *ports)
+{
+	ports->n_top = 0;
+	for (size_t i = 0; i < ports->count; i++)
+		rank(ports, ports->items[i]);
+}
+
+size_t live_ports__top(const struct live *live, const struct port_top **top)
+{
+	if (!live->ports)
+		return 0;
+	*top = live->ports->top;
+	return live->ports->n_top;
 }
 
 int live_ports__check(struct live *live)
@@ -232,6 +289,8 @@ int live_ports__check(struct live *live)
 		return 0;
 	live->now_ns = now_ns;
 	err = look_where_needed(live);
+	if (ports->is_thorough)
+		rank_all(ports);
 	pace__took(&ports->pace, now_ns);
 	return err;
 }

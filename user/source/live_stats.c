@@ -91,7 +91,7 @@ void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boo
 			add_since_start(&live->counters[i], since_boot, out);
 }
 
-static void sum_taps(const struct tap_set *taps, struct wire_counters *sum)
+void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
 {
 	struct wire_counters one;
 
@@ -132,5 +132,5 @@ void live__stats(struct live *live, struct live_stats *stats)
 	if (live->wire)
 		wire_view__stats(live->wire, &stats->cache);
 	if (live->taps)
-		sum_taps(live->taps, &stats->wire);
+		live_stats__sum_taps(live->taps, &stats->wire);
 }

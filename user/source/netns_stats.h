@@ -25,6 +25,10 @@
 	X(ATTEMPT_FAILS, "net/snmp", "Tcp:", "AttemptFails")                              \
 	X(SYN_RETRANSMITS, "net/netstat", "TcpExt:", "TCPSynRetrans")                     \
 	X(TIMEOUTS, "net/netstat", "TcpExt:", "TCPTimeouts")                              \
+	X(CURR_ESTAB, "net/snmp", "Tcp:", "CurrEstab") /* and CLOSE_WAIT */               \
+	X(EMBRYONIC_RESETS, "net/netstat", "TcpExt:", "EmbryonicRsts")                    \
+	X(OUT_OF_ORDER, "net/netstat", "TcpExt:", "TCPOFOQueue")                          \
+	X(ZERO_WINDOWS, "net/netstat", "TcpExt:", "TCPToZeroWindowAdv")                   \
 	X(LISTEN_OVERFLOWS, "net/netstat", "TcpExt:", "ListenOverflows")                  \
 	X(LISTEN_DROPS, "net/netstat", "TcpExt:", "ListenDrops")                          \
 	X(REQ_QUEUE_FULL_DROPS, "net/netstat", "TcpExt:", "TCPReqQFullDrop")              \

@@ -3,7 +3,7 @@
  * Loads the socket programs, attaches their tracepoints and reads their iterators.
  * Not here: what the programs report (bpf/sock.bpf.c), who reads the ring buffer (source/live.h).
  */
-#include "sock_view.h"
+#include "sock_view_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,18 +14,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "sock.skel.h"
 #include "user/util/log.h"
 
 /* The kernel hands over at most eight pages at a time (bpf_seq_read in kernel/bpf/bpf_iter.c). */
 #define READ_BYTES (128u << 10)
-
-struct sock_view {
-	struct sock_bpf *skel;
-	const struct netns_list *netns;
-	int n_cpus;
-	char *buffer;
-};
 
 /* What is given up, step by step, when a kernel refuses the programs. */
 enum effort { EFFORT_FULL, EFFORT_NO_PACKETS, EFFORT_STATES_ONLY, EFFORT_COUNT };
@@ -41,15 +33,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * TW_NSEC_PER_SEC + ts.tv_nsec;
-}
-
-/* The coarse clock advances by one of the kernel's jiffies. */
-static uint32_t tick_ns(void)
-{
-	struct timespec tick;
-
-	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-	return (uint32_t)tick.tv_nsec;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -72,9 +55,19 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_received, has_more);
+	bpf_program__set_autoload(skel->progs.iter_tally, config->tally);
 	bpf_program__set_autoload(skel->progs.iter_listeners, config->count_listeners);
 	bpf_program__set_autoload(skel->progs.iter_requests, config->count_listeners);
 	bpf_program__set_autoload(skel->progs.iter_listener_owners, config->count_listeners);
+}
+
+/* A clock that advances with the kernel's jiffies. */
+static uint64_t tick_ns(void)
+{
+	struct timespec resolution;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+	return resolution.tv_nsec;
 }
 
 static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
@@ -95,6 +88,8 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 		err = bpf_map__reuse_fd(skel->maps.listeners, maps->listeners_fd);
 	if (!err && netns->count)
 		err = bpf_map__set_max_entries(skel->maps.namespaces, netns->count);
+	if (!err)
+		err = sock_tally__size(skel, netns, config->tally);
 	return err;
 }
 
@@ -255,8 +250,8 @@ static int read_records(int fd, char *buffer, bool stops_itself, record_sink sin
 	}
 }
 
-static int iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
-		   void *ctx)
+int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
+		       void *ctx)
 {
 	int err = read_records(iter_fd, view->buffer, stops_itself, sink, ctx);
 
@@ -279,7 +274,7 @@ static void mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void 
 }
 
 /* The iterator lists the namespace it was created in, wherever it is read. */
-static int create_in(const struct bpf_link *link, const struct netns *ns)
+int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns)
 {
 	struct netns_return back;
 	int fd, err = netns__enter(ns, &back);
@@ -297,12 +292,12 @@ static int create_in(const struct bpf_link *link, const struct netns *ns)
 static int list_one(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
 		    bool stops_itself, record_sink sink, void *ctx)
 {
-	int fd = create_in(link, ns);
+	int fd = sock_view__iterator_in(link, ns);
 	int err = fd;
 
 	mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
 	if (fd >= 0)
-		err = iterate(view, fd, stops_itself, sink, ctx);
+		err = sock_view__iterate(view, fd, stops_itself, sink, ctx);
 	mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
 	return fd >= 0 ? err : 0;
 }
@@ -340,9 +335,10 @@ int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx)
 	int fd, err = 0;
 
 	for (size_t i = 0; !err && i < view->netns->count; i++) {
-		fd = create_in(view->skel->links.iter_requests, &view->netns->items[i]);
+		fd = sock_view__iterator_in(view->skel->links.iter_requests,
+					    &view->netns->items[i]);
 		if (fd >= 0)
-			err = iterate(view, fd, false, sink, ctx);
+			err = sock_view__iterate(view, fd, false, sink, ctx);
 	}
 	return err;
 }
@@ -352,7 +348,7 @@ static int list_owners(struct sock_view *view, const struct bpf_link *link, reco
 {
 	int fd = bpf_iter_create(bpf_link__fd(link));
 
-	return fd < 0 ? -errno : iterate(view, fd, false, sink, ctx);
+	return fd < 0 ? -errno : sock_view__iterate(view, fd, false, sink, ctx);
 }
 
 int sock_view__tuples_of(struct sock_view *view, const struct netns *ns, record_sink sink,

@@ -29,7 +29,8 @@
 #define TOUCH_SLACK 8
 
 struct cpu_cache {
-	struct cache_set *sets; /* NULL: this CPU has none yet */
+	bool has_array;
+	struct cache_set *sets; /* the array mapped, if it is to be read; else NULL */
 	size_t map_bytes;
 	uint16_t *generations; /* of each way at the last scan */
 	uint32_t scanned;      /* coarse_time of the last scan */
@@ -38,6 +39,7 @@ struct cpu_cache {
 
 struct wire_view {
 	int cache_fd;
+	bool is_read;
 	uint32_t n_sets, n_groups;
 	uint32_t n_cpus; /* possible ones */
 	uint64_t hash_seed;
@@ -91,42 +93,47 @@ static int create_array(const struct wire_view *view, int node)
  * though it does compare the flag that there is one (bpf_map_meta_equal in
  * kernel/bpf/map_in_map.c).
  */
-static int add_cpu(struct wire_view *view, uint32_t cpu)
+static int map_array(const struct wire_view *view, struct cpu_cache *cc, int fd)
 {
-	struct cpu_cache *cc = &view->cpus[cpu];
 	size_t page = sysconf(_SC_PAGESIZE);
 	void *mem;
-	int fd, err = 0;
 
 	cc->map_bytes =
 		((size_t)n_elements(view) * sizeof(struct cache_set) + page - 1) & ~(page - 1);
 	cc->generations = calloc((size_t)view->n_sets * CACHE_WAYS, sizeof(*cc->generations));
 	if (!cc->generations)
 		return -ENOMEM;
-	fd = create_array(view, numa_node_of(cpu));
-	if (fd < 0) {
-		err = -errno;
-		goto err_generations;
-	}
 	mem = mmap(NULL, cc->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
-	if (mem == MAP_FAILED) {
-		err = -errno;
-		goto err_fd;
-	}
-	if (bpf_map_update_elem(view->cache_fd, &cpu, &fd, BPF_ANY)) {
-		err = -errno;
-		munmap(mem, cc->map_bytes);
-		goto err_fd;
-	}
+	if (mem == MAP_FAILED)
+		return -errno;
 	cc->sets = mem;
-	close(fd); /* the outer map and the mapping keep it */
 	return 0;
+}
 
-err_fd:
-	close(fd);
-err_generations:
+static void unmap_array(struct cpu_cache *cc)
+{
+	if (cc->sets)
+		munmap(cc->sets, cc->map_bytes);
 	free(cc->generations);
-	cc->generations = NULL;
+	*cc = (struct cpu_cache){0};
+}
+
+static int add_cpu(struct wire_view *view, uint32_t cpu)
+{
+	struct cpu_cache *cc = &view->cpus[cpu];
+	int fd = create_array(view, numa_node_of(cpu)), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (view->is_read)
+		err = map_array(view, cc, fd);
+	if (!err && bpf_map_update_elem(view->cache_fd, &cpu, &fd, BPF_ANY))
+		err = -errno;
+	close(fd); /* the outer map and the mapping keep it */
+	if (err)
+		unmap_array(cc);
+	else
+		cc->has_array = true;
 	return err;
 }
 
@@ -144,7 +151,7 @@ static int add_online_cpus(struct wire_view *view)
 		if (n == 1)
 			last = first;
 		for (uint32_t cpu = first; !err && cpu <= last && cpu < view->n_cpus; cpu++)
-			if (!view->cpus[cpu].sets)
+			if (!view->cpus[cpu].has_array)
 				err = add_cpu(view, cpu);
 		if (fgetc(file) != ',')
 			break;
@@ -232,7 +239,7 @@ static uint32_t sets_for(uint32_t slots)
 	return round_up_pow2(sets < MIN_SETS ? MIN_SETS : sets > MAX_SETS ? MAX_SETS : sets);
 }
 
-int wire_view__open(struct wire_view **out, uint32_t slots)
+static int open_view(struct wire_view **out, uint32_t slots, bool is_read)
 {
 	struct wire_view *view = calloc(1, sizeof(*view));
 	int n_cpus = libbpf_num_possible_cpus();
@@ -244,6 +251,7 @@ int wire_view__open(struct wire_view **out, uint32_t slots)
 	view->n_cpus = n_cpus > 0 ? (uint32_t)n_cpus : 1;
 	if (!slots)
 		slots = default_slots(view->n_cpus);
+	view->is_read = is_read;
 	view->n_sets = sets_for(slots);
 	view->n_groups = view->n_sets >> CACHE_GROUP_SHIFT;
 	view->cpus = calloc(view->n_cpus, sizeof(*view->cpus));
@@ -271,15 +279,22 @@ err_out:
 	return err;
 }
 
+int wire_view__open(struct wire_view **out, uint32_t slots)
+{
+	return open_view(out, slots, true);
+}
+
+int wire_view__open_unread(struct wire_view **out, uint32_t slots)
+{
+	return open_view(out, slots, false);
+}
+
 void wire_view__close(struct wire_view *view)
 {
 	if (!view)
 		return;
-	for (uint32_t cpu = 0; view->cpus && cpu < view->n_cpus; cpu++) {
-		if (view->cpus[cpu].sets)
-			munmap(view->cpus[cpu].sets, view->cpus[cpu].map_bytes);
-		free(view->cpus[cpu].generations);
-	}
+	for (uint32_t cpu = 0; view->cpus && cpu < view->n_cpus; cpu++)
+		unmap_array(&view->cpus[cpu]);
 	if (view->cache_fd >= 0)
 		close(view->cache_fd);
 	free(view->cpus);
@@ -386,6 +401,11 @@ static void scan_cpu(struct wire_view *view, uint32_t cpu, uint64_t now_ns, reco
 	cc->scanned = coarse_time(now_ns);
 }
 
+int wire_view__follow_cpus(struct wire_view *view)
+{
+	return add_online_cpus(view);
+}
+
 int wire_view__scan(struct wire_view *view, uint64_t now_ns, record_sink sink, void *ctx)
 {
 	int err = add_online_cpus(view);
@@ -423,7 +443,7 @@ void wire_view__stats(const struct wire_view *view, struct wire_view_stats *stat
 	memset(stats, 0, sizeof(*stats));
 	stats->torn_reads = view->torn_reads;
 	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++) {
-		if (!view->cpus[cpu].sets)
+		if (!view->cpus[cpu].has_array)
 			continue;
 		stats->cpus++;
 		stats->slots += (uint64_t)view->n_sets * CACHE_WAYS;

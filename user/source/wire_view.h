@@ -13,7 +13,14 @@ struct wire_view;
 /* wire_view__open() - a cache of at least @slots sessions for each CPU online, 0: the usual share
  * of a quarter of a million. Returns 0 or -errno after logging */
 int wire_view__open(struct wire_view **out, uint32_t slots);
+/* wire_view__open_unread() - likewise, but nobody looks into the cache: it is not mapped, and scan
+ * and pull find nothing */
+int wire_view__open_unread(struct wire_view **out, uint32_t slots);
 void wire_view__close(struct wire_view *view);
+
+/* wire_view__follow_cpus() - give CPUs that came online a cache, as a scan does. Returns 0 or
+ * -errno */
+int wire_view__follow_cpus(struct wire_view *view);
 
 int wire_view__cache_fd(const struct wire_view *view);
 /* wire_view__configure() - the constants of @config that depend on the cache and on this kernel's

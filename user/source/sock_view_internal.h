@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The inside of the socket view, shared by its files alone: loading and listing (sock_view.c),
+ * counts kept in the kernel (sock_tally.c).
+ */
+#ifndef TCPWATCH_SOCK_VIEW_INTERNAL_H
+#define TCPWATCH_SOCK_VIEW_INTERNAL_H
+
+#include "sock_view.h"
+
+#include <bpf/libbpf.h>
+
+#include "sock.skel.h"
+
+struct sock_view {
+	struct sock_bpf *skel;
+	const struct netns_list *netns;
+	int n_cpus;
+	char *buffer;
+};
+
+/*
+ * sock_view__iterator_in() - an iterator of @link that lists @ns, wherever it is read
+ *
+ * Returns its file descriptor or -errno.
+ */
+int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns);
+
+/*
+ * sock_view__iterate() - hand the records of @iter_fd to @sink, to the end; closes it
+ *
+ * @stops_itself: its program ends it before. Returns 0 or -errno.
+ */
+int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
+		       void *ctx);
+
+/* sock_tally__size() - give the maps of the counts no more room than they need. Returns 0 or -errno
+ */
+int sock_tally__size(struct sock_bpf *skel, const struct netns_list *netns, bool is_wanted);
+
+#endif
