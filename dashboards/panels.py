@@ -172,7 +172,7 @@ RESETS = Row("Retransmits and resets", (
 ))
 
 ITSELF = Row("tcpwatch itself", (
-    Panel("Records lost", "cps", "What did not reach the counters, per second, by where it was lost.",
+    Panel("Records lost by kind", "cps", "What did not reach the counters, per second, by where it was lost.",
           (Query("sum by (instance, kind) (rate(tcpwatch_records_lost_total{@host}[@rate]))",
                  "{{instance}} {{kind}}"),)),
     Panel("Frames not understood", "cps", "Frames that could not be parsed as TCP, per second, by the reason.",
