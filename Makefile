@@ -214,6 +214,10 @@ fmt: ## Format the C sources in place
 fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
 	@tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
+# For Grafana and Prometheus. The alerts name their runbook where it gets installed.
+share_dir  = $(DESTDIR)$(PREFIX)/share/tcpwatch
+runbook    = $(PREFIX)/share/doc/tcpwatch/RUNBOOK.md
+
 # DESTDIR is for packagers: files go to DESTDIR/PREFIX.
 DOC_FILES  = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md LICENSES/*)
 doc_dir    = $(DESTDIR)$(PREFIX)/share/doc/tcpwatch
@@ -227,10 +231,13 @@ install: all ## Install into PREFIX (/usr/local), below DESTDIR if given
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpwatch
 	install -d $(doc_dir)
 	install -m 644 $(DOC_FILES) $(doc_dir)
+	install -D -m 644 dashboards/tcpwatch.json $(share_dir)/dashboards/tcpwatch.json
+	install -D -m 644 dashboards/tcpwatch.rules.yml $(share_dir)/rules/tcpwatch.rules.yml
+	sed -i 's|docs/RUNBOOK.md|$(runbook)|' $(share_dir)/rules/tcpwatch.rules.yml
 
 uninstall: ## Remove what install put there
 	rm -f $(installed)
-	rm -rf $(doc_dir)
+	rm -rf $(doc_dir) $(share_dir)
 
 clean: ## Remove everything that was built
 	rm -rf $(BUILD)

@@ -97,12 +97,14 @@ HANDSHAKES = Row("Handshakes", (
     Panel("Failed share", "percentunit", "Share of the handshakes that did not complete, by side.",
           (Query('sum by (side) (rate(tcpwatch_handshakes_total{@host,outcome!="completed"}[@rate]))'
                  " / sum by (side) (rate(tcpwatch_handshakes_total{@host}[@rate]))", "{{side}}"),), warn=0.1, max=1),
-    Panel("Handshake time", "s", "From the SYN to the end of the handshake: half of them took less than p50.",
-          quantiles('tcpwatch_handshake_seconds', "side", "{{side}}", 0.5, 0.99)),
-    Panel("Network's and host's part", "s",
-          "The 95th percentile of the time spent on the way to the other end, and in the hosts' own kernels and"
-          " programs. A slow network part is a far or congested peer, a slow host part a busy machine.",
-          quantiles("tcpwatch_handshake_seconds", "side, part", "{{side}} {{part}}", 0.95)),
+    Panel("Handshake time, median", "s",
+          "Half of the handshakes took less, in all and by where the time went: on the way to the other end and back,"
+          " or in this host.",
+          quantiles("tcpwatch_handshake_seconds", "side, part", "{{side}} {{part}}", 0.5)),
+    Panel("Handshake time, 99th percentile", "s",
+          "One handshake in a hundred took longer. A slow network part is a far or congested peer or a lost SYN, a slow"
+          " host part a busy machine.",
+          quantiles("tcpwatch_handshake_seconds", "side, part", "{{side}} {{part}}", 0.99)),
     Panel("Round-trip time", "s", "The kernel's smoothed round-trip time of each session at the moment it closed.",
           quantiles("tcpwatch_srtt_seconds", "", "", 0.5, 0.95, 0.99)),
 ))
