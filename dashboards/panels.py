@@ -82,11 +82,10 @@ OVERVIEW = Row("Overview", (
           (Query("sum by (by) (rate(tcpwatch_sessions_closed_total{@host}[@rate]))", "{{by}}"),), stacked=True),
     Panel("Session duration", "s", "How long the sessions lasted that ended: half of them less than p50.",
           quantiles("tcpwatch_session_duration_seconds", "", "", 0.5, 0.95, 0.99)),
-    Panel("Bytes at the taps", "Bps", "Bytes of TCP that passed each watched interface, both directions.",
-          (Query("sum by (instance, tap) (rate(tcpwatch_tap_bytes_total{@host}[@rate]))", "{{instance}} {{tap}}"),)),
+    Panel("Payload at the taps", "Bps", "Payload of TCP that passed each watched interface, both directions.",
+          (Query("rate(tcpwatch_tap_bytes_total{@netns}[@rate])", "{{instance}} {{netns}} {{tap}}"),)),
     Panel("Segments at the taps", "pps", "TCP segments that passed each watched interface, both directions.",
-          (Query("sum by (instance, tap) (rate(tcpwatch_tap_segments_total{@host}[@rate]))",
-                 "{{instance}} {{tap}}"),)),
+          (Query("rate(tcpwatch_tap_segments_total{@netns}[@rate])", "{{instance}} {{netns}} {{tap}}"),)),
 ))
 
 HANDSHAKES = Row("Handshakes", (
@@ -164,9 +163,12 @@ RESETS = Row("Retransmits and resets", (
           (Query('sum by (instance) (rate(tcpwatch_retransmits_total{@host,kind="data"}[@rate]))'
                  " / (sum by (instance) (rate(tcpwatch_tap_segments_total{@host}[@rate])) > 0)", "{{instance}}"),),
           warn=0.01),
-    Panel("Resets", "cps", "Resets per second, sent and received, by the kernel's reason for those it sent.",
-          (Query("sum by (direction, reason) (rate(tcpwatch_resets_total{@host}[@rate]))",
-                 "{{direction}} {{reason}}"),)),
+    Panel("Resets", "cps",
+          "Resets sent and received per second, and by reason, as far as there are any: of those sent the kernel's own"
+          " reason (Linux 6.10 and later), of those received the phase of the session.",
+          (Query("sum by (direction) (rate(tcpwatch_resets_total{@host}[@rate]))", "all {{direction}}"),
+           Query("sum by (direction, reason) (rate(tcpwatch_resets_total{@host}[@rate])) > 0",
+                 "{{direction}} {{reason}}"))),
     Panel("Out of order and zero windows", "cps",
           "Segments that came out of order, and advertised windows of zero: a receiver that does not keep up.",
           (Query("sum(rate(tcpwatch_out_of_order_total{@host}[@rate]))", "out of order"),
@@ -195,6 +197,9 @@ ITSELF = Row("tcpwatch itself", (
           warn=120),
     Panel("Failed writes", "short", "Intervals in the last hour whose file could not be written.",
           (Query("increase(tcpwatch_write_errors_total{@host}[1h])", "{{instance}}"),), warn=1),
+    Panel("Sockets counted anew", "short",
+          "Times in the last hour that the counts of sockets differed from the kernel's own totals and were begun anew.",
+          (Query("increase(tcpwatch_recounts_total{@host}[1h])", "{{instance}}"),)),
     Panel("Running for", "dtdurations", "Time since tcpwatch started. A counter begins at zero with it.",
           (Query("time() - tcpwatch_start_time_seconds{@host}", "{{instance}}"),)),
     table("Versions", "The version of tcpwatch on each host.", "tcpwatch_build_info{@host}"),

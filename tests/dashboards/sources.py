@@ -75,3 +75,19 @@ def selectors_in(expr):
     bare = STRING.sub('""', expr)
     for name, matchers in re.findall(r"(?<![\w:])(tcpwatch_[a-z_]+)\b(?!:)(?:\{([^}]*)\})?", bare):
         yield HISTOGRAM_SERIES.sub("", name), set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
+
+
+class Metric(NamedTuple):
+    """A row of docs/METRICS.md."""
+    type: str
+    labels: set
+
+
+def metrics():
+    """{name: Metric} of all that is exported."""
+    out = {}
+    for line in METRICS.read_text().splitlines():
+        cells = [cell.strip(" `") for cell in line.strip("|").split("|")]
+        if cells[0].startswith("tcpwatch_"):
+            out[cells[0]] = Metric(cells[1], set(re.findall(r"\w+", cells[2])))
+    return out
