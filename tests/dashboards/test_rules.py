@@ -88,3 +88,10 @@ def test_recorded_names_say_level_metric_and_operation():
     assert len(names) == len(set(names))
     for name in names:
         assert re.fullmatch(r"[a-z_]+:tcpwatch_[a-z_]+:[a-z0-9_]+", name), name
+
+
+def test_runbook_names_options_that_exist():
+    """Of tcpwatch by its manual page; those of other programs are told apart by what stands before them."""
+    manual = (sources.ROOT / "docs/tcpwatch.8").read_text().replace("\\-", "-")
+    named = set(re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w.-])", sources.RUNBOOK.read_text()))
+    assert named and all(option in manual for option in named), [option for option in named if option not in manual]
