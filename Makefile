@@ -217,6 +217,10 @@ docs: all ## Write what is generated of docs/ anew
 fuzz: $(FUZZERS) ## Run only the fuzzers, each for FUZZ_SECONDS (60)
 	@tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
+# For Grafana and Prometheus. The alerts name their runbook where it gets installed.
+share_dir  = $(DESTDIR)$(PREFIX)/share/tcpwatch
+runbook    = $(PREFIX)/share/doc/tcpwatch/RUNBOOK.md
+
 # DESTDIR is for packagers: files go to DESTDIR/PREFIX.
 DOC_FILES  = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md LICENSES/*)
 doc_dir    = $(DESTDIR)$(PREFIX)/share/doc/tcpwatch
@@ -245,10 +249,13 @@ install: all $(UNITS:%=$(BUILD)/systemd/%) ## Install into PREFIX (/usr/local), 
 	install -d $(unit_dir) $(doc_dir)
 	install -m 644 $(UNITS:%=$(BUILD)/systemd/%) $(unit_dir)
 	install -m 644 $(DOC_FILES) $(doc_dir)
+	install -D -m 644 dashboards/tcpwatch.json $(share_dir)/dashboards/tcpwatch.json
+	install -D -m 644 dashboards/tcpwatch.rules.yml $(share_dir)/rules/tcpwatch.rules.yml
+	sed -i 's|docs/RUNBOOK.md|$(runbook)|' $(share_dir)/rules/tcpwatch.rules.yml
 
 uninstall: ## Remove what install put there
 	rm -f $(installed)
-	rm -rf $(doc_dir)
+	rm -rf $(doc_dir) $(share_dir)
 
 clean: ## Remove everything that was built
 	rm -rf $(BUILD)
