@@ -22,6 +22,9 @@ struct live_options {
 	size_t n_ifaces;
 	const char *const *netns; /* -N words; none: self */
 	size_t n_netns;
+	const char *const *containers; /* --container words; none: whatever there is */
+	size_t n_containers;
+	bool want_containers; /* rows tell their containers */
 	enum hook_mode hook;
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */

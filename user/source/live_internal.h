@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the live source, shared by its files alone: opening and closing (live_open.c),
- * taking records in (live.c), figures (live_stats.c).
+ * taking records in (live.c), figures (live_stats.c), containers (live_containers.c).
  */
 #ifndef TCPWATCH_LIVE_INTERNAL_H
 #define TCPWATCH_LIVE_INTERNAL_H
 
+#include "containers.h"
 #include "live.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
@@ -32,6 +33,7 @@ struct netns_counters {
 struct live {
 	struct live_options options;
 	struct netns_list netns;
+	struct containers *containers; /* NULL: nobody asks for them */
 	struct session_table *table;
 	struct sock_view *sock;
 	struct wire_view *wire;
@@ -70,9 +72,15 @@ int live__on_ring(void *ctx, void *data, size_t size);
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
 const char *live__tap_ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 const char *live__netns_name(void *ctx, uint32_t netns);
+const struct container *live__container(void *ctx, const struct session *session);
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
 void live__on_event(void *ctx, const struct event *event);
 const char *live__reset_reason(void *ctx, int reason);
+
+/* live__open_containers() - if anybody asks for them. Returns 0 or -errno, logged */
+int live__open_containers(struct live *live);
+/* live__resolve_netns() - those of -N and those of --container. Returns 0 or -errno, logged */
+int live__resolve_netns(struct live *live);
 
 /* live__lost() - sums over CPUs of the records that found the ring buffer full */
 int live__lost(const struct live *live, struct lost_counters *out);

@@ -200,6 +200,7 @@ static int open_table(struct live *live)
 		.is_local = live__is_local,
 		.tap_ifname = live__tap_ifname,
 		.netns_name = live__netns_name,
+		.container = live->containers ? live__container : NULL,
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
@@ -217,7 +218,7 @@ static int open_table(struct live *live)
 
 static int open_netns(struct live *live)
 {
-	int err = netns_list__resolve(&live->netns, live->options.netns, live->options.n_netns);
+	int err = live__resolve_netns(live);
 
 	for (size_t i = 0; !err && live__has_figures(live) && i < live->netns.count; i++)
 		err = live_stats__add_netns(live, &live->netns.items[i]);
@@ -240,8 +241,10 @@ static int open_ports(struct live *live)
 
 static int open_all(struct live *live)
 {
-	int err = open_netns(live);
+	int err = live__open_containers(live);
 
+	if (!err)
+		err = open_netns(live);
 	if (!err)
 		err = open_ports(live);
 	if (!err)
@@ -310,6 +313,7 @@ void live__close(struct live *live)
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
+	containers__free(live->containers);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);
 	close_fd(live->epoll_fd);
