@@ -138,25 +138,33 @@ static bool read_storage(const json_t *json, struct container *out)
 }
 
 #define STORAGE_GLOB "storage/*-containers/*containers.json" /* volatile-containers.json too */
+#define CONFIG_GLOB  "storage/*-containers/%s/userdata/config.json"
 
-/* Where to look, as a glob: "%s" stands for the id. The first that tells is believed. */
+/*
+ * Where to look, as a glob: "%s" stands for the id. The first that tells is believed, and then what
+ * has more on a container of a pod: which of podman's is its sandbox.
+ */
 static const struct source {
 	enum container_runtime runtime;
 	bool is_of_user; /* below the home directory of a rootless runtime's user */
+	bool is_more;
 	const char *pattern;
 	bool (*read)(const json_t *json, struct container *out);
 } sources[] = {
-	{RUNTIME_DOCKER, false, "/var/lib/docker/containers/%s/config.v2.json", read_docker},
-	{RUNTIME_DOCKER, true, "/.local/share/docker/containers/%s/config.v2.json", read_docker},
-	{RUNTIME_CONTAINERD, false,
+	{RUNTIME_DOCKER, false, false, "/var/lib/docker/containers/%s/config.v2.json", read_docker},
+	{RUNTIME_DOCKER, true, false, "/.local/share/docker/containers/%s/config.v2.json",
+	 read_docker},
+	{RUNTIME_CONTAINERD, false, false,
 	 "/run/containerd/io.containerd.runtime.v2.task/*/%s/config.json", read_oci},
-	{RUNTIME_CONTAINERD, false,
+	{RUNTIME_CONTAINERD, false, false,
 	 "/run/k3s/containerd/io.containerd.runtime.v2.task/*/%s/config.json", read_oci},
-	{RUNTIME_CRIO, false, "/run/containers/storage/overlay-containers/%s/userdata/config.json",
-	 read_crio},
-	{RUNTIME_PODMAN, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
-	{RUNTIME_PODMAN, false, "/run/containers/" STORAGE_GLOB, read_storage},
-	{RUNTIME_PODMAN, true, "/.local/share/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_CRIO, false, false,
+	 "/run/containers/storage/overlay-containers/%s/userdata/config.json", read_crio},
+	{RUNTIME_PODMAN, false, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_PODMAN, false, false, "/run/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_PODMAN, true, false, "/.local/share/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_PODMAN, false, true, "/var/lib/containers/" CONFIG_GLOB, read_oci},
+	{RUNTIME_PODMAN, true, true, "/.local/share/containers/" CONFIG_GLOB, read_oci},
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -177,7 +185,8 @@ static bool is_unchanged(const struct state_file *file)
 {
 	struct stat st;
 
-	return file->path && !stat(file->path, &st) && st.st_mtim.tv_sec == file->changed.tv_sec &&
+	return file->path && !stat(file->path, &st) && st.st_ino == file->inode &&
+	       st.st_mtim.tv_sec == file->changed.tv_sec &&
 	       st.st_mtim.tv_nsec == file->changed.tv_nsec;
 }
 
@@ -186,47 +195,67 @@ static bool is_at(const struct state_file *file, const char *path)
 	return file->path && !strcmp(file->path, path);
 }
 
-static void set_file(struct state_file *file, const char *path, struct timespec changed)
+static void set_file(struct state_file *file, const char *path, struct timespec changed,
+		     ino_t inode)
 {
 	if (!is_at(file, path)) {
 		free(file->path);
 		file->path = strdup(path);
 	}
 	file->changed = changed;
+	file->inode = inode;
 }
 
-/* A rootless runtime's files are its user's: they may be anything. */
-static void load(struct state_reader *reader, const char *path)
+/* A rootless runtime's files are its user's: they may be anything. NULL: not to be read. */
+static json_t *load(const char *path, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	json_error_t error;
-	struct stat st;
+	json_t *json = NULL;
 
-	json_decref(reader->json);
-	reader->json = NULL;
-	state_file__free(&reader->last);
 	if (fd < 0)
-		return;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= STATE_BYTES_MAX) {
-		reader->json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
-		if (reader->json)
-			set_file(&reader->last, path, st.st_mtim);
-		else
+		return NULL;
+	if (!fstat(fd, st) && S_ISREG(st->st_mode) && st->st_size <= STATE_BYTES_MAX) {
+		json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
+		if (!json)
 			log_debug("%s, line %d: %s", path, error.line, error.text);
 	}
 	close(fd);
+	return json;
+}
+
+static void load_again(struct state_reader *reader, const char *path)
+{
+	struct stat st;
+
+	json_decref(reader->json);
+	state_file__free(&reader->last);
+	reader->json = load(path, &st);
+	if (reader->json)
+		set_file(&reader->last, path, st.st_mtim, st.st_ino);
 }
 
 static bool read_file(struct state_reader *reader, struct state_file *file, struct container *out,
 		      const struct source *source, const char *path)
 {
 	if (!is_at(&reader->last, path) || !is_unchanged(&reader->last))
-		load(reader, path);
+		load_again(reader, path);
 	if (!reader->json || !source->read(reader->json, out))
 		return false;
-	set_file(file, path, reader->last.changed);
+	set_file(file, path, reader->last.changed, reader->last.inode);
 	out->runtime = source->runtime;
 	return true;
+}
+
+/* Each container has one of its own: the last one read, which is all of podman's, is kept. */
+static bool read_more(struct container *out, const struct source *source, const char *path)
+{
+	struct stat st;
+	json_t *json = load(path, &st);
+	bool is_told = json && source->read(json, out);
+
+	json_decref(json);
+	return is_told;
 }
 
 static bool read_any(struct state_reader *reader, struct state_file *file, struct container *out,
@@ -237,8 +266,12 @@ static bool read_any(struct state_reader *reader, struct state_file *file, struc
 
 	if (glob(pattern, GLOB_NOSORT, NULL, &found))
 		return false;
-	for (size_t i = 0; !is_told && i < found.gl_pathc; i++)
-		is_told = read_file(reader, file, out, source, found.gl_pathv[i]);
+	for (size_t i = 0; !is_told && i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+
+		is_told = source->is_more ? read_more(out, source, path)
+					  : read_file(reader, file, out, source, path);
+	}
 	globfree(&found);
 	return is_told;
 }
@@ -251,24 +284,34 @@ static const char *home_of(uint32_t uid)
 	return user ? user->pw_dir : NULL;
 }
 
+/* @source may have something on @container, of which something else told or not. */
+static bool may_tell(const struct source *source, const struct container *container,
+		     const char *home, bool is_told)
+{
+	if (source->is_of_user && !home)
+		return false;
+	if (container->runtime && container->runtime != source->runtime)
+		return false;
+	return source->is_more ? is_told && container->pod_id[0] : !is_told;
+}
+
 static bool search(struct state_reader *reader, struct state_file *file, struct container *out)
 {
 	const char *home = home_of(out->uid);
 	char relative[PATTERN_MAX], pattern[3 * PATTERN_MAX];
+	bool is_told = false;
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		const struct source *source = &sources[i];
 
-		if ((out->runtime && out->runtime != source->runtime) ||
-		    (source->is_of_user && !home))
+		if (!may_tell(source, out, home, is_told))
 			continue;
 		snprintf(relative, sizeof(relative), source->pattern, out->id);
 		snprintf(pattern, sizeof(pattern), "%s%s%s", reader->root,
 			 source->is_of_user ? home : "", relative);
-		if (read_any(reader, file, out, source, pattern))
-			return true;
+		is_told |= read_any(reader, file, out, source, pattern);
 	}
-	return false;
+	return is_told;
 }
 
 bool state_reader__complete(struct state_reader *reader, struct state_file *file,

@@ -7,6 +7,7 @@
 #ifndef TCPWATCH_CONTAINER_STATE_H
 #define TCPWATCH_CONTAINER_STATE_H
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "user/model/container.h"
@@ -15,8 +16,9 @@ struct json_t;
 
 /* A state file as it was when it was last read. */
 struct state_file {
-	char *path; /* NULL: none */
-	struct timespec changed;
+	char *path;		 /* NULL: none */
+	struct timespec changed; /* with inode, which version of it it was */
+	ino_t inode;
 };
 
 /* Where state files are, and the last that was read: podman has one for all of its containers. */
