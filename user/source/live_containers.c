@@ -26,6 +26,13 @@ int live__open_containers(struct live *live)
 	return err;
 }
 
+void live__close_containers(struct live *live)
+{
+	containers__free(live->containers);
+	netns_list__free(&live->home);
+	free(live->container_netns);
+}
+
 /* ---- --container ----------------------------------------------------------------------------- */
 
 /* The words of -N and, behind them, the paths of the namespaces of chosen containers. */
@@ -50,6 +57,26 @@ static int choose(struct live *live, struct netns_words *all)
 	return err;
 }
 
+/* A namespace that -N names as well is watched as -N says. */
+static int remember(struct live *live, const struct netns_words *all)
+{
+	const size_t n = live->options.n_containers;
+
+	live->container_netns = calloc(live->netns.count, sizeof(*live->container_netns));
+	if (!live->container_netns)
+		return -ENOMEM;
+	for (size_t i = 0; i < live->netns.count; i++) {
+		const struct netns *ns = &live->netns.items[i];
+		size_t k = 0;
+
+		while (k < n && strcmp(all->paths[k], ns->path))
+			k++;
+		if (k < n)
+			live->container_netns[live->n_container_netns++] = ns->inum;
+	}
+	return netns_list__resolve(&live->home, NULL, 0);
+}
+
 int live__resolve_netns(struct live *live)
 {
 	const struct live_options *options = &live->options;
@@ -63,12 +90,37 @@ int live__resolve_netns(struct live *live)
 	err = all.words && all.paths ? choose(live, &all) : -ENOMEM;
 	if (!err)
 		err = netns_list__resolve(&live->netns, all.words, all.count);
+	if (!err)
+		err = remember(live, &all);
 	free(all.words);
 	free(all.paths);
 	return err;
 }
 
+bool live__is_container(const struct live *live, const struct netns *ns)
+{
+	for (size_t i = 0; i < live->n_container_netns; i++)
+		if (live->container_netns[i] == ns->inum)
+			return true;
+	return false;
+}
+
+int live__tap_outside(struct live *live, const struct netns *ns)
+{
+	return tap_set__add_outer(live->taps, ns, &live->home.items[0], live->options.hook);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
+
+/* What passes through this namespace at a veth is of the container behind it. */
+static uint32_t netns_of(struct live *live, const struct session *session)
+{
+	uint32_t behind = 0;
+
+	if (session->is_forwarded && live->taps)
+		behind = tap_set__peer_netns(live->taps, session->tap, live->now_ns);
+	return behind ? behind : session->netns;
+}
 
 const struct container *live__container(void *ctx, const struct session *session)
 {
@@ -76,7 +128,7 @@ const struct container *live__container(void *ctx, const struct session *session
 	const struct container_clues clues = {
 		.cgroup_id = session->sock ? session->sock->cgroup_id : 0,
 		.pid = session->owner.pid,
-		.netns = session->netns,
+		.netns = netns_of(live, session),
 	};
 
 	return containers__of(live->containers, &clues, live->now_ns);

@@ -34,6 +34,9 @@ struct live {
 	struct live_options options;
 	struct netns_list netns;
 	struct containers *containers; /* NULL: nobody asks for them */
+	struct netns_list home;	       /* with --container: the tool's own namespace */
+	uint32_t *container_netns;     /* … and those of the chosen, so many: */
+	size_t n_container_netns;
 	struct session_table *table;
 	struct sock_view *sock;
 	struct wire_view *wire;
@@ -79,6 +82,12 @@ const char *live__reset_reason(void *ctx, int reason);
 
 /* live__open_containers() - if anybody asks for them. Returns 0 or -errno, logged */
 int live__open_containers(struct live *live);
+void live__close_containers(struct live *live);
+/* live__tap_outside() - tap what the chosen container in @ns talks through, by itself: without -i.
+ * Returns the number of taps or -errno, logged */
+int live__tap_outside(struct live *live, const struct netns *ns);
+/* live__is_container() - @ns is one of those of --container */
+bool live__is_container(const struct live *live, const struct netns *ns);
 /* live__resolve_netns() - those of -N and those of --container. Returns 0 or -errno, logged */
 int live__resolve_netns(struct live *live);
 

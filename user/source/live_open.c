@@ -136,6 +136,8 @@ int live__open_taps(struct live *live, const struct netns *ns)
 	const struct live_options *options = &live->options;
 	int n, count = 0, err = 0;
 
+	if (!options->n_ifaces && live__is_container(live, ns))
+		return live__tap_outside(live, ns);
 	if (!options->n_ifaces)
 		return tap_set__add(live->taps, ns, NULL, options->hook);
 	for (size_t i = 0; i < options->n_ifaces; i++) {
@@ -313,7 +315,7 @@ void live__close(struct live *live)
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
-	containers__free(live->containers);
+	live__close_containers(live);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);
 	close_fd(live->epoll_fd);

@@ -7,6 +7,7 @@
 #define TCPWATCH_TAP_INTERNAL_H
 
 #include "attach.h"
+#include "netnsid.h"
 
 #define MAX_TAPS UINT16_MAX
 
@@ -24,14 +25,18 @@ struct place {
 	size_t n_wishes;
 	uint32_t *refused; /* interfaces that could not be tapped: it was told */
 	size_t n_refused;
+	struct netnsid_map nsids; /* of the namespaces that veths lead to … */
+	uint64_t nsids_read_ns;	  /* … as they were then; 0: never read */
+	bool nsids_are_old;	  /* interfaces have changed since */
 	struct tap_set *set;
 };
 
 /* A tap and what holds it. Never freed before the set: its id stays that of its sessions. */
 struct slot {
 	struct tap tap;
-	struct place *place;  /* where the interface is */
-	struct place *inside; /* whose sessions it shows: that of the other end of a veth, or .place */
+	struct place *place; /* where the interface is */
+	struct place
+		*inside; /* whose sessions it shows: that of the other end of a veth, or .place */
 	struct attachment ingress, egress;
 	struct wire_counters past; /* of attachments that are no more */
 };
@@ -44,6 +49,12 @@ struct tap_set {
 	struct place **places;
 	size_t n_places;
 };
+
+/* place__get() - that of @ns, made if there is none; NULL: errno says why, logged */
+struct place *place__get(struct tap_set *set, const struct netns *ns);
+
+/* slot__find() - the tap of that interface of @place, or NULL */
+struct slot *slot__find(const struct place *place, uint32_t ifindex);
 
 /* slot__add() - tap @iface of @place for the sessions of @inside. Returns 0 or -errno, logged. A
  * tap that could not be had leaves no row. */

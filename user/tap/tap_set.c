@@ -18,7 +18,7 @@
 
 /* ---- which interfaces ------------------------------------------------------------------------ */
 
-static struct slot *find_slot(const struct place *place, uint32_t ifindex)
+struct slot *slot__find(const struct place *place, uint32_t ifindex)
 {
 	for (size_t i = 0; i < place->set->n_slots; i++) {
 		struct slot *slot = place->set->slots[i];
@@ -41,7 +41,7 @@ static int fulfil(struct place *place, const struct wish *wish)
 
 		if (!iface_list__is_chosen(list, iface, wish->pattern))
 			continue;
-		if (!find_slot(place, iface->ifindex))
+		if (!slot__find(place, iface->ifindex))
 			err = slot__add(place, place, iface, wish->mode);
 		if (!err)
 			count++;
@@ -62,6 +62,7 @@ static void close_place(struct place *place)
 	place->watch = NULL;
 	free(place->wishes);
 	free(place->refused);
+	netnsid_map__free(&place->nsids);
 	place->wishes = NULL;
 	place->refused = NULL;
 	place->n_wishes = place->n_refused = 0;
@@ -88,7 +89,7 @@ static struct place *find_place(const struct tap_set *set, uint32_t inum)
 	return NULL;
 }
 
-static struct place *get_place(struct tap_set *set, const struct netns *ns)
+struct place *place__get(struct tap_set *set, const struct netns *ns)
 {
 	struct place *place = find_place(set, ns->inum), **more;
 	int err;
@@ -117,7 +118,7 @@ static struct place *get_place(struct tap_set *set, const struct netns *ns)
 int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
 		 enum hook_mode mode)
 {
-	struct place *place = get_place(set, ns);
+	struct place *place = place__get(set, ns);
 	struct wish *more;
 
 	if (!place)
@@ -170,9 +171,12 @@ void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
 
 	if (!place)
 		return;
-	for (size_t i = 0; i < set->n_slots; i++)
-		if (set->slots[i]->place == place && !set->slots[i]->tap.is_gone)
-			slot__lose(set->slots[i], "its network namespace is gone");
+	for (size_t i = 0; i < set->n_slots; i++) {
+		struct slot *slot = set->slots[i];
+
+		if ((slot->place == place || slot->inside == place) && !slot->tap.is_gone)
+			slot__lose(slot, "its network namespace is gone");
+	}
 	close_place(place);
 }
 
@@ -204,7 +208,7 @@ static bool is_wished_later(const struct place *place, const struct wish *wish,
 static void on_change(void *ctx, enum link_change change, const struct iface *iface)
 {
 	struct place *place = ctx;
-	struct slot *slot = find_slot(place, iface->ifindex);
+	struct slot *slot = slot__find(place, iface->ifindex);
 
 	if (change == LINK_DELETED) {
 		if (slot)
@@ -239,6 +243,7 @@ void tap_set__follow(struct tap_set *set)
 		struct place *place = events[i].data.ptr;
 		int err = link_watch__read(place->watch, on_change, place);
 
+		place->nsids_are_old = true;
 		if (err)
 			log_warn("cannot follow the interfaces of network namespace %s: %s",
 				 place->ns.name, strerror(-err));
@@ -304,7 +309,7 @@ const struct tap *tap_set__by_id(const struct tap_set *set, uint16_t id)
 
 bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_addr *addr)
 {
-	const struct place *place = id && id <= set->n_slots ? set->slots[id - 1]->place : NULL;
+	const struct place *place = id && id <= set->n_slots ? set->slots[id - 1]->inside : NULL;
 
 	return place && place->watch && link_watch__is_local(place->watch, addr);
 }
