@@ -319,6 +319,11 @@ static const struct container *ask_netns(struct containers *all, uint32_t inum, 
 	return link->entry ? &link->entry->container : NULL;
 }
 
+bool containers__ask_processes(const struct containers *all)
+{
+	return all->tree.has_v1;
+}
+
 const struct container *containers__of(struct containers *all, const struct container_clues *clues,
 				       uint64_t now_ns)
 {

@@ -24,6 +24,9 @@ struct container_clues {
 struct containers *containers__new(void);
 void containers__free(struct containers *all);
 
+/* containers__ask_processes() - cgroup ids may not tell: sockets' processes can */
+bool containers__ask_processes(const struct containers *all);
+
 /*
  * containers__of() - the container of a session, or NULL: none, or nobody knows
  *

@@ -113,6 +113,10 @@ const struct netns_list *live__netns(const struct live *live);
  */
 int live__find_owners(struct live *live, bool force);
 
+/* live__needs_owners() - containers are asked for, and cgroups of version 1 in use: where a runtime
+ * used those alone only the process of a socket tells its container */
+bool live__needs_owners(const struct live *live);
+
 /* Figures for a header. All totals are since the tool's start. */
 struct live_stats {
 	struct moment now;

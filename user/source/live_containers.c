@@ -110,6 +110,11 @@ int live__tap_outside(struct live *live, const struct netns *ns)
 	return tap_set__add_outer(live->taps, ns, &live->home.items[0], live->options.hook);
 }
 
+bool live__needs_owners(const struct live *live)
+{
+	return live->containers && containers__ask_processes(live->containers);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 /* What passes through this namespace at a veth is of the container behind it. */
