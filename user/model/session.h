@@ -46,7 +46,7 @@ struct session {
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
-	bool tap_is_gone;	/* the interface vanished: what the wire view shows is old */
+	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
 };
 
 /* What a getter needs beside the session. */

@@ -58,11 +58,14 @@ struct containers *containers__new(void)
 	return NULL;
 }
 
-static void free_links(struct container_link **links)
+static void forget_links(struct container_link **links, uint64_t before_ns)
 {
 	struct container_link *link, *next;
 
-	HASH_ITER (hh, *links, link, next) {
+	for (link = *links; link; link = next) {
+		next = link->hh.next;
+		if (link->used_ns >= before_ns)
+			continue;
 		HASH_DEL(*links, link);
 		free(link);
 	}
@@ -81,11 +84,13 @@ void containers__free(struct containers *all)
 
 	if (!all)
 		return;
-	free_links(&all->by_cgroup);
-	free_links(&all->by_pid);
-	free_links(&all->by_netns);
-	HASH_ITER (hh, all->entries, entry, next)
+	forget_links(&all->by_cgroup, UINT64_MAX);
+	forget_links(&all->by_pid, UINT64_MAX);
+	forget_links(&all->by_netns, UINT64_MAX);
+	for (entry = all->entries; entry; entry = next) {
+		next = entry->hh.next;
 		free_entry(all, entry);
+	}
 	state_reader__fini(&all->reader);
 	cgroup_tree__close(&all->tree);
 	free(all);
@@ -138,7 +143,7 @@ struct container_entry *containers__entry(struct containers *all, const char *pa
 
 	if (!container__parse_path(path, &container))
 		return NULL;
-	snprintf(key, sizeof(key), "%u %s", container.runtime, container.id);
+	snprintf(key, sizeof(key), "%d %s", (int)container.runtime, container.id);
 	HASH_FIND_STR(all->entries, key, entry);
 	if (!entry)
 		entry = add_entry(all, &container, key, now_ns);
@@ -182,18 +187,6 @@ struct container_link *containers__link(struct container_link **links, uint64_t 
 
 /* ---- forgetting ------------------------------------------------------------------------------ */
 
-static void forget_links(struct container_link **links, uint64_t before_ns)
-{
-	struct container_link *link, *next;
-
-	HASH_ITER (hh, *links, link, next) {
-		if (link->used_ns >= before_ns)
-			continue;
-		HASH_DEL(*links, link);
-		free(link);
-	}
-}
-
 /* Links first: each was used no later than its entry, so none is left that points to one freed. */
 static void forget(struct containers *all, uint64_t before_ns)
 {
@@ -202,9 +195,11 @@ static void forget(struct containers *all, uint64_t before_ns)
 	forget_links(&all->by_cgroup, before_ns);
 	forget_links(&all->by_pid, before_ns);
 	forget_links(&all->by_netns, before_ns);
-	HASH_ITER (hh, all->entries, entry, next)
+	for (entry = all->entries; entry; entry = next) {
+		next = entry->hh.next;
 		if (entry->used_ns < before_ns && !entry->container.is_chosen)
 			free_entry(all, entry);
+	}
 }
 
 void containers__forget_netns(struct containers *all, uint32_t inum)
@@ -219,11 +214,9 @@ void containers__forget_netns(struct containers *all, uint32_t inum)
 
 void containers__follow(struct containers *all, uint64_t now_ns)
 {
-	struct container_entry *entry, *next;
-
-	HASH_ITER (hh, all->entries, entry, next)
-		if (now_ns >= entry->check_ns)
-			check(all, entry, now_ns);
+	for (struct container_entry *e = all->entries; e; e = e->hh.next)
+		if (now_ns >= e->check_ns)
+			check(all, e, now_ns);
 	if (now_ns - all->swept_ns < SWEEP_NS)
 		return;
 	all->swept_ns = now_ns;
