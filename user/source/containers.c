@@ -50,6 +50,9 @@ struct containers *containers__new(void)
 	/* In a container that shares the host's processes this is the host's file system. */
 	all->reader.root = access("/proc/1/root/.", X_OK) ? "" : "/proc/1/root";
 	all->host_netns = inum_of("/proc/1/ns/net");
+	/* Who may not look at process 1 may not look at others beside himself either. */
+	if (!all->host_netns)
+		all->host_netns = inum_of("/proc/self/ns/net");
 	err = cgroup_tree__open(&all->tree);
 	if (!err)
 		return all;

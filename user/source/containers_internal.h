@@ -41,7 +41,7 @@ struct containers {
 	struct state_reader reader;
 	struct container_entry *entries;
 	struct container_link *by_cgroup, *by_pid, *by_netns;
-	uint32_t host_netns; /* of process 1: there are processes of all kinds */
+	uint32_t host_netns; /* of process 1, or the own: there are processes of all kinds */
 	uint32_t scan;	     /* number of the last one … */
 	uint64_t scanned_ns; /* … and when it was */
 	uint64_t walked_ns;  /* when all cgroups were last looked at */
