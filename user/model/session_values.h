@@ -110,13 +110,13 @@
 	SESSION_STATE_FIELDS(X) \
 	VIEW_FIELDS(X)          \
 	PLACE_FIELDS(X)         \
-	CONTAINER_FIELDS(X)     \
 	OWNER_FIELDS(X)         \
 	SESSION_TIME_FIELDS(X)  \
 	HANDSHAKE_FIELDS(X)     \
 	SESSION_RTT_FIELDS(X)   \
 	TOTAL_FIELDS(X)         \
 	SUMMARY_FIELDS(X)       \
+	CONTAINER_FIELDS(X)     \
 	SESSION_MORE_FIELDS(X)
 
 #define FIELD_ROW(key_, title_, unit_, kind_, width_, choices_, help_, column_only_, get_)        \

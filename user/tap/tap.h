@@ -89,7 +89,7 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
  * those that are veths at their other end, if that is in @outside, else where they are
  *
  * The other end is found by its namespace's number and its index there, and must itself name this
- * one as its other end. With config.want_fates all are watched where they are. Returns as
+ * one as its other end. With config.fate_looks all are watched where they are. Returns as
  * tap_set__add() does.
  */
 int tap_set__add_outer(struct tap_set *set, const struct netns *ns, const struct netns *outside,

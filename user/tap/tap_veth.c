@@ -70,7 +70,7 @@ int tap_set__add_outer(struct tap_set *set, const struct netns *ns, const struct
 	int count = 0, first_err = 0;
 
 	/* What becomes of a SYN is asked of the namespace that the segment is in. */
-	if (set->shared.config.want_fates)
+	if (set->shared.config.fate_looks)
 		return tap_set__add(set, ns, NULL, mode);
 	if (!border.inside || !border.outside)
 		return errno ? -errno : -ENOMEM;
