@@ -26,6 +26,7 @@ _tcpwatch()
 	case $previous in
 	-i | --interface) words=$(ls /sys/class/net) ;;
 	-N | --netns) words="self all $(ls /run/netns 2>/dev/null)" ;;
+	--container) words=$({ podman ps --format '{{.Names}}'; docker ps --format '{{.Names}}'; } 2>/dev/null) ;;
 	--hook) words="auto xdp xdp-generic tc" ;;
 	--textfile)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

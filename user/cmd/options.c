@@ -13,6 +13,7 @@
 
 #include "cmd.h"
 #include "option_table.h"
+#include "user/model/session_values.h"
 #include "user/util/log.h"
 #include "user/util/nearest.h"
 
@@ -56,6 +57,13 @@ static int set_netns(struct reading *r, const char *arg)
 	struct live_options *live = &r->options->live;
 
 	return add_word(&live->netns, &live->n_netns, arg);
+}
+
+static int set_container(struct reading *r, const char *arg)
+{
+	struct live_options *live = &r->options->live;
+
+	return add_word(&live->containers, &live->n_containers, arg);
 }
 
 static int set_hook(struct reading *r, const char *arg)
@@ -318,6 +326,8 @@ const struct option_row option_rows[] = {
 	 "watch this interface (a name or a glob; repeatable); else those of the default routes"},
 	{'N', "netns", "NETNS", OPT_NETNS, set_netns,
 	 "network namespace: self, all, a name, a PID or a path (repeatable)"},
+	{0, "container", "CONTAINER", OPT_NETNS, set_container,
+	 "sessions of this container: its name or id, or the start of either (repeatable)"},
 	{0, "hook", "HOOK", OPT_TAPS, set_hook,
 	 "where to watch an interface: auto, xdp, xdp-generic or tc"},
 	{0, "view", "VIEW", OPT_TAPS, set_view,
@@ -492,6 +502,14 @@ static int read_filter(struct reading *r, int argc, char **argv)
 	return -EINVAL;
 }
 
+/* Some field of a container is shown, sorted by or in the filter. */
+static bool uses_containers(const struct options *options)
+{
+#define USES(key, ...) || options__is_used(options, #key)
+	return options->live.n_containers CONTAINER_FIELDS(USES);
+#undef USES
+}
+
 int options__parse(struct options *options, const struct command *command, int argc, char **argv)
 {
 	struct reading r = {.options = options, .command = command};
@@ -513,6 +531,7 @@ int options__parse(struct options *options, const struct command *command, int a
 	if (!result)
 		result = read_filter(&r, argc - optind, argv + optind);
 	options->color = wants_color(r.color);
+	options->live.want_containers = uses_containers(options);
 	if (r.has_taps && !r.has_view)
 		options->live.views |= VIEW_WIRE;
 	options->has_view = r.has_view;
@@ -525,6 +544,7 @@ void options__free(struct options *options)
 {
 	free((void *)options->live.ifaces);
 	free((void *)options->live.netns);
+	free((void *)options->live.containers);
 	filter__free(options->filter);
 }
 
@@ -541,6 +561,8 @@ bool options__is_used(const struct options *options, const char *key)
 bool options__wants(const struct options *options, const struct session *session,
 		    const struct moment *now)
 {
+	if (options->live.n_containers && !(session->container && session->container->is_chosen))
+		return false;
 	if (!filter__names_states(options->filter) && session->sock &&
 	    session->sock->state == TCPS_LISTEN)
 		return false;

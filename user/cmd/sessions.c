@@ -47,7 +47,7 @@ static enum exit_status run(struct options *options)
 		return status;
 	if (duration_ns)
 		err = watch(live, duration_ns);
-	if (!err && needs_owners)
+	if (!err && (needs_owners || live__needs_owners(live)))
 		err = live__find_owners(live, true);
 	printer__init(&printer, options, &session_fields);
 	if (!err)

@@ -64,6 +64,7 @@ static enum exit_status run(struct options *options)
 	status = live__open(&top.live, &options->live);
 	if (status != EXIT_OK)
 		return status;
+	top.needs_owners |= live__needs_owners(top.live);
 	status = board__run(
 		&(struct board){
 			.table = &session_fields,

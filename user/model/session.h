@@ -12,6 +12,7 @@
 
 #include "bpf/shared/abi.h"
 #include "bpf/shared/evidence.h"
+#include "container.h"
 
 #define UNKNOWN_U64 UINT64_MAX /* a value that nothing has told: shown as null or "-" */
 
@@ -44,7 +45,8 @@ struct session {
 	struct owner owner;			/* pid 0: unknown */
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
-	bool tap_is_gone;	/* the interface vanished: what the wire view shows is old */
+	const struct container *container; /* NULL: none, or not known */
+	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
 };
 
 /* What a getter needs beside the session. */

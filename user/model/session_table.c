@@ -46,6 +46,8 @@ void table__name_row(struct session_table *table, struct session *row)
 			netns->name = table->env.netns_name(table->env.ctx, row->netns);
 	}
 	row->netns_name = netns->name;
+	if (table->env.container)
+		row->container = table->env.container(table->env.ctx, row);
 }
 
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state)

@@ -23,6 +23,8 @@ struct session_table_env {
 	/* Names for rows; may return NULL. */
 	const char *(*tap_ifname)(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 	const char *(*netns_name)(void *ctx, uint32_t netns);
+	/* The container of a row; may return NULL. NULL: rows have none. */
+	const struct container *(*container)(void *ctx, const struct session *session);
 	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.

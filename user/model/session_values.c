@@ -166,6 +166,61 @@ GETTER(ifname)
 	value__set_string(out, s->ifname);
 }
 
+/* A text of the container, "": unknown. */
+static void set_of_container(struct value *out, const char *text)
+{
+	value__set_string(out, *text ? text : NULL);
+}
+
+GETTER(container)
+{
+	const struct session *s = row;
+	const struct container *c = s->container;
+
+	if (!c || !c->id[0])
+		value__set_none(out);
+	else if (c->name[0])
+		value__set_string(out, c->name);
+	else
+		value__set_text(out, c->id, strnlen(c->id, CONTAINER_SHORT_ID));
+}
+
+GETTER(container_id)
+{
+	const struct session *s = row;
+
+	set_of_container(out, s->container ? s->container->id : "");
+}
+
+GETTER(runtime)
+{
+	const struct session *s = row;
+
+	value__set_string(out,
+			  s->container ? container_runtime__name(s->container->runtime) : NULL);
+}
+
+GETTER(pod)
+{
+	const struct session *s = row;
+
+	set_of_container(out, s->container ? s->container->pod : "");
+}
+
+GETTER(pod_namespace)
+{
+	const struct session *s = row;
+
+	set_of_container(out, s->container ? s->container->pod_namespace : "");
+}
+
+GETTER(pod_id)
+{
+	const struct session *s = row;
+
+	set_of_container(out, s->container ? s->container->pod_id : "");
+}
+
 GETTER(pid)
 {
 	const struct session *s = row;

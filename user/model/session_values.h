@@ -28,6 +28,19 @@
 	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
 	X(ifname, "IFACE", "", VALUE_TEXT, 5, NULL, "interface where the wire view saw it")
 
+#define CONTAINER_RUNTIME_CHOICE(id, name) name "|"
+
+#define CONTAINER_FIELDS(X)                                                                     \
+	X(container, "CONTAINER", "", VALUE_TEXT, 9, NULL,                                      \
+	  "container: its name, or the start of its id where its runtime's files tell no name") \
+	X(container_id, "CONTAINER ID", "", VALUE_TEXT, 12, NULL, "id of the container")        \
+	X(runtime, "RUNTIME", "", VALUE_TEXT, 7, CONTAINER_RUNTIMES(CONTAINER_RUNTIME_CHOICE),  \
+	  "what runs the container")                                                            \
+	X(pod, "POD", "", VALUE_TEXT, 5, NULL, "Kubernetes pod of the container")               \
+	X(pod_namespace, "POD NAMESPACE", "", VALUE_TEXT, 13, NULL,                             \
+	  "Kubernetes namespace of the pod")                                                    \
+	X(pod_id, "POD ID", "", VALUE_TEXT, 6, NULL, "id of the pod, of podman's pods too")
+
 #define OWNER_FIELDS(X)                                                          \
 	X(pid, "PID", "", VALUE_COUNT, 7, NULL, "process that holds the socket") \
 	X(comm, "COMMAND", "", VALUE_TEXT, 8, NULL, "name of that process")
@@ -103,6 +116,7 @@
 	SESSION_RTT_FIELDS(X)   \
 	TOTAL_FIELDS(X)         \
 	SUMMARY_FIELDS(X)       \
+	CONTAINER_FIELDS(X)     \
 	SESSION_MORE_FIELDS(X)
 
 #define FIELD_ROW(key_, title_, unit_, kind_, width_, choices_, help_, column_only_, get_)        \

@@ -201,6 +201,8 @@ static void on_netns_gone(void *ctx, uint32_t inum)
 	live_ports__forget_netns(live, inum);
 	if (live->options.want_tally && live->sock)
 		sock_tally__forget_netns(live->sock, inum);
+	if (live->containers)
+		containers__forget_netns(live->containers, inum);
 }
 
 /* Lets go of namespaces that are gone; with -N all takes in those that have appeared. */
@@ -211,6 +213,8 @@ static void follow_netns(struct live *live)
 	if (live->now_ns - live->netns_checked_ns < NETNS_CHECK_NS)
 		return;
 	live->netns_checked_ns = live->now_ns;
+	if (live->containers)
+		containers__follow(live->containers, live->now_ns);
 	netns_list__prune(&live->netns, on_netns_gone, live);
 	known = live->netns.count;
 	if (!live->netns.all || netns_list__rescan(&live->netns) <= 0)

@@ -23,6 +23,9 @@ struct live_options {
 	size_t n_ifaces;
 	const char *const *netns; /* -N words; none: self */
 	size_t n_netns;
+	const char *const *containers; /* --container words; none: whatever there is */
+	size_t n_containers;
+	bool want_containers; /* rows tell their containers */
 	enum hook_mode hook;
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
@@ -115,6 +118,10 @@ const struct netns_list *live__netns(const struct live *live);
  * one twentieth of the time. Returns 0 or -errno.
  */
 int live__find_owners(struct live *live, bool force);
+
+/* live__needs_owners() - containers are asked for, and cgroups of version 1 in use: where a runtime
+ * used those alone only the process of a socket tells its container */
+bool live__needs_owners(const struct live *live);
 
 /* Figures for a header. All totals are since the tool's start. */
 struct live_stats {

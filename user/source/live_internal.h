@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the live source, shared by its files alone: opening and closing (live_open.c),
- * taking records in (live.c), figures (live_stats.c).
+ * taking records in (live.c), figures (live_stats.c), containers (live_containers.c).
  */
 #ifndef TCPWATCH_LIVE_INTERNAL_H
 #define TCPWATCH_LIVE_INTERNAL_H
 
+#include "containers.h"
 #include "live.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
@@ -39,6 +40,10 @@ struct recount {
 struct live {
 	struct live_options options;
 	struct netns_list netns;
+	struct containers *containers; /* NULL: nobody asks for them */
+	struct netns_list home;	       /* with --container: the tool's own namespace */
+	uint32_t *container_netns;     /* … and those of the chosen, so many: */
+	size_t n_container_netns;
 	struct session_table *table;
 	struct sock_view *sock;
 	struct wire_view *wire;
@@ -79,9 +84,21 @@ int live__on_ring(void *ctx, void *data, size_t size);
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
 const char *live__tap_ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 const char *live__netns_name(void *ctx, uint32_t netns);
+const struct container *live__container(void *ctx, const struct session *session);
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
 void live__on_event(void *ctx, const struct event *event);
 const char *live__reset_reason(void *ctx, int reason);
+
+/* live__open_containers() - if anybody asks for them. Returns 0 or -errno, logged */
+int live__open_containers(struct live *live);
+void live__close_containers(struct live *live);
+/* live__tap_outside() - tap what the chosen container in @ns talks through, by itself: without -i.
+ * Returns the number of taps or -errno, logged */
+int live__tap_outside(struct live *live, const struct netns *ns);
+/* live__is_container() - @ns is one of those of --container */
+bool live__is_container(const struct live *live, const struct netns *ns);
+/* live__resolve_netns() - those of -N and those of --container. Returns 0 or -errno, logged */
+int live__resolve_netns(struct live *live);
 
 /* live__lost() - sums over CPUs of the records that found the ring buffer full */
 int live__lost(const struct live *live, struct lost_counters *out);

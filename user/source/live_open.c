@@ -144,6 +144,8 @@ int live__open_taps(struct live *live, const struct netns *ns)
 	const struct live_options *options = &live->options;
 	int n, count = 0, err = 0;
 
+	if (!options->n_ifaces && live__is_container(live, ns))
+		return live__tap_outside(live, ns);
 	if (!options->n_ifaces)
 		return tap_set__add(live->taps, ns, NULL, options->hook);
 	for (size_t i = 0; i < options->n_ifaces; i++) {
@@ -208,6 +210,7 @@ static int open_table(struct live *live)
 		.is_local = live__is_local,
 		.tap_ifname = live__tap_ifname,
 		.netns_name = live__netns_name,
+		.container = live->containers ? live__container : NULL,
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
@@ -225,7 +228,7 @@ static int open_table(struct live *live)
 
 static int open_netns(struct live *live)
 {
-	int err = netns_list__resolve(&live->netns, live->options.netns, live->options.n_netns);
+	int err = live__resolve_netns(live);
 
 	for (size_t i = 0; !err && live__has_figures(live) && i < live->netns.count; i++)
 		err = live_stats__add_netns(live, &live->netns.items[i]);
@@ -248,8 +251,10 @@ static int open_ports(struct live *live)
 
 static int open_all(struct live *live)
 {
-	int err = open_netns(live);
+	int err = live__open_containers(live);
 
+	if (!err)
+		err = open_netns(live);
 	if (!err)
 		err = open_ports(live);
 	if (!err)
@@ -320,6 +325,7 @@ void live__close(struct live *live)
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
+	live__close_containers(live);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);
 	close_fd(live->epoll_fd);

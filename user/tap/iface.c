@@ -34,6 +34,10 @@ static int take_link(const struct nlmsghdr *message, void *ctx)
 		.flags = info->ifi_flags,
 		.type = info->ifi_type,
 		.mtu = attrs[IFLA_MTU] ? mnl_attr_get_u32(attrs[IFLA_MTU]) : 0,
+		.peer = attrs[IFLA_LINK] ? mnl_attr_get_u32(attrs[IFLA_LINK]) : 0,
+		.peer_nsid = attrs[IFLA_LINK_NETNSID]
+				     ? (int32_t)mnl_attr_get_u32(attrs[IFLA_LINK_NETNSID])
+				     : -1,
 	};
 	snprintf(iface->name, sizeof(iface->name), "%s", mnl_attr_get_str(attrs[IFLA_IFNAME]));
 	if (!attrs[IFLA_LINKINFO])

@@ -108,6 +108,7 @@ static const struct iface *find(const struct iface_list *list, uint32_t ifindex)
 static bool is_same(const struct iface *a, const struct iface *b)
 {
 	return !strcmp(a->name, b->name) && a->flags == b->flags && a->mtu == b->mtu &&
+	       a->peer == b->peer && a->peer_nsid == b->peer_nsid &&
 	       a->has_default_route == b->has_default_route;
 }
 

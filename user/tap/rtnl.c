@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Dumps of rtnetlink.
+ * Dumps of rtnetlink, and single questions to it.
  */
 #include "rtnl.h"
 
@@ -47,7 +47,7 @@ static int send_request(struct mnl_socket *socket, const struct rtnl_dump *dump,
 	return mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
-static int receive(struct mnl_socket *socket, const struct rtnl_dump *dump, unsigned seq)
+static int receive(struct mnl_socket *socket, mnl_cb_t take, void *ctx, unsigned seq)
 {
 	char buffer[REPLY_BYTES];
 	int n, result;
@@ -56,8 +56,7 @@ static int receive(struct mnl_socket *socket, const struct rtnl_dump *dump, unsi
 		n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 		if (n < 0)
 			return -errno;
-		result = mnl_cb_run(buffer, n, seq, mnl_socket_get_portid(socket), dump->take,
-				    dump->ctx);
+		result = mnl_cb_run(buffer, n, seq, mnl_socket_get_portid(socket), take, ctx);
 	} while (result > MNL_CB_STOP);
 	return result < 0 ? -errno : 0;
 }
@@ -72,9 +71,21 @@ int rtnl__dump(struct mnl_socket *socket, const struct rtnl_dump *dump)
 			dump->restart(dump->ctx);
 		err = send_request(socket, dump, ++seq);
 		if (!err)
-			err = receive(socket, dump, seq); /* EINTR: NLM_F_DUMP_INTR */
+			err = receive(socket, dump->take, dump->ctx,
+				      seq); /* EINTR: NLM_F_DUMP_INTR */
 	}
 	return err;
+}
+
+int rtnl__ask(struct mnl_socket *socket, struct nlmsghdr *message, mnl_cb_t take, void *ctx)
+{
+	unsigned seq = time(NULL);
+
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK; /* so that there is an end */
+	message->nlmsg_seq = seq;
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
+		return -errno;
+	return receive(socket, take, ctx, seq);
 }
 
 struct collecting {

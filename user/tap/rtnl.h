@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Requests to rtnetlink through libmnl: whole dumps. Not here: what the messages mean (iface.c).
+ * Requests to rtnetlink through libmnl: whole dumps and single questions. Not here: what the
+ * messages mean (iface.c).
  */
 #ifndef TCPWATCH_RTNL_H
 #define TCPWATCH_RTNL_H
@@ -27,6 +28,13 @@ struct rtnl_dump {
 	void *ctx;
 };
 int rtnl__dump(struct mnl_socket *socket, const struct rtnl_dump *dump);
+
+/*
+ * rtnl__ask() - send one request and call @take with the answer
+ *
+ * @message: a whole request, made with libmnl; flags and number are set here. Returns 0 or -errno.
+ */
+int rtnl__ask(struct mnl_socket *socket, struct nlmsghdr *message, mnl_cb_t take, void *ctx);
 
 /* rtnl__attributes() - the attributes after a header of @header_bytes, by type, up to @max; NULL
  * where there is none */

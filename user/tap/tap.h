@@ -84,6 +84,25 @@ void tap_set__free(struct tap_set *set); /* detaches everything */
 int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
 		 enum hook_mode mode);
 
+/*
+ * tap_set__add_outer() - tap the interfaces of the default routes of @ns for the sessions in it:
+ * those that are veths at their other end, if that is in @outside, else where they are
+ *
+ * The other end is found by its namespace's number and its index there, and must itself name this
+ * one as its other end. With config.fate_looks all are watched where they are. Returns as
+ * tap_set__add() does.
+ */
+int tap_set__add_outer(struct tap_set *set, const struct netns *ns, const struct netns *outside,
+		       enum hook_mode mode);
+
+/*
+ * tap_set__peer_netns() - inode number of the namespace that the veth tapped by @id leads to
+ *
+ * 0: no veth, or the one that it is tapped for anyway, or nobody knows: it is found out anew, but
+ * not at once each time, when interfaces have changed, for the numbers of namespaces are reused.
+ */
+uint32_t tap_set__peer_netns(struct tap_set *set, uint16_t id, uint64_t now_ns);
+
 /* tap_set__has() - an interface called @name exists in one of the namespaces */
 bool tap_set__has(const struct tap_set *set, const char *name);
 

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""
+Which device shows which sessions: bridges and their ports, macvlan and its parent, VXLAN and what is below it. What
+docs/CONTAINERS.md says of them is what is checked here.
+"""
+import contextlib
+import subprocess
+
+import pytest
+
+from lib import tool
+from lib.netns import Namespace, removing
+from lib.traffic import Connection, refused
+from lib.wait import wait_for
+
+PORT = 8080
+
+
+class World:
+    """The namespaces of a scene, by label."""
+
+    def __init__(self, *labels):
+        self.spaces = {label: Namespace(label) for label in labels}
+
+    def __getattr__(self, label):
+        return self.spaces[label]
+
+    def ip(self, label, *lines):
+        for line in lines:
+            self.spaces[label].run("ip", *line.format(**{k: ns.name for k, ns in self.spaces.items()}).split())
+
+    def remove(self):
+        for ns in self.spaces.values():
+            ns.remove()
+
+
+def bridged():
+    """host: br0 10.8.0.1 with the ports va (to a, 10.8.0.2) and vb (to b, 10.8.0.3)."""
+    world = World("host", "a", "b")
+    world.ip("host", "link add name br0 up type bridge", "addr add 10.8.0.1/24 dev br0")
+    for label, addr in (("a", "10.8.0.2"), ("b", "10.8.0.3")):
+        world.ip("host", f"link add name v{label} type veth peer name eth0 netns {{{label}}}",
+                 f"link set v{label} master br0 up")
+        world.ip(label, "link set eth0 up", f"addr add {addr}/24 dev eth0")
+    return world
+
+
+def macvlans():
+    """host: par0, a veth to the outside; on it the macvlans of a and b, which can reach each other."""
+    world = World("host", "a", "b", "out")
+    world.ip("host", "link add name par0 up type veth peer name eth0 netns {out}")
+    world.ip("out", "link set eth0 up", "addr add 10.8.0.9/24 dev eth0")
+    for label, addr in (("a", "10.8.0.2"), ("b", "10.8.0.3")):
+        world.ip("host", f"link add name sub{label} link par0 type macvlan mode bridge",
+                 f"link set sub{label} netns {{{label}}} name eth0")
+        world.ip(label, "link set eth0 up", f"addr add {addr}/24 dev eth0")
+    return world
+
+
+def overlay():
+    """a and b: a VXLAN over the veth between them."""
+    world = World("a", "b")
+    world.ip("a", "link add name eth0 up type veth peer name eth0 netns {b}")
+    world.ip("b", "link set eth0 up")
+    for label, mine, other in (("a", 1, 2), ("b", 2, 1)):
+        world.ip(label, f"addr add 192.0.2.{mine}/24 dev eth0",
+                 f"link add name vx0 type vxlan id 7 remote 192.0.2.{other} dstport 4789 dev eth0", "link set vx0 up",
+                 f"addr add 10.8.0.{mine}/24 dev vx0")
+    return world
+
+
+def has_port(events, port):
+    return [e for e in events.all() if port in (e["local_port"], e["remote_port"])]
+
+
+class Watched:
+    """tcpwatch at devices of a namespace of the scene, on once it tells of what client does."""
+
+    def __init__(self, world, place, devices, client, host):
+        self.refuse = lambda port: refused(world.spaces[client], host, port)
+        self.events = tool.Events(world.spaces[place], "--view", "wire",
+                                  *(word for device in devices for word in ("-i", device)))
+
+    def __enter__(self):
+        self.events.__enter__()
+        return self
+
+    def __exit__(self, *args):
+        return self.events.__exit__(*args)
+
+    def is_on(self):
+        self.events.assert_running()
+        self.refuse(9)
+        return has_port(self.events, 9)
+
+    def settle(self):
+        """What was done before this has been told."""
+        self.refuse(10)
+        wait_for(lambda: any(e["event"] == "handshake_failed" for e in has_port(self.events, 10)), "the end", 10)
+
+    def of(self, keys):
+        return [e for e in self.events.all() if tool.key_of(e) in keys]
+
+
+def talk(world, client, server, host):
+    """A session of 1000 bytes; its keys."""
+    with Connection(world.spaces[client], world.spaces[server], host, PORT) as conn:
+        keys = {conn.client_key, conn.server_key}
+        conn.send(b"x" * 1000)
+        conn.finish()
+    return keys
+
+
+# What happens, in which scene; at which devices it is seen, and at which it is not.
+CASES = {
+    "from port to port of a bridge": (bridged, "host", ["va", "vb"], ["br0"], "a", "b", "10.8.0.3"),
+    "from a port of a bridge to the host": (bridged, "host", ["br0", "va"], ["vb"], "a", "host", "10.8.0.1"),
+    "from a macvlan outwards": (macvlans, "host", ["par0"], [], "a", "out", "10.8.0.9"),
+    "from outside to a macvlan": (macvlans, "host", ["par0"], [], "out", "b", "10.8.0.3"),
+    # The driver hands it to the parent first (macvlan_queue_xmit in drivers/net/macvlan.c).
+    "from macvlan to macvlan": (macvlans, "host", ["par0"], [], "a", "b", "10.8.0.3"),
+    "from a macvlan outwards, at the macvlan": (macvlans, "a", ["eth0"], [], "a", "out", "10.8.0.9"),
+    "over a VXLAN": (overlay, "a", ["vx0"], ["eth0"], "a", "b", "10.8.0.2"),
+}
+
+
+def make(scene):
+    try:
+        return removing(scene())
+    except subprocess.CalledProcessError as failed:
+        if "Unknown device type" not in failed.stderr:
+            raise
+        return pytest.skip(f"this kernel has no such device: {failed.cmd}")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_where_a_session_is_seen(case):
+    """One tcpwatch for each device: they cannot know of each other."""
+    scene, place, seeing, blind, client, server, host = CASES[case]
+    with make(scene) as world, contextlib.ExitStack() as stack:
+        at = {device: stack.enter_context(Watched(world, place, [device], client, host)) for device in seeing + blind}
+        wait_for(lambda: all([at[device].is_on() for device in seeing]), "all to be on", 10)
+        keys = talk(world, client, server, host)
+        for device in seeing:
+            at[device].settle()
+        told = {device: watched.of(keys) for device, watched in at.items()}
+        assert {device for device in told if told[device]} == set(seeing)
+        for device in seeing:
+            end, = (e for e in told[device] if e["event"] == "closed")
+            assert (end["ifname"], end["tx_bytes"] + end["rx_bytes"]) == (device, 1000)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if len(CASES[case][2]) > 1])
+def test_session_seen_at_several_devices_is_one(case):
+    """Master and slave show the same packets: they are one session and counted once."""
+    scene, place, seeing, _, client, server, host = CASES[case]
+    with make(scene) as world, Watched(world, place, seeing, client, host) as watched:
+        wait_for(watched.is_on, "it to be on", 10)
+        keys = talk(world, client, server, host)
+        watched.settle()
+        for kind in ("syn", "established", "closed"):
+            event, = (e for e in watched.of(keys) if e["event"] == kind)
+        assert event["tx_bytes"] + event["rx_bytes"] == 1000

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Containers: what the path of a cgroup tells, which path of a process is believed, and what the
+ * state files of each runtime add. The paths and files have the forms that the runtimes give them.
+ */
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "user/source/cgroup.h"
+#include "user/source/container_state.h"
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#define ID	    "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"
+#define ID_2	    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+#define POD	    "5c2bd9e4-6a7b-4c0e-9f1d-0123456789ab"
+#define POD_U	    "5c2bd9e4_6a7b_4c0e_9f1d_0123456789ab"
+#define MD5	    "0123456789abcdef0123456789abcdef"
+
+/* ---- paths ----------------------------------------------------------------------------------- */
+
+#define CONTAINER(name_, path_, runtime_, ...)                                                 \
+	{                                                                                      \
+		.name = name_, .path = path_, .runtime = RUNTIME_##runtime_, .id = __VA_ARGS__ \
+	}
+#define NO_CONTAINER(name_, path_)           \
+	{                                    \
+		.name = name_, .path = path_ \
+	}
+
+static void test_paths(void **state)
+{
+	static const struct {
+		const char *name, *path;
+		enum container_runtime runtime;
+		const char *id, *pod_id; /* NULL: of no container; of no pod */
+		uint32_t uid;
+	} cases[] = {
+		CONTAINER("docker, cgroupfs", "/docker/" ID, DOCKER, ID),
+		CONTAINER("docker, systemd", "/system.slice/docker-" ID ".scope", DOCKER, ID),
+		CONTAINER("docker, a cgroup below", "/docker/" ID "/system.slice/cron.service",
+			  DOCKER, ID),
+		CONTAINER("docker in docker: the outer one", "/docker/" ID "/docker/" ID_2, DOCKER,
+			  ID),
+		CONTAINER("docker, rootless",
+			  "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" ID
+			  ".scope",
+			  DOCKER, ID, .uid = 1000),
+		CONTAINER("docker, a parent of its own", "/batch/" ID, UNKNOWN, ID),
+		NO_CONTAINER("docker of a build", "/docker/buildkit/abc"),
+		NO_CONTAINER("docker itself", "/system.slice/docker.service"),
+		CONTAINER("podman, cgroupfs", "/libpod_parent/libpod-" ID, PODMAN, ID),
+		CONTAINER("podman, systemd", "/machine.slice/libpod-" ID ".scope", PODMAN, ID),
+		CONTAINER("podman, systemd, version 2",
+			  "/machine.slice/libpod-" ID ".scope/container", PODMAN, ID),
+		CONTAINER("podman, rootless",
+			  "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID
+			  ".scope/container",
+			  PODMAN, ID, .uid = 1000),
+		CONTAINER("podman, split cgroups", "/system.slice/web.service/libpod-payload-" ID,
+			  PODMAN, ID),
+		CONTAINER("podman, pod, cgroupfs", "/libpod_parent/" ID_2 "/libpod-" ID, PODMAN, ID,
+			  .pod_id = ID_2),
+		CONTAINER("podman, pod, systemd",
+			  "/machine.slice/machine-libpod_pod_" ID_2 ".slice/libpod-" ID ".scope",
+			  PODMAN, ID, .pod_id = ID_2),
+		CONTAINER("podman, rootless pod",
+			  "/user.slice/user-7.slice/user@7.service/user.slice/user-libpod_pod_" ID_2
+			  ".slice/libpod-" ID ".scope",
+			  PODMAN, ID, .pod_id = ID_2, .uid = 7),
+		NO_CONTAINER("podman's monitor", "/machine.slice/libpod-conmon-" ID ".scope"),
+		NO_CONTAINER("podman's monitor, cgroupfs", "/libpod_parent/conmon"),
+		CONTAINER("kubelet, containerd, cgroupfs", "/kubepods/burstable/pod" POD "/" ID,
+			  UNKNOWN, ID, .pod_id = POD),
+		CONTAINER("kubelet, containerd, systemd",
+			  "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" POD_U
+			  ".slice/cri-containerd-" ID ".scope",
+			  CONTAINERD, ID, .pod_id = POD),
+		CONTAINER("kubelet, guaranteed",
+			  "/kubepods.slice/kubepods-pod" POD_U ".slice/cri-containerd-" ID ".scope",
+			  CONTAINERD, ID, .pod_id = POD),
+		CONTAINER("kubelet, static pod",
+			  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" MD5
+			  ".slice/cri-containerd-" ID ".scope",
+			  CONTAINERD, ID, .pod_id = MD5),
+		CONTAINER("kubelet, systemd, but containerd without it",
+			  "/system.slice/containerd.service/kubepods-burstable-pod" POD_U
+			  ".slice:cri-containerd:" ID,
+			  CONTAINERD, ID, .pod_id = POD),
+		CONTAINER("kubelet, cri-o, systemd",
+			  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_U
+			  ".slice/crio-" ID ".scope",
+			  CRIO, ID, .pod_id = POD),
+		CONTAINER("kubelet, cri-o, cgroupfs", "/kubepods/besteffort/pod" POD "/crio-" ID,
+			  CRIO, ID, .pod_id = POD),
+		NO_CONTAINER("cri-o's monitor", "/kubepods.slice/kubepods-pod" POD_U
+						".slice/crio-conmon-" ID ".scope"),
+		CONTAINER("kubelet, docker",
+			  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_U
+			  ".slice/docker-" ID ".scope",
+			  DOCKER, ID, .pod_id = POD),
+		CONTAINER("Kubernetes in docker: the outer one",
+			  "/docker/" ID "/kubelet/kubepods/pod" POD "/" ID_2, DOCKER, ID),
+		CONTAINER("nerdctl, systemd", "/system.slice/nerdctl-" ID ".scope", CONTAINERD, ID),
+		CONTAINER("nerdctl, cgroupfs", "/default/" ID, UNKNOWN, ID),
+		CONTAINER("nspawn, a service",
+			  "/machine.slice/systemd-nspawn@web.service/payload/init.scope", NSPAWN,
+			  "web"),
+		CONTAINER("nspawn, by hand", "/machine.slice/machine-web.scope/payload", NSPAWN,
+			  "web"),
+		CONTAINER("nspawn, an escaped name",
+			  "/machine.slice/systemd-nspawn@web\\x2done.service", NSPAWN, "web-one"),
+		CONTAINER("nspawn, a wrong escape", "/machine.slice/machine-web\\x2.scope", NSPAWN,
+			  "web\\x2"),
+		NO_CONTAINER("a virtual machine", "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope"),
+		CONTAINER("LXC 4 and later", "/lxc.payload.web/system.slice", LXC, "web"),
+		CONTAINER("LXC 3", "/lxc.payload/web", LXC, "web"),
+		CONTAINER("LXC 2, Proxmox", "/lxc/101/ns", LXC, "101"),
+		NO_CONTAINER("LXC's monitor", "/lxc.monitor.web"),
+		CONTAINER("seen from another cgroup namespace", "/../../docker/" ID, DOCKER, ID),
+		NO_CONTAINER("deleted meanwhile", "/docker/" ID " (deleted)"),
+		NO_CONTAINER("the root", "/"),
+		NO_CONTAINER("nothing", ""),
+		NO_CONTAINER("a session", "/user.slice/user-0.slice/session-1.scope"),
+		NO_CONTAINER("a pod's own cgroup", "/kubepods/pod" POD),
+		NO_CONTAINER("an id that is too short", "/docker/0a1b2c3d4e5f"),
+		NO_CONTAINER("an id that is none", "/docker/g" ID),
+		NO_CONTAINER("a scope without a name", "/machine.slice/machine-.scope"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		const char *id = cases[i].id, *pod_id = cases[i].pod_id ? cases[i].pod_id : "";
+		struct container c;
+
+		if (container__parse_path(cases[i].path, &c) != !!id)
+			fail_msg("%s: %s", cases[i].name, id ? "not found" : c.id);
+		if (!id)
+			continue;
+		if (c.runtime != cases[i].runtime || strcmp(c.id, id) || strcmp(c.pod_id, pod_id) ||
+		    c.uid != cases[i].uid)
+			fail_msg("%s: runtime %d, id %s, pod %s, user %u", cases[i].name, c.runtime,
+				 c.id, c.pod_id, c.uid);
+	}
+}
+
+static void test_long_names_are_cut(void **state)
+{
+	char path[CONTAINER_ID_MAX * 4] = "/lxc/";
+	struct container c;
+
+	(void)state;
+	memset(path + strlen(path), 'x', sizeof(path) - 16);
+	assert_true(container__parse_path(path, &c));
+	assert_int_equal(strlen(c.id), CONTAINER_ID_MAX);
+	assert_int_equal(strlen(c.name), CONTAINER_NAME_MAX);
+}
+
+static bool take_container(void *ctx, const char *path)
+{
+	return container__parse_path(path, ctx);
+}
+
+static void test_processes(void **state)
+{
+	static const struct {
+		const char *name, *text, *id; /* NULL: none */
+	} cases[] = {
+		{"version 2", "0::/docker/" ID "\n", ID},
+		{"version 1", "5:memory:/docker/" ID "\n1:name=systemd:/docker/" ID "\n", ID},
+		{"hybrid: version 2 first", "5:memory:/docker/" ID_2 "\n0::/docker/" ID "\n", ID},
+		{"hybrid: version 2 says nothing", "5:memory:/docker/" ID "\n0::/\n", ID},
+		{"of none", "5:memory:/\n1:name=systemd:/init.scope\n0::/init.scope\n", NULL},
+		{"a controller's name with a colon in the path",
+		 "1:cpu,cpuacct:/a:b/docker/" ID "\n", ID},
+		{"no path", "garbage\n1:cpu\n", NULL},
+		{"nothing", "", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		char *text = strdup(cases[i].text);
+		struct container c = {0};
+		bool is_found = cgroup__parse_process(text, take_container, &c);
+
+		if (is_found != !!cases[i].id || (is_found && strcmp(c.id, cases[i].id)))
+			fail_msg("%s: %d %s", cases[i].name, is_found, c.id);
+		free(text);
+	}
+}
+
+/* ---- state files ----------------------------------------------------------------------------- */
+
+struct place {
+	char root[64];
+	struct state_reader reader;
+	struct state_file file;
+};
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int make_place(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	strcpy(place->root, "/tmp/tcpwatch-XXXXXX");
+	place->reader.root = mkdtemp(place->root);
+	*state = place;
+	return !place->reader.root;
+}
+
+static int remove_place(void **state)
+{
+	struct place *place = *state;
+
+	state_reader__fini(&place->reader);
+	state_file__free(&place->file);
+	nftw(place->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(place);
+	return 0;
+}
+
+/* Replaces the file, as the runtimes do. */
+static void write_file(const struct place *place, const char *path, const char *text)
+{
+	char whole[512], new[520];
+	FILE *file;
+
+	snprintf(whole, sizeof(whole), "%s%s", place->root, path);
+	for (char *slash = whole + strlen(place->root) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		(void)mkdir(whole, 0700);
+		*slash = '/';
+	}
+	snprintf(new, sizeof(new), "%s.new", whole);
+	file = fopen(new, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(new, whole), 0);
+}
+
+#define CRI "io.kubernetes.cri."
+
+static void test_state_files(void **state)
+{
+	static const struct {
+		const char *name;
+		enum container_runtime by_path;
+		const char *path, *text;
+		bool is_told;
+		enum container_runtime runtime;
+		const char *container, *pod, *namespace;
+		enum { WORKS, SANDBOX } kind;
+	} cases[] = {
+		{"docker", RUNTIME_DOCKER, "/var/lib/docker/containers/" ID "/config.v2.json",
+		 "{\"ID\":\"" ID "\",\"Name\":\"/web\",\"Config\":{\"Labels\":{}}}", true,
+		 RUNTIME_DOCKER, "web", "", "", WORKS},
+		{"docker under a kubelet", RUNTIME_DOCKER,
+		 "/var/lib/docker/containers/" ID "/config.v2.json",
+		 "{\"Name\":\"/k8s_web_web-0_prod_x_0\",\"Config\":{\"Labels\":{"
+		 "\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.name\":\"web-0\","
+		 "\"io.kubernetes.pod.namespace\":\"prod\"}}}",
+		 true, RUNTIME_DOCKER, "web", "web-0", "prod", WORKS},
+		{"containerd under a kubelet", RUNTIME_CONTAINERD,
+		 "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+		 "{\"ociVersion\":\"1.0.2\",\"annotations\":{\"" CRI
+		 "container-name\":\"web\",\"" CRI "container-type\":\"container\",\"" CRI
+		 "sandbox-name\":\"web-0\",\"" CRI "sandbox-namespace\":\"prod\",\"" CRI
+		 "sandbox-uid\":\"" POD "\"}}",
+		 true, RUNTIME_CONTAINERD, "web", "web-0", "prod", WORKS},
+		{"the runtime found by its file", RUNTIME_UNKNOWN,
+		 "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+		 "{\"annotations\":{\"" CRI "container-type\":\"sandbox\",\"" CRI
+		 "sandbox-name\":\"web-0\",\"" CRI "sandbox-namespace\":\"prod\"}}",
+		 true, RUNTIME_CONTAINERD, "", "web-0", "prod", SANDBOX},
+		{"k3s", RUNTIME_CONTAINERD,
+		 "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+		 "{\"annotations\":{\"" CRI "container-name\":\"web\"}}", true, RUNTIME_CONTAINERD,
+		 "web", "", "", WORKS},
+		{"nerdctl", RUNTIME_UNKNOWN,
+		 "/run/containerd/io.containerd.runtime.v2.task/default/" ID "/config.json",
+		 "{\"annotations\":{\"nerdctl/name\":\"web\"}}", true, RUNTIME_CONTAINERD, "web",
+		 "", "", WORKS},
+		{"cri-o", RUNTIME_CRIO,
+		 "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.name\":\"web-0\","
+		 "\"io.kubernetes.pod.namespace\":\"prod\","
+		 "\"io.kubernetes.cri-o.ContainerType\":\"container\"}}",
+		 true, RUNTIME_CRIO, "web", "web-0", "prod", WORKS},
+		{"podman", RUNTIME_PODMAN,
+		 "/var/lib/containers/storage/overlay-containers/containers.json",
+		 "[{\"id\":\"" ID_2 "\",\"names\":[\"db\"]},{\"id\":\"" ID
+		 "\",\"names\":[\"web\",\"www\"]}]",
+		 true, RUNTIME_PODMAN, "web", "", "", WORKS},
+		{"podman, with --rm", RUNTIME_PODMAN,
+		 "/var/lib/containers/storage/vfs-containers/volatile-containers.json",
+		 "[{\"id\":\"" ID "\",\"names\":[\"web\"]}]", true, RUNTIME_PODMAN, "web", "", "",
+		 WORKS},
+		{"podman, another's", RUNTIME_PODMAN,
+		 "/var/lib/containers/storage/overlay-containers/containers.json",
+		 "[{\"id\":\"" ID_2 "\",\"names\":[\"db\"]},{}, 7]", false, RUNTIME_PODMAN, "", "",
+		 "", WORKS},
+		{"of another runtime", RUNTIME_PODMAN,
+		 "/var/lib/docker/containers/" ID "/config.v2.json", "{\"Name\":\"/web\"}", false,
+		 RUNTIME_PODMAN, "", "", "", WORKS},
+		{"no JSON", RUNTIME_DOCKER, "/var/lib/docker/containers/" ID "/config.v2.json",
+		 "{\"Name\":\"/we", false, RUNTIME_DOCKER, "", "", "", WORKS},
+		{"a name that is no text", RUNTIME_DOCKER,
+		 "/var/lib/docker/containers/" ID "/config.v2.json", "{\"Name\":[1]}", false,
+		 RUNTIME_DOCKER, "", "", "", WORKS},
+		{"a NUL in the name", RUNTIME_DOCKER,
+		 "/var/lib/docker/containers/" ID "/config.v2.json", "{\"Name\":\"/a\\u0000b\"}",
+		 false, RUNTIME_DOCKER, "", "", "", WORKS},
+		{"an empty file", RUNTIME_DOCKER,
+		 "/var/lib/docker/containers/" ID "/config.v2.json", "", false, RUNTIME_DOCKER, "",
+		 "", "", WORKS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct container c = {.runtime = cases[i].by_path, .id = ID};
+		struct place *place;
+		void *made;
+		bool is_told;
+
+		assert_int_equal(make_place(&made), 0);
+		place = made;
+		write_file(place, cases[i].path, cases[i].text);
+		is_told = state_reader__complete(&place->reader, &place->file, &c);
+		remove_place(&made);
+		if (is_told != cases[i].is_told || c.runtime != cases[i].runtime ||
+		    strcmp(c.name, cases[i].container) || strcmp(c.pod, cases[i].pod) ||
+		    strcmp(c.pod_namespace, cases[i].namespace) ||
+		    c.is_sandbox != (cases[i].kind == SANDBOX))
+			fail_msg("%s: %d %d %s %s %s %d", cases[i].name, is_told, c.runtime, c.name,
+				 c.pod, c.pod_namespace, c.is_sandbox);
+	}
+}
+
+#define STORAGE "/var/lib/containers/storage/overlay-containers/"
+
+/* A rename is seen; what was known stays when the file goes. */
+static void test_renamed_and_gone(void **state)
+{
+	struct place *place = *state;
+	struct container c = {.runtime = RUNTIME_PODMAN, .id = ID};
+	char path[256];
+
+	write_file(place, STORAGE "containers.json", "[{\"id\":\"" ID "\",\"names\":[\"web\"]}]");
+	assert_true(state_reader__complete(&place->reader, &place->file, &c));
+	assert_string_equal(c.name, "web");
+	write_file(place, STORAGE "containers.json", "[{\"id\":\"" ID "\",\"names\":[\"www\"]}]");
+	assert_true(state_reader__complete(&place->reader, &place->file, &c));
+	assert_string_equal(c.name, "www");
+	snprintf(path, sizeof(path), "%s%s", place->root, STORAGE "containers.json");
+	assert_int_equal(unlink(path), 0);
+	assert_false(state_reader__complete(&place->reader, &place->file, &c));
+	assert_string_equal(c.name, "www");
+}
+
+/* Which of a pod's containers only holds its namespaces is in a file beside. */
+static void test_sandbox_of_podman(void **state)
+{
+	struct place *place = *state;
+	struct container c = {.runtime = RUNTIME_PODMAN, .id = ID, .pod_id = ID_2};
+
+	write_file(place, STORAGE "containers.json", "[{\"id\":\"" ID "\",\"names\":[\"a\"]}]");
+	write_file(place, STORAGE ID "/userdata/config.json",
+		   "{\"annotations\":{\"io.kubernetes.cri-o.ContainerType\":\"sandbox\"}}");
+	assert_true(state_reader__complete(&place->reader, &place->file, &c));
+	assert_true(c.is_sandbox);
+	assert_string_equal(c.name, "a");
+}
+
+/* A rootless user could put a pipe in place of the file: nobody waits for it. */
+static void test_a_pipe_is_no_file(void **state)
+{
+	struct place *place = *state;
+	struct container c = {.runtime = RUNTIME_PODMAN, .id = ID};
+	char path[256];
+
+	write_file(place, STORAGE "x", "");
+	snprintf(path, sizeof(path), "%s%s", place->root, STORAGE "containers.json");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_false(state_reader__complete(&place->reader, &place->file, &c));
+}
+
+#define PLACED(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_paths),	  cmocka_unit_test(test_long_names_are_cut),
+		cmocka_unit_test(test_processes), cmocka_unit_test(test_state_files),
+		PLACED(test_renamed_and_gone),	  PLACED(test_sandbox_of_podman),
+		PLACED(test_a_pipe_is_no_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

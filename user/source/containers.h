@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which container a session is of: by the cgroup of its socket, where that is not to be had by its
+ * process, and else by its network namespace if every process there is of one container. What was
+ * found is remembered, and forgotten a while after it was last asked for. Not here: how paths and
+ * the runtimes' files are read (cgroup.h, model/container.h, container_state.h).
+ */
+#ifndef TCPWATCH_CONTAINERS_H
+#define TCPWATCH_CONTAINERS_H
+
+#include "user/model/container.h"
+#include "user/tap/netns.h"
+
+struct containers;
+
+/* What a session shows of its container; 0: nothing. */
+struct container_clues {
+	uint64_t cgroup_id;
+	uint32_t pid;	/* that holds the socket */
+	uint32_t netns; /* inode number */
+};
+
+/* containers__new() - NULL: errno says why */
+struct containers *containers__new(void);
+void containers__free(struct containers *all);
+
+/* containers__ask_processes() - cgroup ids may not tell: sockets' processes can */
+bool containers__ask_processes(const struct containers *all);
+
+/*
+ * containers__of() - the container of a session, or NULL: none, or nobody knows
+ *
+ * With the id "": only its pod is known. Valid until the next containers__follow().
+ */
+const struct container *containers__of(struct containers *all, const struct container_clues *clues,
+				       uint64_t now_ns);
+
+/* containers__follow() - see which names have changed, forget what is gone; cheap if called often
+ */
+void containers__follow(struct containers *all, uint64_t now_ns);
+
+/* containers__forget_netns() - the namespace is gone: another may get its inode number */
+void containers__forget_netns(struct containers *all, uint32_t inum);
+
+/*
+ * containers__choose() - the container that @word names: its name, its id, or the start of either
+ *
+ * Only one that runs is found. It is marked as chosen from then on, and @path (of PATH_MAX bytes)
+ * leads to its network namespace. Returns 0; or -EINVAL after logging that there is none, or that
+ * there are several, with their names.
+ */
+int containers__choose(struct containers *all, const char *word, char *path, uint64_t now_ns);
+
+#endif

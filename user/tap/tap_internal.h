@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The inside of the set of taps, shared by its files alone: one tap, what holds it and what became
+ * of it (tap.c); which interfaces of which namespaces, and their changes (tap_set.c).
+ */
+#ifndef TCPWATCH_TAP_INTERNAL_H
+#define TCPWATCH_TAP_INTERNAL_H
+
+#include "attach.h"
+#include "netnsid.h"
+
+#define MAX_TAPS UINT16_MAX
+
+/* A pattern asked for. */
+struct wish {
+	const char *pattern; /* NULL: the interfaces of the default routes */
+	enum hook_mode mode;
+};
+
+/* A namespace with taps, or with addresses that are asked for. */
+struct place {
+	struct netns ns;	  /* the file descriptor is the caller's */
+	struct link_watch *watch; /* NULL: the namespace is gone */
+	struct wish *wishes;
+	size_t n_wishes;
+	uint32_t *refused; /* interfaces that could not be tapped: it was told */
+	size_t n_refused;
+	struct netnsid_map nsids; /* of the namespaces that veths lead to … */
+	uint64_t nsids_read_ns;	  /* … as they were then; 0: never read */
+	bool nsids_are_old;	  /* interfaces have changed since */
+	struct tap_set *set;
+};
+
+/* A tap and what holds it. Never freed before the set: its id stays that of its sessions. */
+struct slot {
+	struct tap tap;
+	struct place *place; /* where the interface is */
+	struct place
+		*inside; /* whose sessions it shows: that of the other end of a veth, or .place */
+	struct attachment ingress, egress;
+	struct wire_counters past; /* of attachments that are no more */
+};
+
+struct tap_set {
+	struct wire_shared shared;
+	int epoll_fd;
+	struct slot **slots; /* by id - 1 */
+	size_t n_slots;
+	struct place **places;
+	size_t n_places;
+};
+
+/* place__get() - that of @ns, made if there is none; NULL: errno says why, logged */
+struct place *place__get(struct tap_set *set, const struct netns *ns);
+
+/* slot__find() - the tap of that interface of @place, or NULL */
+struct slot *slot__find(const struct place *place, uint32_t ifindex);
+
+/* slot__add() - tap @iface of @place for the sessions of @inside. Returns 0 or -errno, logged. A
+ * tap that could not be had leaves no row. */
+int slot__add(struct place *place, struct place *inside, const struct iface *iface,
+	      enum hook_mode mode);
+
+/* slot__lose() - its interface or its namespace is gone, @why: detach, keep the row */
+void slot__lose(struct slot *slot, const char *why);
+
+/* slot__release() - detach */
+void slot__release(struct slot *slot);
+
+#endif

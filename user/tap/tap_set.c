@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The set of taps: which interfaces are watched, in which namespaces, and how that follows what
+ * becomes of them. Not here: one tap (tap.c).
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "tap_internal.h"
+#include "user/util/log.h"
+#include "user/util/nearest.h"
+
+#define MAX_EVENTS 16
+
+/* ---- which interfaces ------------------------------------------------------------------------ */
+
+struct slot *slot__find(const struct place *place, uint32_t ifindex)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place && !slot->tap.is_gone &&
+		    slot->tap.iface.ifindex == ifindex)
+			return slot;
+	}
+	return NULL;
+}
+
+static int fulfil(struct place *place, const struct wish *wish)
+{
+	const struct iface_list *list = link_watch__ifaces(place->watch);
+	int count = 0, first_err = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct iface *iface = &list->items[i];
+		int err = 0;
+
+		if (!iface_list__is_chosen(list, iface, wish->pattern))
+			continue;
+		if (!slot__find(place, iface->ifindex))
+			err = slot__add(place, place, iface, wish->mode);
+		if (!err)
+			count++;
+		else if (!first_err)
+			first_err = err;
+	}
+	return count ? count : first_err;
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------ */
+
+static void close_place(struct place *place)
+{
+	if (place->watch)
+		(void)epoll_ctl(place->set->epoll_fd, EPOLL_CTL_DEL, link_watch__fd(place->watch),
+				NULL); /* closing does the same */
+	link_watch__free(place->watch);
+	place->watch = NULL;
+	free(place->wishes);
+	free(place->refused);
+	netnsid_map__free(&place->nsids);
+	place->wishes = NULL;
+	place->refused = NULL;
+	place->n_wishes = place->n_refused = 0;
+}
+
+static int open_place(struct place *place, struct tap_set *set, const struct netns *ns)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = place};
+
+	*place = (struct place){.ns = *ns, .set = set};
+	place->watch = link_watch__new(ns);
+	if (!place->watch)
+		return -errno;
+	return epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, link_watch__fd(place->watch), &event)
+		       ? -errno
+		       : 0;
+}
+
+static struct place *find_place(const struct tap_set *set, uint32_t inum)
+{
+	for (size_t i = 0; i < set->n_places; i++)
+		if (set->places[i]->watch && set->places[i]->ns.inum == inum)
+			return set->places[i];
+	return NULL;
+}
+
+struct place *place__get(struct tap_set *set, const struct netns *ns)
+{
+	struct place *place = find_place(set, ns->inum), **more;
+	int err;
+
+	if (place)
+		return place;
+	more = reallocarray(set->places, set->n_places + 1, sizeof(struct place *));
+	place = more ? calloc(1, sizeof(*place)) : NULL;
+	if (more)
+		set->places = more;
+	if (!place)
+		return NULL;
+	err = open_place(place, set, ns);
+	if (!err) {
+		set->places[set->n_places++] = place;
+		return place;
+	}
+	log_error("cannot list the interfaces of network namespace %s: %s", ns->name,
+		  strerror(-err));
+	close_place(place);
+	free(place);
+	errno = -err;
+	return NULL;
+}
+
+int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
+		 enum hook_mode mode)
+{
+	struct place *place = place__get(set, ns);
+	struct wish *more;
+
+	if (!place)
+		return errno ? -errno : -ENOMEM;
+	more = reallocarray(place->wishes, place->n_wishes + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	place->wishes = more;
+	more[place->n_wishes++] = (struct wish){pattern, mode};
+	return fulfil(place, &more[place->n_wishes - 1]);
+}
+
+bool tap_set__has(const struct tap_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->n_places; i++) {
+		const struct link_watch *watch = set->places[i]->watch;
+		const struct iface_list *list = watch ? link_watch__ifaces(watch) : NULL;
+
+		for (size_t k = 0; list && k < list->count; k++)
+			if (!strcmp(list->items[k].name, name))
+				return true;
+	}
+	return false;
+}
+
+static void offer_names(const struct place *place, struct nearest *nearest)
+{
+	const struct iface_list *list = place->watch ? link_watch__ifaces(place->watch) : NULL;
+
+	for (size_t i = 0; list && i < list->count; i++)
+		nearest__offer(nearest, list->items[i].name);
+}
+
+void tap_set__complain(const struct tap_set *set, const char *name)
+{
+	struct nearest nearest;
+
+	nearest__init(&nearest, name, strlen(name));
+	for (size_t i = 0; i < set->n_places; i++)
+		offer_names(set->places[i], &nearest);
+	if (nearest.best)
+		log_error("no interface is called %s; did you mean %s?", name, nearest.best);
+	else
+		log_error("no interface is called %s; `ip link` lists them", name);
+}
+
+void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
+{
+	struct place *place = find_place(set, inum);
+
+	if (!place)
+		return;
+	for (size_t i = 0; i < set->n_slots; i++) {
+		struct slot *slot = set->slots[i];
+
+		if ((slot->place == place || slot->inside == place) && !slot->tap.is_gone)
+			slot__lose(slot, "its network namespace is gone");
+	}
+	close_place(place);
+}
+
+/* ---- following ------------------------------------------------------------------------------- */
+
+static bool had_tap(const struct place *place, const char *name)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		const struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place && !strcmp(slot->tap.iface.name, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Without a pattern: one of a default route, or one made anew. Not what iface_list__is_chosen()
+ * says, or a default route that is gone for a moment would have everything else tapped.
+ */
+static bool is_wished_later(const struct place *place, const struct wish *wish,
+			    const struct iface *iface)
+{
+	if (wish->pattern)
+		return !fnmatch(wish->pattern, iface->name, 0);
+	return iface->has_default_route || had_tap(place, iface->name);
+}
+
+static void on_change(void *ctx, enum link_change change, const struct iface *iface)
+{
+	struct place *place = ctx;
+	struct slot *slot = slot__find(place, iface->ifindex);
+
+	if (change == LINK_DELETED) {
+		if (slot)
+			slot__lose(slot, "the interface was deleted");
+		return;
+	}
+	if (slot) {
+		slot->tap.iface = *iface;
+		return;
+	}
+	for (size_t i = 0; i < place->n_wishes; i++) {
+		const struct wish *wish = &place->wishes[i];
+
+		if (!is_wished_later(place, wish, iface))
+			continue;
+		(void)slot__add(place, place, iface, wish->mode); /* logged; the others go on */
+		return;
+	}
+}
+
+int tap_set__epoll_fd(const struct tap_set *set)
+{
+	return set->epoll_fd;
+}
+
+void tap_set__follow(struct tap_set *set)
+{
+	struct epoll_event events[MAX_EVENTS];
+	int n = epoll_wait(set->epoll_fd, events, MAX_EVENTS, 0);
+
+	for (int i = 0; i < n; i++) {
+		struct place *place = events[i].data.ptr;
+		int err = link_watch__read(place->watch, on_change, place);
+
+		place->nsids_are_old = true;
+		if (err)
+			log_warn("cannot follow the interfaces of network namespace %s: %s",
+				 place->ns.name, strerror(-err));
+	}
+}
+
+/* ---- the set --------------------------------------------------------------------------------- */
+
+struct tap_set *tap_set__new(const struct wire_shared *shared)
+{
+	struct tap_set *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		return NULL;
+	set->shared = *shared;
+	set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (set->epoll_fd >= 0)
+		return set;
+	free(set);
+	return NULL;
+}
+
+void tap_set__free(struct tap_set *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->n_slots; i++) {
+		slot__release(set->slots[i]);
+		free(set->slots[i]);
+	}
+	for (size_t i = 0; i < set->n_places; i++) {
+		close_place(set->places[i]);
+		free(set->places[i]);
+	}
+	close(set->epoll_fd);
+	free((void *)set->slots);
+	free((void *)set->places);
+	free(set);
+}
+
+bool tap_set__covers(const struct tap_set *set, uint32_t inum)
+{
+	for (size_t i = 0; i < set->n_slots; i++)
+		if (set->slots[i]->tap.netns == inum && !set->slots[i]->tap.is_gone)
+			return true;
+	return false;
+}
+
+size_t tap_set__count(const struct tap_set *set)
+{
+	return set->n_slots;
+}
+
+const struct tap *tap_set__get(const struct tap_set *set, size_t index)
+{
+	return &set->slots[index]->tap;
+}
+
+const struct tap *tap_set__by_id(const struct tap_set *set, uint16_t id)
+{
+	return id && id <= set->n_slots ? &set->slots[id - 1]->tap : NULL;
+}
+
+bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_addr *addr)
+{
+	const struct place *place = id && id <= set->n_slots ? set->slots[id - 1]->inside : NULL;
+
+	return place && place->watch && link_watch__is_local(place->watch, addr);
+}
+
+int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out)
+{
+	const struct slot *slot = set->slots[index];
+	int err;
+
+	*out = slot->past;
+	err = attachment__add_counters(&slot->ingress, out);
+	return err ? err : attachment__add_counters(&slot->egress, out);
+}
