@@ -209,8 +209,7 @@ static __always_inline void observe(struct sock_tally *tally, enum tally_histogr
 {
 	struct log2_histogram *histogram = &tally->histogram[which];
 
-	add_at(histogram->bucket, log2_shape__bucket(&tally_shapes[which], ns),
-	       LOG2_BUCKETS, 1);
+	add_at(histogram->bucket, log2_shape__bucket(&tally_shapes[which], ns), LOG2_BUCKETS, 1);
 	__sync_fetch_and_add(&histogram->sum_ns, ns);
 }
 
@@ -273,11 +272,13 @@ static __always_inline void tally_handshake(struct sock_tally *tally, const stru
 	if (new_state == TCPS_SYN_RECV) /* both ends opened at once: it goes on */
 		return;
 	if (new_state == TCPS_CLOSED) {
-		add_at(is_client ? tally->handshakes[OPEN_SIDE_CLIENT] : tally->handshakes[OPEN_SIDE_SERVER],
+		add_at(is_client ? tally->handshakes[OPEN_SIDE_CLIENT]
+				 : tally->handshakes[OPEN_SIDE_SERVER],
 		       failure_of(tcp__sock(tp)), HANDSHAKE_OUTCOME_COUNT, 1);
 		return;
 	}
-	add_at(is_client ? tally->handshakes[OPEN_SIDE_CLIENT] : tally->handshakes[OPEN_SIDE_SERVER],
+	add_at(is_client ? tally->handshakes[OPEN_SIDE_CLIENT]
+			 : tally->handshakes[OPEN_SIDE_SERVER],
 	       HANDSHAKE_COMPLETED, HANDSHAKE_OUTCOME_COUNT, 1);
 	if (new_state == TCPS_ESTABLISHED && memory)
 		observe_handshake(tally, tp, memory);

@@ -11,7 +11,16 @@
 #define OPT_ALL		0 /* every command takes it */
 #define OPTION_SAID_ALL 1 /* what .set returns after it printed all that was asked for */
 
-struct reading;
+enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+/* What reading needs beside the result. */
+struct reading {
+	struct options *options;
+	const struct command *command;
+	enum color_mode color;
+	const char *fields, *sort;
+	bool has_view, has_taps;
+};
 
 struct option_row {
 	char letter; /* 0: none */
@@ -22,6 +31,7 @@ struct option_row {
 	const char *help;
 };
 
+#define OPTION_ROWS_MAX 64
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
 

@@ -59,48 +59,42 @@ static void set_endpoint(struct value *out, const struct session *s,
 	out->endpoint = endpoint;
 }
 
-/* The head of a getter: most need no time. */
-#define GETTER(key)                                                                 \
-	void session_value__##key(const void *row,                                  \
-				  const struct moment *now __attribute__((unused)), \
-				  struct value *out)
-
-GETTER(local_addr)
+SESSION_VALUE(local_addr)
 {
 	const struct session *s = row;
 
 	set_addr(out, s, &s->local.addr);
 }
 
-GETTER(local_port)
+SESSION_VALUE(local_port)
 {
 	const struct session *s = row;
 
 	set_nonzero(out, VALUE_PORT, s->local.port);
 }
 
-GETTER(remote_addr)
+SESSION_VALUE(remote_addr)
 {
 	const struct session *s = row;
 
 	set_addr(out, s, &s->remote.addr);
 }
 
-GETTER(remote_port)
+SESSION_VALUE(remote_port)
 {
 	const struct session *s = row;
 
 	set_nonzero(out, VALUE_PORT, s->remote.port);
 }
 
-GETTER(local)
+SESSION_VALUE(local)
 {
 	const struct session *s = row;
 
 	set_endpoint(out, s, &s->local);
 }
 
-GETTER(remote)
+SESSION_VALUE(remote)
 {
 	const struct session *s = row;
 
@@ -120,12 +114,12 @@ static const char *direction_name(const struct session *s)
 	return NULL;
 }
 
-GETTER(direction)
+SESSION_VALUE(direction)
 {
 	value__set_string(out, direction_name(row));
 }
 
-GETTER(state)
+SESSION_VALUE(state)
 {
 	const struct session *s = row;
 
@@ -137,19 +131,19 @@ GETTER(state)
 		value__set_none(out);
 }
 
-GETTER(peer_state)
+SESSION_VALUE(peer_state)
 {
 	const struct session *s = row;
 
 	set_state(out, s->verdict ? s->verdict->state[!s->local_dir] : TCPS_UNKNOWN);
 }
 
-GETTER(view)
+SESSION_VALUE(view)
 {
 	value__set_string(out, view__name(session__view(row)));
 }
 
-GETTER(netns)
+SESSION_VALUE(netns)
 {
 	const struct session *s = row;
 
@@ -159,76 +153,21 @@ GETTER(netns)
 		value__set_text(out, out->buf, fmt__u64(out->buf, s->netns));
 }
 
-GETTER(ifname)
+SESSION_VALUE(ifname)
 {
 	const struct session *s = row;
 
 	value__set_string(out, s->ifname);
 }
 
-/* A text of the container, "": unknown. */
-static void set_of_container(struct value *out, const char *text)
-{
-	value__set_string(out, *text ? text : NULL);
-}
-
-GETTER(container)
-{
-	const struct session *s = row;
-	const struct container *c = s->container;
-
-	if (!c || !c->id[0])
-		value__set_none(out);
-	else if (c->name[0])
-		value__set_string(out, c->name);
-	else
-		value__set_text(out, c->id, strnlen(c->id, CONTAINER_SHORT_ID));
-}
-
-GETTER(container_id)
-{
-	const struct session *s = row;
-
-	set_of_container(out, s->container ? s->container->id : "");
-}
-
-GETTER(runtime)
-{
-	const struct session *s = row;
-
-	value__set_string(out,
-			  s->container ? container_runtime__name(s->container->runtime) : NULL);
-}
-
-GETTER(pod)
-{
-	const struct session *s = row;
-
-	set_of_container(out, s->container ? s->container->pod : "");
-}
-
-GETTER(pod_namespace)
-{
-	const struct session *s = row;
-
-	set_of_container(out, s->container ? s->container->pod_namespace : "");
-}
-
-GETTER(pod_id)
-{
-	const struct session *s = row;
-
-	set_of_container(out, s->container ? s->container->pod_id : "");
-}
-
-GETTER(pid)
+SESSION_VALUE(pid)
 {
 	const struct session *s = row;
 
 	set_nonzero(out, VALUE_COUNT, s->owner.pid);
 }
 
-GETTER(comm)
+SESSION_VALUE(comm)
 {
 	const struct session *s = row;
 
@@ -246,7 +185,7 @@ static uint64_t born_ns(const struct session *s)
 	return s->verdict && s->verdict->syn_ns ? s->wire->first_ns : 0;
 }
 
-GETTER(age_seconds)
+SESSION_VALUE(age_seconds)
 {
 	uint64_t born = born_ns(row);
 
@@ -265,7 +204,7 @@ static bool set_interval(struct value *out, uint64_t from_ns, uint64_t to_ns)
 	return true;
 }
 
-GETTER(handshake_seconds)
+SESSION_VALUE(handshake_seconds)
 {
 	const struct session *s = row;
 
@@ -276,7 +215,7 @@ GETTER(handshake_seconds)
 	value__set_none(out);
 }
 
-GETTER(rtt_seconds)
+SESSION_VALUE(rtt_seconds)
 {
 	const struct sock_info *sock = full_sock(row);
 
@@ -296,12 +235,12 @@ static void set_bytes(struct value *out, const struct session *s, bool is_tx)
 		value__set_none(out);
 }
 
-GETTER(tx_bytes)
+SESSION_VALUE(tx_bytes)
 {
 	set_bytes(out, row, true);
 }
 
-GETTER(rx_bytes)
+SESSION_VALUE(rx_bytes)
 {
 	set_bytes(out, row, false);
 }
@@ -319,18 +258,18 @@ static void set_segments(struct value *out, const struct session *s, bool is_tx)
 		value__set_none(out);
 }
 
-GETTER(tx_segments)
+SESSION_VALUE(tx_segments)
 {
 	set_segments(out, row, true);
 }
 
-GETTER(rx_segments)
+SESSION_VALUE(rx_segments)
 {
 	set_segments(out, row, false);
 }
 
 /* SYN and FIN count too, as in the kernel's tcp_sock.total_retrans. */
-GETTER(retransmits)
+SESSION_VALUE(retransmits)
 {
 	const struct session *s = row;
 	const struct sock_info *sock = full_sock(s);
@@ -349,14 +288,14 @@ GETTER(retransmits)
 	}
 }
 
-GETTER(conn_state)
+SESSION_VALUE(conn_state)
 {
 	const struct session *s = row;
 
 	value__set_string(out, s->verdict ? conn_state__name(s->verdict->conn_state) : NULL);
 }
 
-GETTER(history)
+SESSION_VALUE(history)
 {
 	const struct session *s = row;
 
@@ -376,7 +315,7 @@ uint64_t session__close_wait_ns(const struct session *s, uint64_t now_ns)
 	return now_ns > sock->close_wait_ns ? now_ns - sock->close_wait_ns : 0;
 }
 
-GETTER(close_wait_seconds)
+SESSION_VALUE(close_wait_seconds)
 {
 	uint64_t ns = session__close_wait_ns(row, now->mono_ns);
 
@@ -386,7 +325,7 @@ GETTER(close_wait_seconds)
 		value__set_u64(out, VALUE_DURATION, ns);
 }
 
-GETTER(close_wait_at_least)
+SESSION_VALUE(close_wait_at_least)
 {
 	const struct session *s = row;
 
@@ -405,28 +344,28 @@ static void set_of_sock(struct value *out, const struct session *s, uint64_t u)
 		value__set_none(out);
 }
 
-GETTER(cwnd)
+SESSION_VALUE(cwnd)
 {
 	const struct sock_info *sock = full_sock(row);
 
 	set_nonzero(out, VALUE_COUNT, sock ? sock->snd_cwnd : 0);
 }
 
-GETTER(rx_queue)
+SESSION_VALUE(rx_queue)
 {
 	const struct session *s = row;
 
 	set_of_sock(out, s, s->sock ? s->sock->rx_queue : 0);
 }
 
-GETTER(tx_queue)
+SESSION_VALUE(tx_queue)
 {
 	const struct session *s = row;
 
 	set_of_sock(out, s, s->sock ? s->sock->tx_queue : 0);
 }
 
-GETTER(syn_queue)
+SESSION_VALUE(syn_queue)
 {
 	const struct session *s = row;
 
@@ -436,21 +375,21 @@ GETTER(syn_queue)
 		value__set_none(out);
 }
 
-GETTER(uid)
+SESSION_VALUE(uid)
 {
 	const struct session *s = row;
 
 	set_of_sock(out, s, s->sock ? s->sock->uid : 0);
 }
 
-GETTER(cookie)
+SESSION_VALUE(cookie)
 {
 	const struct session *s = row;
 
 	set_nonzero(out, VALUE_COUNT, s->sock ? s->sock->cookie : 0);
 }
 
-GETTER(cgroup_id)
+SESSION_VALUE(cgroup_id)
 {
 	const struct session *s = row;
 
@@ -458,7 +397,7 @@ GETTER(cgroup_id)
 }
 
 /* The socket of this host knows its role; else it is as good as the wire's. */
-GETTER(roles_guessed)
+SESSION_VALUE(roles_guessed)
 {
 	const struct session *s = row;
 
@@ -479,12 +418,12 @@ static enum close_by closed_by(const struct session *s)
 	return s->verdict->closed_first == s->local_dir ? CLOSE_LOCAL : CLOSE_REMOTE;
 }
 
-GETTER(closed_by)
+SESSION_VALUE(closed_by)
 {
 	value__set_string(out, close_by__name(closed_by(row)));
 }
 
-GETTER(iface_gone)
+SESSION_VALUE(iface_gone)
 {
 	const struct session *s = row;
 

@@ -133,6 +133,12 @@ SESSION_FIELDS(DECLARE_GETTER)
 SESSION_COLUMN_FIELDS(DECLARE_GETTER)
 #undef DECLARE_GETTER
 
+/* The head of such a getter; most need no time. */
+#define SESSION_VALUE(key)                                                          \
+	void session_value__##key(const void *row,                                  \
+				  const struct moment *now __attribute__((unused)), \
+				  struct value *out)
+
 /* session__close_wait_ns() - how long it is in CLOSE_WAIT; UNKNOWN_U64: it is not, or nobody knows
  */
 uint64_t session__close_wait_ns(const struct session *s, uint64_t now_ns);
