@@ -66,7 +66,9 @@ TEST_SKELETONS := $(patsubst %.bpf.c,$(BUILD)/skel/%.skel.h,$(notdir $(TEST_BPF_
 # Benchmarks: each .c file with a main is a program.
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(shell grep -l '^int main\>' tests/bench/*.c 2>/dev/null))
 
-USES_SKEL    := $(shell grep -l '\.skel\.h"' $(USER_SRC) /dev/null)
+# Sources that include a skeleton, or a header that does.
+SKEL_HEADERS := $(notdir $(shell grep -rl --include='*.h' '\.skel\.h"' user))
+USES_SKEL    := $(shell grep -l -e '\.skel\.h"' $(SKEL_HEADERS:%=-e '%"') $(USER_SRC) /dev/null)
 USES_VERSION := $(shell grep -l TCPWATCH_VERSION $(USER_SRC) /dev/null)
 
 # --- build ---------------------------------------------------------------------------------------
