@@ -126,7 +126,9 @@ static __always_inline void report_state(const struct tcp_sock *tp,
 }
 
 /* Whatever TIME_WAIT sock was on its tuple is no more. */
-static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_ns)
+static __always_inline void report_opening(const struct tcp_sock *tp,
+					   const struct sock_memory *memory, int old_state,
+					   __u64 now_ns)
 {
 	const struct sock_common *skc = &tcp__sock(tp)->__sk_common;
 	struct rec_tuple *rec = reserve(REC_OPENING, sizeof(*rec), now_ns);
@@ -136,6 +138,9 @@ static __always_inline void report_opening(const struct tcp_sock *tp, __u64 now_
 	rec_tuple__fill(rec, skc);
 	rec->cookie = bpf_get_socket_cookie((void *)tp); /* given one now if it has none */
 	rec->netns = skc__netns(skc);
+	rec->role = old_state == TCPS_SYN_SENT ? ROLE_ACTIVE : ROLE_PASSIVE;
+	if (memory && memory->role)
+		rec->role = memory->role; /* SYNs may have crossed */
 	record__submit(rec, cfg.wake_bytes);
 }
 
@@ -181,7 +186,7 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 	if (is_wanted(REC_SOCK_STATE))
 		report_state(tp, memory, old_state, new_state, now_ns);
 	if (is_wanted(REC_OPENING) && is_opening(old_state, new_state))
-		report_opening(tp, now_ns);
+		report_opening(tp, memory, old_state, now_ns);
 	if (is_wanted(REC_CLOSING) && new_state == TCPS_FIN_WAIT1)
 		report_closing(tp, memory, now_ns);
 	return 0;

@@ -208,8 +208,8 @@ struct rec_tuple {
 	__u8 state;	     /* as in struct sock_info */
 	__u8 is_time_wait;   /* a TIME_WAIT sock, whose state may be FIN_WAIT2 */
 	__u8 has_timestamps; /* of a TIME_WAIT sock: the peer sends them, which reuse needs */
-	__u8 zero;
-	__u32 netns; /* REC_OPENING only: a listing is of one namespace */
+	__u8 role;	     /* enum sock_role; REC_OPENING only … */
+	__u32 netns;	     /* … and so is this: a listing is of one namespace */
 };
 
 struct rec_tuples_end {

@@ -278,6 +278,21 @@ static void test_replaced(void **state)
 	check_ways(look(f), 0, 3, 0);
 }
 
+/* Who opens anew counts, not who opened before. */
+static void test_replaced_by_the_other_side(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_tuple opening = full_sock(1000, 9, DB, TCPS_ESTABLISHED);
+
+	put(f, time_wait_sock(1000, 9, DB, 40));
+	put(f, time_wait_sock(81, 9, 33000, 40)); /* nobody knows who opened that */
+	look(f);
+	opening.role = ROLE_PASSIVE;
+	timewait__note_opening(f->account, &opening);
+	put(f, full_sock(81, 9, 33000, TCPS_ESTABLISHED));
+	check_ways(look(f), 0, 1, 0);
+}
+
 /* A session may begin and end while sockets are listed, and its beginning be told afterwards. */
 static void test_opening_told_late(void **state)
 {
@@ -464,6 +479,7 @@ int main(void)
 		TEST(test_gone_before_its_time),
 		TEST(test_timer_begun_anew_by_a_late_segment),
 		TEST(test_replaced),
+		TEST(test_replaced_by_the_other_side),
 		TEST(test_opening_told_late),
 		TEST(test_both_ends_on_one_host),
 		TEST(test_counters_of_what_begins),

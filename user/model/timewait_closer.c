@@ -47,7 +47,8 @@ int closers__add(struct closers *closers, const struct rec_closing *closing)
 	closer->look = closers->look;
 	closer->role = closing->role;
 	closer->process.pid = closing->pid;
-	memcpy(closer->process.comm, closing->comm, sizeof(closer->process.comm));
+	/* What is behind the NUL differs from one to the next of a process. */
+	memcpy(closer->process.comm, closing->comm, strnlen(closing->comm, SOCK_COMM_LEN));
 	if (!hash_index__insert(&closers->by_cookie, closer, hash_of(closing->cookie)))
 		return 0;
 	pool__delete(&closers->pool, closer);

@@ -80,9 +80,11 @@ static void forget(struct timewait_memory *memory, struct remembered *r)
 	pool__delete(&memory->pool, r);
 }
 
-static void count_reuse(struct timewait_memory *memory, const struct remembered *r)
+/* @role: of this host in what came after; mostly the same as before. */
+static void count_reuse(struct timewait_memory *memory, enum sock_role role)
 {
-	memory->ended[r->role == ROLE_ACTIVE ? TIMEWAIT_CONNECTED : TIMEWAIT_SYN]++;
+	if (role != ROLE_UNKNOWN)
+		memory->ended[role == ROLE_ACTIVE ? TIMEWAIT_CONNECTED : TIMEWAIT_SYN]++;
 }
 
 void timewait_memory__begin(struct timewait_memory *memory)
@@ -100,7 +102,7 @@ int timewait_memory__add(struct timewait_memory *memory, const struct rec_tuple 
 	bool is_again;
 
 	if (r && r->cookie && tuple->cookie && r->cookie != tuple->cookie)
-		count_reuse(memory, r);
+		count_reuse(memory, role);
 	if (!r)
 		r = add(memory, tuple, hash);
 	if (!r)
@@ -113,13 +115,20 @@ int timewait_memory__add(struct timewait_memory *memory, const struct rec_tuple 
 	return !is_again;
 }
 
+static enum sock_role role_after(const struct remembered *r, const struct rec_tuple *tuple)
+{
+	if (tuple->state == TCPS_SYN_RECV)
+		return ROLE_PASSIVE; /* a request */
+	return tuple->role != ROLE_UNKNOWN ? tuple->role : r->role;
+}
+
 void timewait_memory__replace(struct timewait_memory *memory, const struct rec_tuple *tuple)
 {
 	struct remembered *r = find(memory, tuple, hash_of(memory, tuple));
 
 	if (!r || (r->cookie && r->cookie == tuple->cookie))
 		return; /* what is told late is the beginning of the very session it is left of */
-	count_reuse(memory, r);
+	count_reuse(memory, role_after(r, tuple));
 	forget(memory, r);
 }
 

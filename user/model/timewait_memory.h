@@ -43,7 +43,8 @@ void timewait_memory__end(struct timewait_memory *memory, uint64_t now_ns);
 int timewait_memory__add(struct timewait_memory *memory, const struct rec_tuple *tuple,
 			 enum sock_role role, uint64_t due_ns);
 
-/* timewait_memory__replace() - a full socket is on this tuple: no TIME_WAIT sock is any more */
+/* timewait_memory__replace() - a full socket or a request is on this tuple: no TIME_WAIT sock is
+ * any more. tuple->role, if it is known, says who opened */
 void timewait_memory__replace(struct timewait_memory *memory, const struct rec_tuple *tuple);
 
 #endif
