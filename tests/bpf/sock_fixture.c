@@ -72,7 +72,7 @@ static void on_listed(void *ctx, const union record *record)
 void sock_fixture__open(struct sock_fixture *f, uint32_t record_mask, uint32_t ring_bytes)
 {
 	const struct sock_config config = {
-		.record_mask = record_mask | 1u << REC_SOCK | 1u << REC_OWNER,
+		.record_mask = record_mask | 1u << REC_SOCK | 1u << REC_OWNER | 1u << REC_TUPLE,
 		.wake_bytes = 1,
 	};
 
@@ -211,6 +211,20 @@ const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t loc
 	} while (clock_ms() < deadline);
 	fail_msg("socket %u-%u is not in state %d but %d", local, remote, state,
 		 info ? info->state : -1);
+	return NULL;
+}
+
+const struct rec_tuple *sock_fixture__tuple(struct sock_fixture *f, uint16_t local, uint16_t remote)
+{
+	f->n_listed = 0;
+	assert_int_equal(sock_view__tuples(f->view, on_listed, f), 0);
+	for (size_t i = 0; i < f->n_listed; i++) {
+		const struct rec_tuple *tuple = &f->listed[i].tuple;
+
+		if (tuple->hdr.kind == REC_TUPLE && tuple->local_port == local &&
+		    tuple->remote_port == remote)
+			return tuple;
+	}
 	return NULL;
 }
 

@@ -59,6 +59,9 @@ const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t loc
 					    enum tcp_state state);
 
 void sock_fixture__owners(struct sock_fixture *f);
+/* Lists the tuples; the first one with these ports, or NULL. */
+const struct rec_tuple *sock_fixture__tuple(struct sock_fixture *f, uint16_t local,
+					    uint16_t remote);
 uint64_t sock_fixture__counter(struct sock_fixture *f, enum sock_counter which);
 uint64_t sock_fixture__lost(struct sock_fixture *f, enum record_kind kind);
 
