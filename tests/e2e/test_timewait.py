@@ -315,6 +315,42 @@ def test_rates_of_what_was_watched(pair, listener):
         assert max(rates) > 0 and watch.latest().total["ended_per_second"] == 0
 
 
+def test_trend_and_time_left(pair, listener):
+    use_ports(pair.near, 40000, 40999)
+    clients = []
+    with Watch(pair.near) as watch:
+        wait_for(watch.latest, "a first frame")
+
+        def rising():
+            clients.append(connect(pair.near, NETS[4].far, PORT))
+            clients.append(listener.accept()[0])
+            rows = watch.latest().by("ports")
+            return rows and not rows[0]["trend_inferred"] and rows[0]["ports_used"] > 20 and rows[0]
+
+        row = wait_for(rising, "ports that become fewer")
+    assert row["ports_per_second"] > 0 and row["ports_free"] == 1000 - row["ports_used"]
+    assert row["ports_left_seconds"] == pytest.approx(row["ports_free"] / row["ports_per_second"], rel=0.01)
+    for sock in clients:
+        sock.close()
+
+
+def test_hostile_name_of_the_process_that_closed(pair, listener):
+    hostile = b'\xff\xc3"\\\n\x1b[2Jx'
+    script = ("import socket, sys; open('/proc/self/comm', 'wb', buffering=0).write(bytes.fromhex(sys.argv[1])); "
+              "s = socket.create_connection(sys.argv[2:]); s.close(); input()")
+    with Watch(pair.near) as watch:
+        wait_for(watch.latest, "a first frame")
+        with pair.near.popen(["/usr/bin/python3", "-c", script, hostile.hex(), NETS[4].far, str(PORT)],
+                             stdin=-1) as closer:
+            server, _ = listener.accept()
+            assert server.recv(1) == b""
+            server.close()
+            seen(watch, 1)
+            row = watch.latest().one("process")
+            closer.communicate(b"\n")
+    assert (row["pid"], row["comm"]) == (closer.pid, hostile.decode(errors="replace"))
+
+
 # ---- the command line --------------------------------------------------------------------------
 
 
