@@ -135,9 +135,9 @@ struct live_stats {
 	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept
 						  queue is full */
 	uint64_t time_wait, time_wait_fin2;    /* TIME_WAIT now; orphaned FIN_WAIT2 minisocks now */
-	/* Of destinations whose ports are low, the one with the fewest free; NULL: none is. Valid
-	 * until the next poll or refresh. */
-	const struct timewait_row *ports_low;
+	/* Of destinations whose ports are low, the one with the fewest free; .is_low: there is one.
+	 * A copy, for looks go on while it is shown. */
+	struct timewait_row ports_low;
 	struct syn_fates fates; /* with want_listeners */
 	/* Of listeners with a queue that refuses, the worst, and which queue; NULL: none does.
 	 * Valid likewise. */

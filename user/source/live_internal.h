@@ -126,7 +126,7 @@ void live_ports__forget_netns(struct live *live, uint32_t inum);
  */
 int live_ports__check(struct live *live);
 
-/* live_ports__low() - see live_stats.ports_low */
+/* live_ports__low() - the row of live_stats.ports_low, valid until the next check, or NULL */
 const struct timewait_row *live_ports__low(const struct live *live);
 
 /*

@@ -105,6 +105,7 @@ void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
 
 void live__stats(struct live *live, struct live_stats *stats)
 {
+	const struct timewait_row *low;
 	struct netns_values kernel;
 
 	live__kernel_counts(live, 0, false, &kernel);
@@ -117,7 +118,6 @@ void live__stats(struct live *live, struct live_stats *stats)
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,
 		.time_wait_fin2 = live->tally.time_wait_fin2,
-		.ports_low = live_ports__low(live),
 	};
 	close_wait_leak__look(&live->close_wait, live->table, stats->now.mono_ns);
 	stats->close_wait = live->close_wait;
@@ -125,6 +125,9 @@ void live__stats(struct live *live, struct live_stats *stats)
 		listener_table__fates(live->listeners, 0, &stats->fates);
 		stats->full_listener = listener_table__worst(live->listeners, &stats->full_queue);
 	}
+	low = live_ports__low(live);
+	if (low)
+		stats->ports_low = *low;
 	session_table__stats(live->table, &stats->table);
 	(void)live__lost(live, &stats->lost);
 	if (live->sock)

@@ -105,8 +105,8 @@ static void add_queues(struct flow *flow, const struct live_stats *stats)
 	if (stats->time_wait_fin2)
 		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
 	add_close_wait(flow, &stats->close_wait);
-	if (stats->ports_low)
-		ports__warn(flow, stats->ports_low);
+	if (stats->ports_low.is_low)
+		ports__warn(flow, &stats->ports_low);
 }
 
 static void add_bytes(struct strbuf *sb, uint64_t bytes)
