@@ -15,14 +15,14 @@
  * (tcp_synq_no_recent_overflow() in include/net/tcp.h), and only one it does not find has an
  * answer.
  */
-static __always_inline bool sent_cookies_lately(const struct tcp_sock *tp, __u32 tick_ns)
+static __always_inline bool sent_cookies_lately(const struct tcp_sock *tp, __u64 tick_ns)
 {
 	const struct sock_reuseport *group = tcp__sock(tp)->sk_reuseport_cb;
 	__u32 at = tp->rx_opt.ts_recent_stamp;
 
 	if (group)
 		at = group->synq_overflow_ts;
-	return at && (__u64)((__u32)bpf_jiffies64() - at) * tick_ns <= COOKIE_VALID_NS;
+	return at && tick_ns && ((__u32)bpf_jiffies64() - at) * tick_ns <= COOKIE_VALID_NS;
 }
 
 /* tcp_check_req() in net/ipv4/tcp_minisocks.c resets then, if so configured. */
@@ -35,7 +35,7 @@ static __always_inline bool aborts_on_overflow(const struct tcp_sock *tp)
 }
 
 /* listener_reset() - @tp may be NULL: no listener */
-static __always_inline enum listener_reset listener_reset(const struct tcp_sock *tp, __u32 tick_ns)
+static __always_inline enum listener_reset listener_reset(const struct tcp_sock *tp, __u64 tick_ns)
 {
 	if (!tp)
 		return LISTENER_RESET_NONE;

@@ -191,7 +191,7 @@ static __always_inline void fill_connection(struct sock_info *info, const struct
  * ICMP brought while the connection was being made waits in the error queue too
  * (tcp_v4_err() in net/ipv4/tcp_ipv4.c).
  */
-static __always_inline __u16 soft_error(const struct sock *sk)
+static __always_inline __u8 soft_error(const struct sock *sk)
 {
 	const struct sk_buff *skb = sk->sk_error_queue.next;
 	const char *cb;

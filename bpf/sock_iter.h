@@ -19,7 +19,7 @@ static __always_inline void infer_close_wait(struct sock_info *info, const struc
 
 	if (info->state != TCPS_CLOSE_WAIT || info->close_wait_ns || !cfg.tick_ns)
 		return;
-	info->close_wait_ns = bpf_ktime_get_ns() - (__u64)ticks * cfg.tick_ns;
+	info->close_wait_ns = bpf_ktime_get_ns() - ticks * cfg.tick_ns;
 	info->close_wait_at_least = 1;
 }
 

@@ -33,6 +33,7 @@ _tcpwatch()
 		return
 		;;
 	--color) words="auto always never" ;;
+	--by) words="server network server,network" ;;
 	--sort | --fields) words=$(_tcpwatch_fields "$command") ;;
 	state | exclude)
 		words="established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait

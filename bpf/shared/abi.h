@@ -127,11 +127,11 @@ struct sock_info {
 	__s32 error;		  /* sk_err at a transition to CLOSED: errno, or 0 */
 	__u32 pid;		  /* process (tgid) that opened or closed it; 0: unknown */
 	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
-	__u8 is_acked: 1; /* of a request that a tracepoint tells of: its acknowledgement came and
-			     found the accept queue full */
-	__u8 close_wait_at_least: 1; /* .close_wait_ns is the latest that it can have been */
-	__u8 syn_timeouts;	     /* of a request: how often its timer has expired */
-	__u16 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
+	__u8 close_wait_at_least; /* 1: .close_wait_ns is the latest that it can have been */
+	__u8 syn_timeouts;	  /* of a request: how often its timer has expired */
+	__u8 is_acked;	 /* of a request that a tracepoint tells of: its acknowledgement came and
+			    found the accept queue full */
+	__u8 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
 };
 
 struct rec_sock {
@@ -427,6 +427,7 @@ struct wire_config {
 };
 
 struct sock_config {
+	__u64 tick_ns; /* of the kernel's jiffies; 0: not known */
 	__u32 record_mask;
 	__u32 wake_bytes;
 	__u32 filter_netns;    /* 1: only namespaces that are keys of the map `namespaces` */
@@ -434,7 +435,6 @@ struct sock_config {
 				  counted but not reported */
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 count_listeners; /* 1: keep what happens at each listener */
-	__u64 tick_ns;	       /* length of the kernel's jiffy */
 	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
 	__u32 zero;
 };

@@ -7,6 +7,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
 from lib import tool
+from lib.handshakes import Handshakes
 from lib.netns import FAR_MAC, NEAR_MAC, NETS
 from lib.traffic import Connection, probe
 from lib.wait import wait_for
@@ -78,3 +79,16 @@ def test_two_views_of_a_flood_agree_on_the_listener(pair):
     with Connection(pair.far, pair.near, NETS[4].near, PORT) as conn:
         rows = tool.sessions(pair.near, "--view", "socket")
     assert tool.key_of(rows[0]) == conn.server_key
+
+
+def test_handshakes_of_real_clients_show_through(pair):
+    """What is not followed to its end is counted, and memory does not grow."""
+    with Handshakes(pair.near, "-i", pair.near_if, "--cache", "4096") as near:
+        flood(pair.far, "far0", 0, SYNS)
+        wait_for(lambda: near.frame() and near.kernel["not_followed"], lambda: near.kernel, 20)
+        before = near.rss_kib()
+        flood(pair.far, "far0", SYNS, SYNS)
+        with Connection(pair.near, pair.far, NETS[4].far, PORT + 1):
+            row = near.wait("client", completed=1, failed=0)
+        assert (row["server_addr"], row["server_port"]) == (NETS[4].far, PORT + 1)
+        assert near.rss_kib() < before * 1.2 + 10_000

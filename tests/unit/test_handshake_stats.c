@@ -275,6 +275,54 @@ static void test_networks(void **state)
 	}
 }
 
+/* ---- the command line's words ---- */
+
+#define BAD -1
+
+static const struct {
+	const char *text;
+	int by_server, by_network; /* BAD: refused */
+} lists[] = {
+	{"server", true, false},	{"network", false, true}, {"server,network", true, true},
+	{"network,server", true, true}, {"", BAD, BAD},		  {",", BAD, BAD},
+	{"server,", BAD, BAD},		{"servers", BAD, BAD},	  {"serve", BAD, BAD},
+	{"server network", BAD, BAD},
+};
+
+static const struct {
+	const char *text;
+	int v4, v6;
+} prefixes[] = {
+	{"24,64", 24, 64}, {"0", 0, 64},	 {"32,128", 32, 128},
+	{"16", 16, 64},	   {"33", BAD, BAD},	 {"24,129", BAD, BAD},
+	{"24,", BAD, BAD}, {",64", BAD, BAD},	 {"", BAD, BAD},
+	{"-1", BAD, BAD},  {"24 ,64", BAD, BAD}, {"24,64,1", BAD, BAD},
+	{" 24", BAD, BAD}, {"+24", BAD, BAD},	 {"99999999999999999999", BAD, BAD},
+};
+
+static void test_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct handshake_grouping grouping = usual;
+		int err = handshake_grouping__parse_by(&grouping, lists[i].text);
+
+		if ((err != 0) != (lists[i].by_server == BAD))
+			fail_msg("--by '%s': %d", lists[i].text, err);
+		assert_int_equal(grouping.by_server, err ? usual.by_server : lists[i].by_server);
+		assert_int_equal(grouping.by_network, err ? usual.by_network : lists[i].by_network);
+	}
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		struct handshake_grouping grouping = usual;
+		int err = handshake_grouping__parse_prefix(&grouping, prefixes[i].text);
+
+		if ((err != 0) != (prefixes[i].v4 == BAD))
+			fail_msg("--prefix '%s': %d", prefixes[i].text, err);
+		assert_int_equal(grouping.prefix_v4, err ? usual.prefix_v4 : prefixes[i].v4);
+		assert_int_equal(grouping.prefix_v6, err ? usual.prefix_v6 : prefixes[i].v6);
+	}
+}
+
 /* As many failing groups as there may be, then more: sums hold, and who gets through is shown. */
 static void test_no_room(void **state)
 {
@@ -385,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_what_an_event_counts_for),
 		cmocka_unit_test(test_without_the_socket_view_the_wire_tells),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_no_room_among_completed),
 		cmocka_unit_test(test_lost),

@@ -96,6 +96,20 @@ static void test_quantiles(void **state __attribute__((unused)))
 	assert_int_equal(h.max_ns, sorted[N_RANDOM - 1]);
 }
 
+/* Nearest rank: half of three values is two of them. */
+static void test_quantile_of_few(void **state __attribute__((unused)))
+{
+	struct histogram h = {0};
+
+	histogram__add(&h, 2 * US);
+	histogram__add(&h, 4 * US);
+	histogram__add(&h, 8 * US);
+	assert_in_range(histogram__quantile(&h, 333), 2 * US, 3 * US);
+	assert_in_range(histogram__quantile(&h, 334), 4 * US, 5 * US);
+	assert_in_range(histogram__quantile(&h, 500), 4 * US, 5 * US);
+	assert_int_equal(histogram__quantile(&h, 667), 8 * US);
+}
+
 static void test_merge_is_as_if_all_were_added(void **state __attribute__((unused)))
 {
 	static struct histogram whole, half[2], empty;
@@ -129,6 +143,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_limits_grow),
 		cmocka_unit_test(test_quantiles),
+		cmocka_unit_test(test_quantile_of_few),
 		cmocka_unit_test(test_merge_is_as_if_all_were_added),
 		cmocka_unit_test(test_below),
 	};

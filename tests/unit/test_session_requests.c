@@ -38,6 +38,13 @@ static void pass(struct fixture *fx, uint64_t ns)
 	fixture__settle(fx);
 }
 
+/* As the tool lives it: a settle every second. */
+static void pass_slowly(struct fixture *fx, unsigned seconds)
+{
+	while (seconds--)
+		pass(fx, SEC);
+}
+
 /* The SYN-ACK is sent again after 1 s, 3 s and 7 s; then nothing more is heard. */
 static void retry(struct fixture *fx, bool is_acked)
 {
@@ -160,9 +167,20 @@ static void play_both_reset(struct fixture *fx)
 	syn_ack_again(fx, &t);
 	retry(fx, false);
 	talk__client(fx, &t, TCPF_RST, 1, 0, 0);
+	pass_slowly(fx, 300);
+}
+
+/* A packet filter keeps the reset from TCP, which goes on sending its SYN-ACK. */
+static void play_both_reset_unheard(struct fixture *fx)
+{
+	struct talk t = incoming();
+
+	talk__syn(fx, &t);
+	syn_ack_again(fx, &t);
+	talk__client(fx, &t, TCPF_RST, 1, 0, 0);
 	fixture__settle(fx);
-	pass(fx, 300 * SEC);
-	pass(fx, 300 * SEC);
+	retry(fx, false);
+	pass_slowly(fx, 300);
 }
 
 static void reset_by_listener(struct fixture *fx, enum listener_reset why)
@@ -204,6 +222,15 @@ static void play_aborted_on_overflow(struct fixture *fx)
 	pass(fx, 300 * SEC);
 }
 
+/* Without the wire. */
+static void play_abort(struct fixture *fx)
+{
+	retry(fx, false);
+	reset_by_listener(fx, LISTENER_RESET_FULL);
+	assert_int_equal(fixture__stats(fx).sessions, 0);
+	pass_slowly(fx, 300);
+}
+
 static void play_stray(struct fixture *fx)
 {
 	reset_by_listener(fx, LISTENER_RESET_STRAY);
@@ -222,10 +249,14 @@ static const struct story stories[] = {
 	{"both views tell once", play_both_unanswered, 1, BREAK_SYN_ACK_UNANSWERED, VIEW_SOCKET},
 	{"the ACK reached the tap alone", play_both_lost, 1, BREAK_LOST_IN_HOST, VIEW_SOCKET},
 	{"reset by the client", play_both_reset, 1, BREAK_SYN_ACK_RESET, VIEW_WIRE},
+	{"reset by the client, unheard", play_both_reset_unheard, 1, BREAK_SYN_ACK_RESET,
+	 VIEW_WIRE},
 	{"no cookie", play_cookie, 1, BREAK_COOKIE_REJECTED, VIEW_SOCKET},
 	{"no cookie, and payload behind it", play_both_cookie, 1, BREAK_COOKIE_REJECTED,
 	 VIEW_SOCKET},
 	{"aborted on overflow", play_aborted_on_overflow, 1, BREAK_ACK_DROPPED, VIEW_SOCKET},
+	{"aborted on overflow, the socket view alone", play_abort, 1, BREAK_ACK_DROPPED,
+	 VIEW_SOCKET},
 	{"a stray acknowledgement", play_stray, 0, BREAK_NONE, 0},
 };
 

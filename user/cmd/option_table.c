@@ -233,51 +233,17 @@ static int set_try(struct reading *r, const char *arg __attribute__((unused)))
 	return 0;
 }
 
-/* What to group by: words of a list. */
 static int set_by(struct reading *r, const char *arg)
 {
-	struct handshake_grouping *grouping = &r->options->handshakes;
-
-	grouping->by_server = grouping->by_network = false;
-	for (const char *word = arg; *word; word += word[0] == ',') {
-		size_t len = strcspn(word, ",");
-
-		if (len == strlen("server") && !strncmp(word, "server", len)) {
-			grouping->by_server = true;
-		} else if (len == strlen("network") && !strncmp(word, "network", len)) {
-			grouping->by_network = true;
-		} else {
-			log_error("--by: %s is not a list of server and network", arg);
-			return -EINVAL;
-		}
-		word += len;
-	}
-	return 0;
-}
-
-static int parse_prefix(const char **arg, unsigned most, uint8_t *out)
-{
-	char *end;
-	unsigned long n = strtoul(*arg, &end, 10);
-
-	if (end == *arg || **arg < '0' || **arg > '9' || n > most)
-		return -EINVAL;
-	*arg = end;
-	*out = (uint8_t)n;
-	return 0;
+	if (!handshake_grouping__parse_by(&r->options->handshakes, arg))
+		return 0;
+	log_error("--by: %s is not a list of server and network", arg);
+	return -EINVAL;
 }
 
 static int set_prefix(struct reading *r, const char *arg)
 {
-	struct handshake_grouping *grouping = &r->options->handshakes;
-	const char *at = arg;
-	int err = parse_prefix(&at, 32, &grouping->prefix_v4);
-
-	if (!err && *at == ',') {
-		at++;
-		err = parse_prefix(&at, 128, &grouping->prefix_v6);
-	}
-	if (!err && !*at)
+	if (!handshake_grouping__parse_prefix(&r->options->handshakes, arg))
 		return 0;
 	log_error("--prefix: %s is not the bits of an IPv4 and an IPv6 network, as 24,64", arg);
 	return -EINVAL;

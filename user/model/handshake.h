@@ -27,25 +27,28 @@ enum handshake_side {
  *
  * "Inferred" is said where the kernel does not tell the cause itself.
  */
-#define HANDSHAKE_BREAKS(X)                                                                     \
-	X(SYN_UNANSWERED, syn_unanswered, "NO-ANSWER", "nothing answered the SYN")              \
-	X(REFUSED, refused, "REFUSED", "a RST answered the SYN")                                \
-	X(FILTERED, filtered, "FILTERED",                                                       \
-	  "an ICMP error ended it; inferred from the socket's error, which a neighbour that "   \
-	  "does not answer sets too")                                                           \
-	X(SYN_ACK_UNANSWERED, syn_ack_unanswered, "NO-ACK", "nothing acknowledged the SYN-ACK") \
-	X(SYN_ACK_RESET, syn_ack_reset, "ACK-RESET", "a RST answered the SYN-ACK")              \
-	X(ACK_DROPPED, ack_dropped, "ACK-DROP",                                                 \
-	  "a full accept queue dropped the acknowledgement: the client believes that the "      \
-	  "connection is established, the server does not")                                     \
-	X(LOST_IN_HOST, lost_in_host, "LOST",                                                   \
-	  "the peer's answer came in at the interface and never reached this host's TCP (a "    \
-	  "packet filter); inferred from both views")                                           \
-	X(COOKIE_REJECTED, cookie_rejected, "COOKIE",                                           \
-	  "the acknowledgement did not have a valid SYN cookie")                                \
-	X(ABANDONED, abandoned, "ABANDONED", "whoever asked gave up before an answer came")     \
-	X(NOT_SENT, not_sent, "NOT-SENT",                                                       \
-	  "no SYN was sent: no local port was free, or the tuple was in use")                   \
+#define HANDSHAKE_BREAKS(X)                                                                   \
+	X(SYN_UNANSWERED, syn_unanswered, "NO-ANSWER", "nothing answered the SYN")            \
+	X(REFUSED, refused, "REFUSED", "a RST answered the SYN")                              \
+	X(FILTERED, filtered, "FILTERED",                                                     \
+	  "an ICMP error ended it; inferred from the socket's error, which a neighbour that " \
+	  "does not answer sets too")                                                         \
+	X(SYN_ACK_UNANSWERED, syn_ack_unanswered, "NO-ACK",                                   \
+	  "nothing acknowledged the SYN-ACK; inferred from the time in which it would have "  \
+	  "been sent again")                                                                  \
+	X(SYN_ACK_RESET, syn_ack_reset, "ACK-RESET", "a RST answered the SYN-ACK")            \
+	X(ACK_DROPPED, ack_dropped, "ACK-DROP",                                               \
+	  "a full accept queue dropped the acknowledgement: the client believes that the "    \
+	  "connection is established, the server does not")                                   \
+	X(LOST_IN_HOST, lost_in_host, "LOST",                                                 \
+	  "the peer's answer came in at the interface and never reached this host's TCP (a "  \
+	  "packet filter), or after it had been sent for the last time; inferred from both "  \
+	  "views")                                                                            \
+	X(COOKIE_REJECTED, cookie_rejected, "COOKIE",                                         \
+	  "the acknowledgement did not have a valid SYN cookie")                              \
+	X(ABANDONED, abandoned, "ABANDONED", "whoever asked gave up before an answer came")   \
+	X(NOT_SENT, not_sent, "NOT-SENT",                                                     \
+	  "no SYN was sent: no local port was free, or the tuple was in use")                 \
 	X(OTHER, other_error, "ERROR", "another error of the socket")
 
 enum handshake_break {

@@ -27,6 +27,15 @@ struct handshake_grouping {
 	bool has_socket_view;
 };
 
+/*
+ * handshake_grouping__parse_by() - "server", "network", or both parted by a comma
+ * handshake_grouping__parse_prefix() - "24" or "24,64": bits of IPv4, and of IPv6
+ *
+ * Return 0 or -EINVAL.
+ */
+int handshake_grouping__parse_by(struct handshake_grouping *grouping, const char *text);
+int handshake_grouping__parse_prefix(struct handshake_grouping *grouping, const char *text);
+
 struct handshake_counts {
 	uint64_t completed;
 	uint64_t failed[BREAK_COUNT];

@@ -91,10 +91,8 @@ static void tell_rejected(struct session_table *table, struct sock_row *sock, st
 	event->reason = is_cookie ? "cookie_rejected" : "accept_queue_full";
 	event->broke = is_cookie ? BREAK_COOKIE_REJECTED : BREAK_ACK_DROPPED;
 	tell_sock(table, sock, event);
-	if (!wire)
-		return;
-	wire->told |= TOLD_END;
-	requests__forget(table, wire);
+	if (wire)
+		wire->told |= TOLD_END;
 }
 
 void events__reset(struct session_table *table, struct sock_row *sock,
@@ -380,7 +378,6 @@ void events__wire_end(struct session_table *table, struct wire_session *wire, co
 		event.broke = handshake__break_of_wire(&wire->row);
 	if (!is_end_muted(table, wire))
 		tell_wire(table, wire, wire->row.local_dir, &event);
-	requests__forget(table, wire);
 }
 
 void events__evicted(struct session_table *table, struct wire_session *wire, uint64_t time_ns)

@@ -186,8 +186,6 @@ void requests__follow(struct session_table *table, struct sock_row *sock);
 /* requests__gone() - the kernel no longer has it: tell that it failed, unless it did not, and drop
  * the row */
 void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t time_ns);
-/* requests__forget() - @wire has told its end: drop the requests of that session */
-void requests__forget(struct session_table *table, const struct wire_session *wire);
 /* requests__expire() - those whose timer ought to have told of them by now are gone */
 void requests__expire(struct session_table *table);
 

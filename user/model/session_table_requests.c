@@ -67,16 +67,6 @@ void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t
 	socks__drop(table, sock);
 }
 
-void requests__forget(struct session_table *table, const struct wire_session *wire)
-{
-	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
-		struct sock_row *sock = pool__get(&table->socks, wire->sock[dir]);
-
-		if (sock && requests__has(sock))
-			socks__drop(table, sock);
-	}
-}
-
 void requests__expire(struct session_table *table)
 {
 	size_t kept = 0;

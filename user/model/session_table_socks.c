@@ -360,9 +360,13 @@ void socks__apply_retransmit(struct session_table *table, const struct rec_sock_
 
 void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec)
 {
-	struct sock_row passing;
+	struct sock_row passing, *request;
 
 	events__reset(table, renew_or_pass(table, &rec->sock, rec->hdr.time_ns, &passing), rec);
+	/* The kernel has dropped the request too. */
+	request = rec->of_listener == LISTENER_RESET_FULL ? find(table, &rec->sock) : NULL;
+	if (request && requests__has(request))
+		socks__drop(table, request);
 }
 
 void socks__apply_owner(struct session_table *table, const struct rec_owner *rec)

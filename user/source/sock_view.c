@@ -78,8 +78,8 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 
 	skel->rodata->cfg = *config;
 	skel->rodata->cfg.filter_netns = !netns->all;
-	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	skel->rodata->cfg.tick_ns = tick_ns();
+	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
 	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
 	if (!err)
