@@ -14,7 +14,7 @@ PROGRAMS = {"tp_btf/inet_sock_set_state", "tp_btf/tcp_retransmit_skb", "tp_btf/t
             "iter/task_file", "xdp", "xdp.frags", "tc ingress", "tc egress"}
 CHECK_KEYS = {"schema", "section", "name", "result", "ok", "required", "detail", "remedy"}
 WITHOUT_BTF = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
-FEW_FILES = ["prlimit", "--nofile=20:20"]
+FEW_FILES = ["prlimit", "--nofile=64:64"]
 
 
 @pytest.fixture(name="user", scope="module")

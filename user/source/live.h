@@ -141,7 +141,7 @@ struct live_stats {
 	struct syn_fates fates; /* with want_listeners */
 	/* Of listeners with a queue that refuses, the worst, and which queue; NULL: none does.
 	 * Valid likewise. */
-	const struct listener *full_listener;
+	const struct listener *full_listener; /* a copy that the source keeps */
 	enum listener_queue full_queue;
 	struct close_wait_leak close_wait;
 	bool has_sock, has_wire;

@@ -63,6 +63,7 @@ struct live {
 	struct close_wait_leak close_wait;
 	struct netns_values past; /* of namespaces that are gone */
 	struct listener_table *listeners;
+	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
 	uint64_t netns_checked_ns;

@@ -100,7 +100,7 @@ static int set_places(struct live *live)
 		struct netns_values values;
 
 		netns_stats__read(live->counters[i].stats, &values);
-		place.has_taps = live->taps && tap_set__covers(live->taps, place.netns);
+		place.has_taps = live->taps && tap_set__has_fates(live->taps, place.netns);
 		place.has_limits = values.known & NETNS_SET(SYN_COOKIES) &&
 				   values.known & NETNS_SET(SYN_BACKLOG_MAX);
 		place.syn_cookies = values.value[NETNS_SYN_COOKIES];

@@ -103,6 +103,18 @@ void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
 	}
 }
 
+/* The table may change before the header is drawn again. */
+static const struct listener *keep_full(struct live *live, enum listener_queue *queue)
+{
+	const struct listener *worst = listener_table__worst(live->listeners, queue);
+
+	if (!worst)
+		return NULL;
+	live->full_listener = *worst;
+	live->full_listener.session.sock = &live->full_listener.sock;
+	return &live->full_listener;
+}
+
 void live__stats(struct live *live, struct live_stats *stats)
 {
 	const struct timewait_row *low;
@@ -123,7 +135,7 @@ void live__stats(struct live *live, struct live_stats *stats)
 	stats->close_wait = live->close_wait;
 	if (live->listeners) {
 		listener_table__fates(live->listeners, 0, &stats->fates);
-		stats->full_listener = listener_table__worst(live->listeners, &stats->full_queue);
+		stats->full_listener = keep_full(live, &stats->full_queue);
 	}
 	low = live_ports__low(live);
 	if (low)

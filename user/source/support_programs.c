@@ -15,6 +15,7 @@
 #include "bpf/shared/abi.h"
 #include "sock.skel.h"
 #include "user/model/session.h"
+#include "user/tap/no_btf.h"
 #include "wire.skel.h"
 
 #define LOG_BYTES    (1u << 20)
@@ -39,8 +40,16 @@ static const struct program_row {
 	{"sock_reset_received", NULL, 0, "resets received",
 	 "resets are not seen by the socket view"},
 	{"iter_sockets", NULL, VIEW_BOTH, "lists the sockets there are", ""},
-	{"iter_tuples", NULL, 0, "lists the sockets there are, in brief",
+	{"iter_tuples", "iter/tcp tuples", 0, "lists the sockets there are, in brief",
 	 "TIME_WAIT and ports are not counted"},
+	{"iter_tally", "iter/tcp counts", 0, "counts the sockets there are",
+	 "`export` has no sessions by state"},
+	{"iter_listeners", "iter/tcp listeners", 0, "lists the listeners and their queues",
+	 "`backlog` does not work"},
+	{"iter_requests", "iter/tcp requests", 0, "lists half-open connections",
+	 "`backlog` does not know how old they are"},
+	{"iter_listener_owners", "iter/task_file listeners", 0, "finds the processes of listeners",
+	 "`backlog` does not name them"},
 	{"iter_owners", NULL, VIEW_BOTH, "finds the processes of sockets", ""},
 	{"wire_xdp", NULL, 0, "segments at the driver", "tc is used instead of native XDP"},
 	{"wire_xdp_frags", NULL, 0, "likewise, frames of several buffers",
@@ -57,6 +66,7 @@ struct object {
 	const void *(*bytes)(size_t *size);
 	unsigned view;
 	void (*configure)(void *rodata);
+	bool needs_btf;
 };
 
 static void configure_sock(void *rodata)
@@ -86,12 +96,22 @@ static void configure_wire(void *rodata)
 	constants->cfg.n_sets = N_SETS;
 }
 
+static void configure_fates(void *rodata)
+{
+	struct wire_bpf__rodata *constants = rodata;
+
+	configure_wire(rodata);
+	constants->cfg.fate_looks = 1;
+}
+
 static const struct object sock_object = {"socket view", sock_bpf__elf_bytes, VIEW_SOCKET,
-					  configure_sock};
+					  configure_sock, true};
 static const struct object sock_blind_object = {"socket view", sock_bpf__elf_bytes, VIEW_SOCKET,
-						configure_sock_blind};
+						configure_sock_blind, true};
 static const struct object wire_object = {"wire view", wire_bpf__elf_bytes, VIEW_WIRE,
-					  configure_wire};
+					  configure_wire, false};
+static const struct object fates_object = {"wire view", wire_bpf__elf_bytes, VIEW_WIRE,
+					   configure_fates, true};
 
 static const struct program_row *row_of(const char *name)
 {
@@ -181,6 +201,7 @@ static int configure(const struct object *object, struct bpf_object *opened)
 
 static void try_program(struct trial *trial, const struct object *object, const char *name)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct bpf_object *opened;
 	struct bpf_program *program;
 	const void *bytes;
@@ -190,7 +211,9 @@ static void try_program(struct trial *trial, const struct object *object, const 
 	trial->err = 0;
 	trial->log[0] = '\0';
 	bytes = object->bytes(&size);
-	opened = bpf_object__open_mem(bytes, size, NULL);
+	if (!object->needs_btf)
+		opts.btf_custom_path = no_btf__path();
+	opened = bpf_object__open_mem(bytes, size, &opts);
 	if (!opened) {
 		trial->err = -errno;
 		return;
@@ -270,6 +293,24 @@ static void check_program(struct check_list *list, struct trial *trial, const st
 		check__refuse(check, CHECK_LIMITED, "it works without reading packets");
 }
 
+/* The wire programs once more, with the look at each SYN's listener. */
+static void check_fates(struct check_list *list, struct trial *trial, unsigned views)
+{
+	static const struct program_row row = {
+		.purpose = "what becomes of each SYN, by its listener's queues",
+		.without = "SYNs are counted, but not what becomes of them",
+	};
+	struct check *check;
+
+	if (!(views & VIEW_WIRE))
+		return;
+	check = check_list__add(list, fates_object.section, "SYN fates");
+	if (!check)
+		return;
+	try_program(trial, &fates_object, "wire_tc_ingress");
+	judge(check, trial, &row, views);
+}
+
 static void check_object(struct check_list *list, struct trial *trial, const struct object *object,
 			 unsigned views)
 {
@@ -304,5 +345,6 @@ void support__check_programs(struct check_list *list, const struct support_needs
 	}
 	check_object(list, &trial, &sock_object, needs->views);
 	check_object(list, &trial, &wire_object, needs->views);
+	check_fates(list, &trial, needs->views);
 	free(trial.log);
 }

@@ -10,7 +10,7 @@ void syn_totals__take(struct syn_totals *totals, const struct live *live, uint32
 
 	*totals = (struct syn_totals){
 		.netns_name = netns ? netns_list__name(live__netns(live), netns) : NULL,
-		.has_fates = taps && (netns ? tap_set__covers(taps, netns) : tap_set__count(taps)),
+		.has_fates = taps && tap_set__has_fates(taps, netns),
 		.since_boot = !live__is_following(live),
 	};
 	listener_table__fates(live__listeners(live), netns, &totals->fates);

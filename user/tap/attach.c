@@ -66,13 +66,15 @@ static bool is_l3(uint16_t type)
 	}
 }
 
-static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_kind kind)
+static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_kind kind,
+		   uint16_t fate_looks)
 {
 	struct wire_config *config = &skel->rodata->cfg;
 	struct bpf_program *program;
 	int err;
 
 	*config = t->shared->config;
+	config->fate_looks = fate_looks;
 	config->tap = t->tap->id;
 	config->netns = t->tap->netns;
 	config->mtu = t->tap->iface.mtu < UINT16_MAX ? t->tap->iface.mtu : UINT16_MAX;
@@ -89,28 +91,42 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 	return err;
 }
 
-static int load(struct attachment *a, const struct attempt *t, enum attach_kind kind)
+static int load_with(struct attachment *a, const struct attempt *t, enum attach_kind kind,
+		     uint16_t fate_looks)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	int err;
 
-	if (a->skel &&
-	    program_of(a->skel, kind, t->is_egress) == program_of(a->skel, a->kind, t->is_egress))
-		return 0; /* the last attempt's will do */
-	wire_bpf__destroy(a->skel);
-	if (!t->shared->config.fate_looks)
+	if (!fate_looks)
 		opts.btf_custom_path = no_btf__path();
 	a->skel = wire_bpf__open_opts(&opts);
 	if (!a->skel)
 		return -errno;
-	err = prepare(a->skel, t, kind);
+	err = prepare(a->skel, t, kind, fate_looks);
 	if (!err)
 		err = wire_bpf__load(a->skel);
 	if (err) {
 		wire_bpf__destroy(a->skel);
 		a->skel = NULL;
 	}
+	a->has_fates = !err && fate_looks;
 	return err;
+}
+
+/* Looking up listeners is more than some kernels allow, and needs their BTF: all else does not. */
+static int load(struct attachment *a, const struct attempt *t, enum attach_kind kind)
+{
+	uint16_t fate_looks = t->is_egress ? 0 : t->shared->config.fate_looks;
+	int err = -ENOENT;
+
+	if (a->skel &&
+	    program_of(a->skel, kind, t->is_egress) == program_of(a->skel, a->kind, t->is_egress))
+		return 0; /* the last attempt's will do */
+	wire_bpf__destroy(a->skel);
+	a->skel = NULL;
+	if (fate_looks)
+		err = load_with(a, t, kind, fate_looks);
+	return err ? load_with(a, t, kind, 0) : 0;
 }
 
 /* ---- attaching ------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ struct wire_bpf;
 struct attachment {
 	enum attach_kind kind;
 	struct wire_bpf *skel; /* NULL: nothing is attached */
+	bool has_fates;	       /* it knows what becomes of SYNs */
 	int link_fd;	       /* -1: not by a bpf_link */
 	struct clsact_filter filter;
 	char why[ATTACH_WHY_LEN]; /* why the first kind was not to be had; "" if it was */

@@ -36,6 +36,7 @@ static void take_note(struct slot *slot)
 	const char *why = slot->ingress.why[0] ? slot->ingress.why : slot->egress.why;
 
 	tap->ingress = slot->ingress.kind;
+	tap->has_fates = slot->ingress.has_fates;
 	tap->egress = slot->egress.kind;
 	if (why[0])
 		snprintf(tap->note, sizeof(tap->note), "%s; watched by %s", why,

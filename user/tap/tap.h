@@ -62,6 +62,7 @@ struct tap {
 	struct iface iface;
 	enum hook_mode mode; /* asked for */
 	enum attach_kind ingress, egress;
+	bool has_fates; /* it knows what becomes of SYNs */
 	bool is_gone;	/* interface or namespace vanished */
 	char note[160]; /* why it fell back, or what went wrong; "" if all is as asked */
 };
@@ -112,8 +113,8 @@ void tap_set__complain(const struct tap_set *set, const char *name);
 /* tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps */
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum);
 
-/* tap_set__covers() - a tap of the namespace @inum is at work */
-bool tap_set__covers(const struct tap_set *set, uint32_t inum);
+/* tap_set__has_fates() - what becomes of SYNs is known in the namespace @inum; 0: in one of them */
+bool tap_set__has_fates(const struct tap_set *set, uint32_t inum);
 
 size_t tap_set__count(const struct tap_set *set);
 const struct tap *tap_set__get(const struct tap_set *set, size_t index);

@@ -284,11 +284,14 @@ void tap_set__free(struct tap_set *set)
 	free(set);
 }
 
-bool tap_set__covers(const struct tap_set *set, uint32_t inum)
+bool tap_set__has_fates(const struct tap_set *set, uint32_t inum)
 {
-	for (size_t i = 0; i < set->n_slots; i++)
-		if (set->slots[i]->tap.netns == inum && !set->slots[i]->tap.is_gone)
+	for (size_t i = 0; i < set->n_slots; i++) {
+		const struct tap *tap = &set->slots[i]->tap;
+
+		if (tap->has_fates && !tap->is_gone && (!inum || tap->netns == inum))
 			return true;
+	}
 	return false;
 }
 
