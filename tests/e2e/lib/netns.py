@@ -32,6 +32,8 @@ class Namespace:
         self.path = Path("/run/netns") / self.name
         self.fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         self.inum = os.fstat(self.fd).st_ino
+        # New namespaces begin with the host's setting, which container runtimes change.
+        self.sysctl("ipv4/ip_forward", 0)
         # Addresses usable at once, and no chatter of the kernel's own on the wire.
         for scope in ("all", "default"):
             self.sysctl(f"ipv6/conf/{scope}/accept_dad", 0)
