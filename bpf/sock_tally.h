@@ -16,9 +16,6 @@
 #include "sock_info.h"
 #include "shared/tally.h"
 
-#define MAX_NETNS	1024
-#define MAX_CLOSE_WAITS 16384 /* seconds and namespaces: userspace drops them after a minute */
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -28,14 +25,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, MAX_NETNS); /* userspace may choose fewer */
+	__uint(max_entries, 1); /* userspace knows how many namespaces there may be */
 	__type(key, struct netns_tally_key);
 	__type(value, struct netns_tally);
 } netns_tallies SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_CLOSE_WAITS);
+	__uint(max_entries, 1); /* likewise; it drops what is older than a minute */
 	__type(key, struct close_wait_key);
 	__type(value, __u64);
 } close_waits SEC(".maps");

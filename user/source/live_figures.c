@@ -20,6 +20,7 @@
 /* Counted anew only when off at so many looks in a row, and no more often than this. */
 #define RECOUNT_LOOKS 4
 #define RECOUNT_NS    (600 * TW_NSEC_PER_SEC)
+#define TIDY_NS	      (10 * TW_NSEC_PER_SEC)
 
 static struct figure known(const struct netns_values *values, enum netns_stat id)
 {
@@ -159,6 +160,20 @@ static void on_young(void *ctx, uint32_t netns, uint64_t count)
 		if (finding->live->netns.items[i].inum == netns)
 			old->value -= count < old->value ? count : old->value;
 	}
+}
+
+static void ignore(void *ctx __attribute__((unused)), uint32_t netns __attribute__((unused)),
+		   uint64_t count __attribute__((unused)))
+{
+}
+
+void live_figures__tidy(struct live *live)
+{
+	if (!live->options.want_tally || !live->sock || live->now_ns - live->tidied_ns < TIDY_NS)
+		return;
+	live->tidied_ns = live->now_ns;
+	(void)sock_tally__young_close_waits(live->sock, live->now_ns - FIGURES_OLD_NS, ignore,
+					    NULL);
 }
 
 static int read_netns(struct live *live, struct figures *figures)
