@@ -17,7 +17,7 @@
 #include "user/model/port_use.h"
 #include "user/util/log.h"
 
-/* Counted anew only when off at so many looks in a row, and no more often than this. */
+/* Counted anew only when off at so many looks in a row, and then not again for so long. */
 #define RECOUNT_LOOKS 4
 #define RECOUNT_NS    (600 * TW_NSEC_PER_SEC)
 #define TIDY_NS	      (10 * TW_NSEC_PER_SEC)
@@ -55,7 +55,6 @@ int live_figures__begin(struct live *live)
 {
 	int err = begin_count(live);
 
-	live->recount.last_ns = live__now().mono_ns;
 	return err ? err : live_ports__check(live);
 }
 
@@ -101,7 +100,7 @@ static void consider_recount(struct live *live, int64_t off)
 	uint64_t now_ns = live__now().mono_ns;
 
 	r->looks = off ? r->looks + 1 : 0;
-	if (r->looks < RECOUNT_LOOKS || now_ns - r->last_ns < RECOUNT_NS)
+	if (r->looks < RECOUNT_LOOKS || (r->times && now_ns - r->last_ns < RECOUNT_NS))
 		return;
 	*r = (struct recount){.last_ns = now_ns, .times = r->times + 1};
 	(void)begin_count(live); /* logged */
