@@ -11,16 +11,25 @@
 #include "sock_tally.h"
 #include "sock_watch.h"
 
-/* One that was in CLOSE_WAIT before the tool came: the last acknowledgement to arrive came with the
- * peer's FIN, or later. */
-static __always_inline void infer_close_wait(struct sock_info *info, const struct tcp_sock *tp)
+/*
+ * Of a socket that was in CLOSE_WAIT before the tool came: the last acknowledgement to arrive came
+ * with the peer's FIN, or later. 0: not in CLOSE_WAIT, or not known.
+ */
+static __always_inline __u64 close_wait_since(const struct tcp_sock *tp)
 {
 	__u32 ticks = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
 
-	if (info->state != TCPS_CLOSE_WAIT || info->close_wait_ns || !cfg.tick_ns)
+	if (tcp__sock(tp)->__sk_common.skc_state != TCPS_CLOSE_WAIT || !cfg.tick_ns)
+		return 0;
+	return bpf_ktime_get_ns() - (__u64)ticks * cfg.tick_ns;
+}
+
+static __always_inline void infer_close_wait(struct sock_info *info, const struct tcp_sock *tp)
+{
+	if (info->state != TCPS_CLOSE_WAIT || info->close_wait_ns)
 		return;
-	info->close_wait_ns = bpf_ktime_get_ns() - ticks * cfg.tick_ns;
-	info->close_wait_at_least = 1;
+	info->close_wait_ns = close_wait_since(tp);
+	info->close_wait_at_least = info->close_wait_ns != 0;
 }
 
 /* Lists the sockets of the namespace in which the iterator was created. */
@@ -76,7 +85,7 @@ int iter_tally(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	tally_visit(tp);
-	visit_close_wait(tp, cfg.tick_ns);
+	visit_close_wait(tp, close_wait_since(tp));
 	return 0;
 }
 

@@ -25,10 +25,8 @@ struct sock_memory {
 	__u32 pid;
 	__u8 role, close_by, reset_seen, zero;
 	char comm[SOCK_COMM_LEN];
-	/* Of sock_tally.h: */
-	__u32 epoch;		 /* the count of sockets by state in which it is counted */
-	__u32 close_wait_second; /* of CLOCK_MONOTONIC, when it came into CLOSE_WAIT; 0: it did not
-				  */
+	__u32 epoch; /* the count of sockets by state in which it is counted (sock_tally.h) */
+	__u32 unused;
 };
 
 /* Cloned with the socket: a passive one is a copy of its listener (inet_csk_clone_lock()). */

@@ -16,9 +16,6 @@
 #include "sock_info.h"
 #include "shared/tally.h"
 
-#define MAX_NETNS	1024
-#define MAX_CLOSE_WAITS 16384 /* seconds and namespaces: userspace drops them after a minute */
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -28,14 +25,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, MAX_NETNS); /* userspace may choose fewer */
+	__uint(max_entries, 1); /* userspace knows how many namespaces there may be */
 	__type(key, struct netns_tally_key);
 	__type(value, struct netns_tally);
 } netns_tallies SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_CLOSE_WAITS);
+	__uint(max_entries, 1); /* likewise; it drops what is older than a minute */
 	__type(key, struct close_wait_key);
 	__type(value, __u64);
 } close_waits SEC(".maps");
@@ -147,9 +144,9 @@ static __always_inline void tally_visit(const struct tcp_sock *tp)
 
 /* ---- CLOSE_WAIT by age ----------------------------------------------------------------------- */
 
-static __always_inline void add_close_wait(const struct sock_common *skc, __u32 second, __s64 n)
+static __always_inline void add_close_wait(const struct sock_common *skc, __u64 since_ns, __s64 n)
 {
-	struct close_wait_key key = {skc__netns(skc), second};
+	struct close_wait_key key = {skc__netns(skc), since_ns / TW_NSEC_PER_SEC};
 	__u64 *count = bpf_map_lookup_elem(&close_waits, &key), none = 0;
 
 	if (!count && n > 0) {
@@ -160,40 +157,33 @@ static __always_inline void add_close_wait(const struct sock_common *skc, __u32 
 		__sync_fetch_and_add(count, n);
 }
 
-static __always_inline void tally_close_wait(const struct tcp_sock *tp, struct sock_memory *memory,
-					     int old_state, int new_state, __u64 now_ns)
+static __always_inline void tally_close_wait(const struct tcp_sock *tp,
+					     const struct sock_memory *memory, int old_state,
+					     int new_state)
 {
 	const struct sock_common *skc = &tcp__sock(tp)->__sk_common;
 
-	if (!memory)
+	if (!memory || !memory->close_wait_ns)
 		return;
-	if (new_state == TCPS_CLOSE_WAIT) {
-		memory->close_wait_second = now_ns / TW_NSEC_PER_SEC;
-		add_close_wait(skc, memory->close_wait_second, 1);
-	} else if (old_state == TCPS_CLOSE_WAIT && memory->close_wait_second) {
-		add_close_wait(skc, memory->close_wait_second, -1);
-	}
+	if (new_state == TCPS_CLOSE_WAIT)
+		add_close_wait(skc, memory->close_wait_ns, 1);
+	else if (old_state == TCPS_CLOSE_WAIT)
+		add_close_wait(skc, memory->close_wait_ns, -1);
 }
 
-/*
- * A socket that was in CLOSE_WAIT before the tool: the FIN came no later than the last
- * acknowledgement, so it is at least as old as that.
- */
-static __always_inline void visit_close_wait(const struct tcp_sock *tp, __u64 tick_ns)
+/* One that came into CLOSE_WAIT before the tool, at @since_ns or earlier; 0: not in CLOSE_WAIT. */
+static __always_inline void visit_close_wait(const struct tcp_sock *tp, __u64 since_ns)
 {
-	const struct sock_common *skc = &tcp__sock(tp)->__sk_common;
 	struct sock_memory *memory;
-	__u64 age_ns;
 
-	if (skc->skc_state != TCPS_CLOSE_WAIT)
+	if (!since_ns)
 		return;
 	memory = sock_memory__get(tp);
-	if (!memory || memory->close_wait_second)
+	if (!memory || memory->close_wait_ns)
 		return;
 	memory->close_by = CLOSE_REMOTE;
-	age_ns = (__u32)((__u32)bpf_jiffies64() - tp->rcv_tstamp) * tick_ns;
-	memory->close_wait_second = (bpf_ktime_get_ns() - age_ns) / TW_NSEC_PER_SEC;
-	add_close_wait(skc, memory->close_wait_second, 1);
+	memory->close_wait_ns = since_ns;
+	add_close_wait(&tcp__sock(tp)->__sk_common, since_ns, 1);
 }
 
 /* ---- handshakes and ends --------------------------------------------------------------------- */
@@ -356,7 +346,7 @@ static __always_inline void sock_tally__transition(const struct tcp_sock *tp,
 	struct sock_tally *tally = sock_tally__here();
 
 	tally_states(tp, memory, old_state, new_state);
-	tally_close_wait(tp, memory, old_state, new_state, now_ns);
+	tally_close_wait(tp, memory, old_state, new_state);
 	if (!tally)
 		return;
 	tally_handshake(tally, tp, memory, old_state, new_state);

@@ -139,9 +139,10 @@ TIME_WAIT = Row("TIME_WAIT and ports", (
           (Query("tcpwatch_time_wait{@netns}", "{{instance}} {{netns}}"),
            Query("tcpwatch_time_wait_limit{@netns}", "limit {{instance}} {{netns}}"))),
     Panel("How TIME_WAIT ended", "cps",
-          "expired: after its 60 s; reused: for a new session on the same ports; killed: at an administrator's"
-          " request; never_created: the limit was reached.",
-          (Query("sum by (how) (rate(tcpwatch_time_wait_ended_total{@host}[@rate]))", "{{how}}"),), stacked=True),
+          "gone: after its 60 s, or by a reset or a new SYN, which the kernel does not tell apart; reused: taken over by"
+          " connect(); never_created: the limit was reached. Beside it how many began (Linux 5.17 and later).",
+          (Query("sum by (how) (rate(tcpwatch_time_wait_ended_total{@host}[@rate]))", "{{how}}"),
+           Query("sum(rate(tcpwatch_time_wait_begun_total{@host}[@rate]))", "begun"))),
     Panel("Local ports in use", "short",
           "Ports of the ephemeral range in use towards the remote endpoints that use most of them, and how many"
           " there are. A connect() beyond them fails with EADDRNOTAVAIL.",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`tcpwatch export`: what it writes is what ss, nstat, nginx and wrk say."""
 import contextlib
+import json
 import re
 import shutil
 import socket
@@ -8,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib import metrics, ss, tool, web
+from lib import bpf, metrics, ss, tool, web
 from lib.metrics import Export, Metrics, of_file
 from lib.netns import NETS
 from lib.scenes import cases
@@ -95,6 +96,32 @@ def test_states_followed(stage, export, path):
         session.close()
     found = wait_metrics(exporter, path, lambda found: agrees(stage.near)(found), "what ss says after the close")
     assert found.get("recounts_total") == 0
+
+
+
+def held_map(pid, name):
+    """The id of a BPF map that a process has open."""
+    ids = [number for kind, number in bpf.held_by(pid) if kind == "map"]
+    return next(number for number in ids if bpftool("map", "show", "id", number)["name"] == name)
+
+
+def bpftool(*words):
+    done = subprocess.run(["bpftool", "-j", *map(str, words)], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout or "null")
+
+
+def test_wrong_counts_are_found_and_counted_anew(pair, export, path):
+    """The programs' count is taken away behind the tool's back: the kernel's own totals tell."""
+    with Connection(pair.near, pair.far, NETS[4].far, PORT):
+        exporter = export(pair.near, "--view", "socket")
+        right = of_file(path).states()
+        assert right == {"established": 1}
+        counts = held_map(exporter.pid, "netns_tallies")
+        for row in bpftool("map", "dump", "id", counts):
+            bpftool("map", "delete", "id", counts, "key", *row["key"])
+        found = wait_metrics(exporter, path, lambda f: f.get("recounts_total"), "another count")
+        assert found.get("recounts_total") == 1
+        wait_metrics(exporter, path, lambda f: f.states() == right, "what was right before")
 
 
 def test_promtool_finds_nothing(pair, export, path):

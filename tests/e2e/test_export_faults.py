@@ -107,6 +107,7 @@ def test_next_interval_tries_again_and_counts(ns, tmp_path):
         exporter.wait_file(path)
         first = of_file(path).get("write_errors_total")
         assert first >= 1
+        wait_for(lambda: "written again" in exporter.stderr(), "it to say so")
         said = [line for line in exporter.stderr().splitlines() if str(path) in line]
         assert len(said) == 2 and "written again" in said[1], said  # not a line for each interval
         assert stat.S_IMODE(path.stat().st_mode) == 0o644

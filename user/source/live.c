@@ -295,6 +295,7 @@ int live__poll(struct live *live, int timeout_ms)
 		follow_netns(live);
 		(void)live_ports__check(live); /* the next one may do better … */
 		(void)live_listeners__check(live);
+		live_figures__tidy(live);
 		if (tell_losses(live) && live->sock)
 			return live__refresh(live);
 	} while (!n && !woken && left_ms > 0);

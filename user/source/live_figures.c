@@ -17,9 +17,10 @@
 #include "user/model/port_use.h"
 #include "user/util/log.h"
 
-/* Counted anew only when off at so many looks in a row, and no more often than this. */
+/* Counted anew only when off at so many looks in a row, and then not again for so long. */
 #define RECOUNT_LOOKS 4
 #define RECOUNT_NS    (600 * TW_NSEC_PER_SEC)
+#define TIDY_NS	      (10 * TW_NSEC_PER_SEC)
 
 static struct figure known(const struct netns_values *values, enum netns_stat id)
 {
@@ -54,7 +55,6 @@ int live_figures__begin(struct live *live)
 {
 	int err = begin_count(live);
 
-	live->recount.last_ns = live__now().mono_ns;
 	return err ? err : live_ports__check(live);
 }
 
@@ -100,7 +100,7 @@ static void consider_recount(struct live *live, int64_t off)
 	uint64_t now_ns = live__now().mono_ns;
 
 	r->looks = off ? r->looks + 1 : 0;
-	if (r->looks < RECOUNT_LOOKS || now_ns - r->last_ns < RECOUNT_NS)
+	if (r->looks < RECOUNT_LOOKS || (r->times && now_ns - r->last_ns < RECOUNT_NS))
 		return;
 	*r = (struct recount){.last_ns = now_ns, .times = r->times + 1};
 	(void)begin_count(live); /* logged */
@@ -159,6 +159,20 @@ static void on_young(void *ctx, uint32_t netns, uint64_t count)
 		if (finding->live->netns.items[i].inum == netns)
 			old->value -= count < old->value ? count : old->value;
 	}
+}
+
+static void ignore(void *ctx __attribute__((unused)), uint32_t netns __attribute__((unused)),
+		   uint64_t count __attribute__((unused)))
+{
+}
+
+void live_figures__tidy(struct live *live)
+{
+	if (!live->options.want_tally || !live->sock || live->now_ns - live->tidied_ns < TIDY_NS)
+		return;
+	live->tidied_ns = live->now_ns;
+	(void)sock_tally__young_close_waits(live->sock, live->now_ns - FIGURES_OLD_NS, ignore,
+					    NULL);
 }
 
 static int read_netns(struct live *live, struct figures *figures)

@@ -69,6 +69,7 @@ struct live {
 	uint64_t netns_checked_ns;
 	struct live_ports *ports; /* NULL: not watched */
 	struct recount recount;
+	uint64_t tidied_ns;
 	uint64_t time_wait_ended; /* the most that was told: a counter does not go back */
 };
 
@@ -144,6 +145,8 @@ size_t live_ports__top(const struct live *live, const struct port_top **top);
 
 /* live_figures__begin() - count what is there already. Returns 0 or -errno, logged */
 int live_figures__begin(struct live *live);
+/* live_figures__tidy() - drop what is too old to be of use, now and then; to be called often */
+void live_figures__tidy(struct live *live);
 
 /* live_stats__sum_taps() - add the counters of each tap to @sum */
 void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum);

@@ -14,20 +14,22 @@
 
 #include "sock_view_internal.h"
 
-#define SPARE_SOCKETS 4096 /* room for those made while the iterator runs */
+#define SPARE_SOCKETS	   4096 /* room for those made while the iterator runs */
+#define NETNS_MOST	   1024
+#define CLOSE_WAIT_SECONDS 96 /* a minute, and what waits to be dropped */
 
 int sock_tally__size(struct sock_bpf *skel, const struct netns_list *netns, bool is_wanted)
 {
-	/* Of each namespace this count, and the one before until it is dropped. */
-	uint32_t counts = netns->all ? 0 : 2 * netns->count;
-	int err = 0;
+	size_t count = netns->all ? NETNS_MOST : netns->count;
+	int err;
 
-	if (!is_wanted) {
-		counts = 1;
-		err = bpf_map__set_max_entries(skel->maps.close_waits, 1);
-	}
-	if (!err && counts)
-		err = bpf_map__set_max_entries(skel->maps.netns_tallies, counts);
+	if (!is_wanted)
+		count = 1;
+	/* Of each namespace this count, and the one before until it is dropped. */
+	err = bpf_map__set_max_entries(skel->maps.netns_tallies, 2 * count);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.close_waits,
+					       is_wanted ? count * CLOSE_WAIT_SECONDS : 1);
 	return err;
 }
 

@@ -62,7 +62,7 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 }
 
 /* A clock that advances with the kernel's jiffies. */
-static uint64_t tick_ns(void)
+static uint32_t tick_ns(void)
 {
 	struct timespec resolution;
 
