@@ -75,6 +75,9 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 	*config = t->shared->config;
 	config->tap = t->tap->id;
 	config->netns = t->tap->netns;
+	/* A SYN's fate is asked of the namespace that the segment is in. */
+	if (t->tap->is_outer)
+		config->fate_looks = 0;
 	config->mtu = t->tap->iface.mtu < UINT16_MAX ? t->tap->iface.mtu : UINT16_MAX;
 	config->l3 = is_l3(t->tap->iface.type);
 	bpf_object__for_each_program(program, skel->obj)

@@ -287,7 +287,8 @@ void tap_set__free(struct tap_set *set)
 bool tap_set__covers(const struct tap_set *set, uint32_t inum)
 {
 	for (size_t i = 0; i < set->n_slots; i++)
-		if (set->slots[i]->tap.netns == inum && !set->slots[i]->tap.is_gone)
+		if (set->slots[i]->tap.netns == inum && !set->slots[i]->tap.is_gone &&
+		    !set->slots[i]->tap.is_outer)
 			return true;
 	return false;
 }
