@@ -105,8 +105,13 @@ bool live__is_container(const struct live *live, const struct netns *ns)
 	return false;
 }
 
+/* Who wants the fates of SYNs above all needs a tap where they are told: inside. */
 int live__tap_outside(struct live *live, const struct netns *ns)
 {
+	const struct live_options *options = &live->options;
+
+	if (options->want_listeners && !options->watch_listeners)
+		return tap_set__add(live->taps, ns, NULL, options->hook);
 	return tap_set__add_outer(live->taps, ns, &live->home.items[0], live->options.hook);
 }
 

@@ -131,6 +131,7 @@ int slot__add(struct place *place, struct place *inside, const struct iface *ifa
 	slot->place = place;
 	slot->inside = inside;
 	slot->tap.netns = inside->ns.inum;
+	slot->tap.is_outer = place != inside;
 	slot->tap.iface = *iface;
 	slot->tap.mode = mode;
 	err = attach(slot);

@@ -58,11 +58,12 @@ struct wire_shared {
 
 struct tap {
 	uint16_t id;	/* 1 … */
-	uint32_t netns; /* inode number */
+	uint32_t netns; /* inode number: whose sessions it shows */
 	struct iface iface;
 	enum hook_mode mode; /* asked for */
 	enum attach_kind ingress, egress;
 	bool has_fates; /* it knows what becomes of SYNs */
+	bool is_outer;	/* the interface is the other end of a veth of .netns */
 	bool is_gone;	/* interface or namespace vanished */
 	char note[160]; /* why it fell back, or what went wrong; "" if all is as asked */
 };
@@ -90,8 +91,7 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
  * those that are veths at their other end, if that is in @outside, else where they are
  *
  * The other end is found by its namespace's number and its index there, and must itself name this
- * one as its other end. With config.fate_looks all are watched where they are. Returns as
- * tap_set__add() does.
+ * one as its other end. There it is not asked what becomes of SYNs. Returns as tap_set__add() does.
  */
 int tap_set__add_outer(struct tap_set *set, const struct netns *ns, const struct netns *outside,
 		       enum hook_mode mode);

@@ -69,9 +69,6 @@ int tap_set__add_outer(struct tap_set *set, const struct netns *ns, const struct
 	const struct iface_list *list;
 	int count = 0, first_err = 0;
 
-	/* What becomes of a SYN is asked of the namespace that the segment is in. */
-	if (set->shared.config.fate_looks)
-		return tap_set__add(set, ns, NULL, mode);
 	if (!border.inside || !border.outside)
 		return errno ? -errno : -ENOMEM;
 	list = link_watch__ifaces(border.inside->watch);
