@@ -12,8 +12,10 @@ from lib.bpf import wait_attached
 from lib.handshakes import Handshakes
 from lib.netns import NETS, removing
 from lib.stage import Stage
+from lib.top import Screen
 from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
+from test_paths import Router
 
 PORT = 8080
 COUNT = 50
@@ -350,3 +352,39 @@ def test_report_at_the_end(pair):
     assert "client: completed 1" in head and "failed 1" in head and "refused 1" in head
     assert histogram.split()[:5] == ["latency", "client", "client", "network", "client"]
     assert f"{NETS[4].far}:{PORT}" in table and "10.9.0.0/24" in table
+
+
+@pytest.mark.parametrize("taps", [["to-left"], ["to-left", "to-right"]])
+def test_forwarded(taps):
+    """What passes through is told once, however many interfaces see it, and has no part in this host."""
+    with removing(Router()) as router, \
+            Handshakes(router.router, *(arg for tap in taps for arg in ("-i", tap))) as there:
+        for _ in range(COUNT):
+            refused(router.left, "10.2.0.2", PORT)
+            with Connection(router.left, router.right, "10.2.0.2", PORT):
+                pass
+        row = there.wait("forward", completed=COUNT, failed=COUNT, refused=COUNT)
+        assert there.sum("client", "completed") == there.sum("server", "completed") == 0
+    assert (row["server_addr"], row["server_port"], row["client_network"]) == ("10.2.0.2", PORT, "10.1.0.0/24")
+    assert row["network_max_seconds"] == row["total_max_seconds"] and row["host_max_seconds"] is None
+
+
+def test_both_ends_by_namespace(pair):
+    with Handshakes(pair.near, "-N", pair.near.name, "-N", pair.far.name, "-i", pair.near_if, "-i", pair.far_if) as all_:
+        for _ in range(COUNT):
+            with Connection(pair.near, pair.far, NETS[4].far, PORT):
+                pass
+        rows = [all_.wait(side, completed=COUNT) for side in ("client", "server")]
+    assert [row["netns"] for row in rows] == [pair.near.name, pair.far.name]
+    assert all_.kernel["active_opens"] == all_.kernel["passive_opens"] == COUNT
+
+
+def test_on_the_screen(pair):
+    with Screen(pair.near, 170, 30, "handshakes", "-i", pair.near_if, "--watch", "-d", "0.2") as screen:
+        screen.wait("client: completed 0")
+        with Connection(pair.near, pair.far, NETS[4].far, PORT):
+            pass
+        refused(pair.near, NETS[4].far, PORT)
+        screen.wait(rf"^client +{NETS[4].far}:{PORT} +10\.9\.0\.0/24 +1 +1 .* refused 1")
+        screen.keys("q")
+        screen.wait("ended: 0")
