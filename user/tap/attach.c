@@ -77,7 +77,6 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 	config->fate_looks = fate_looks;
 	config->tap = t->tap->id;
 	config->netns = t->tap->netns;
-	/* A SYN's fate is asked of the namespace that the segment is in. */
 	config->mtu = t->tap->iface.mtu < UINT16_MAX ? t->tap->iface.mtu : UINT16_MAX;
 	config->l3 = is_l3(t->tap->iface.type);
 	bpf_object__for_each_program(program, skel->obj)
@@ -117,6 +116,7 @@ static int load_with(struct attachment *a, const struct attempt *t, enum attach_
 /* Looking up listeners is more than some kernels allow, and needs their BTF: all else does not. */
 static int load(struct attachment *a, const struct attempt *t, enum attach_kind kind)
 {
+	/* A SYN's fate is asked of the namespace that the segment is in. */
 	bool is_of_syns_in = !t->is_egress && !t->tap->is_outer;
 	uint16_t fate_looks = is_of_syns_in ? t->shared->config.fate_looks : 0;
 	int err = -ENOENT;
