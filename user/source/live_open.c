@@ -94,6 +94,8 @@ static int open_epoll(struct live *live)
 	err = watch_fd(live, ring_buffer__epoll_fd(live->ring));
 	if (!err && live->taps)
 		err = watch_fd(live, tap_set__epoll_fd(live->taps));
+	if (!err && live->looks.watch)
+		err = watch_fd(live, netns_watch__fd(live->looks.watch));
 	return err;
 }
 
@@ -256,6 +258,8 @@ static int open_all(struct live *live)
 	if (!err)
 		err = open_netns(live);
 	if (!err)
+		err = live_netns__open(live);
+	if (!err)
 		err = open_ports(live);
 	if (!err)
 		err = open_ring(live);
@@ -325,6 +329,7 @@ void live__close(struct live *live)
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
+	live_netns__close(live);
 	live__close_containers(live);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);

@@ -86,6 +86,17 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 		 enum hook_mode mode);
 
 /*
+ * tap_set__add_young() - likewise for a namespace that has just appeared, with no pattern
+ *
+ * Who makes it gives it interfaces one by one, and brings them up: until it is settled each is
+ * tapped as it comes, before anything passes, but for lo.
+ */
+int tap_set__add_young(struct tap_set *set, const struct netns *ns, enum hook_mode mode);
+/* tap_set__grow() - some time has passed: a namespace is settled at the second call since it was
+ * added */
+void tap_set__grow(struct tap_set *set);
+
+/*
  * tap_set__add_outer() - tap the interfaces of the default routes of @ns for the sessions in it:
  * those that are veths at their other end, if that is in @outside, else where they are
  *

@@ -15,6 +15,7 @@
 struct wish {
 	const char *pattern; /* NULL: the interfaces of the default routes */
 	enum hook_mode mode;
+	unsigned youth; /* of its namespace: calls of tap_set__grow() before it is settled, or 0 */
 };
 
 /* A namespace with taps, or with addresses that are asked for. */

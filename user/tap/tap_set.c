@@ -15,6 +15,7 @@
 #include "user/util/nearest.h"
 
 #define MAX_EVENTS 16
+#define YOUTH	   2
 
 /* ---- which interfaces ------------------------------------------------------------------------ */
 
@@ -30,6 +31,26 @@ struct slot *slot__find(const struct place *place, uint32_t ifindex)
 	return NULL;
 }
 
+/* Something but lo is tapped there. */
+static bool has_tap(const struct place *place)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		const struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place && !slot->tap.is_gone &&
+		    !(slot->tap.iface.flags & IFF_LOOPBACK))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wished(const struct place *place, const struct wish *wish, const struct iface *iface)
+{
+	if (wish->youth)
+		return !(iface->flags & IFF_LOOPBACK);
+	return iface_list__is_chosen(link_watch__ifaces(place->watch), iface, wish->pattern);
+}
+
 static int fulfil(struct place *place, const struct wish *wish)
 {
 	const struct iface_list *list = link_watch__ifaces(place->watch);
@@ -39,7 +60,7 @@ static int fulfil(struct place *place, const struct wish *wish)
 		const struct iface *iface = &list->items[i];
 		int err = 0;
 
-		if (!iface_list__is_chosen(list, iface, wish->pattern))
+		if (!is_wished(place, wish, iface))
 			continue;
 		if (!slot__find(place, iface->ifindex))
 			err = slot__add(place, place, iface, wish->mode);
@@ -115,8 +136,7 @@ struct place *place__get(struct tap_set *set, const struct netns *ns)
 	return NULL;
 }
 
-int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
-		 enum hook_mode mode)
+static int add_wish(struct tap_set *set, const struct netns *ns, const struct wish *wish)
 {
 	struct place *place = place__get(set, ns);
 	struct wish *more;
@@ -127,8 +147,39 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 	if (!more)
 		return -ENOMEM;
 	place->wishes = more;
-	more[place->n_wishes++] = (struct wish){pattern, mode};
-	return fulfil(place, &more[place->n_wishes - 1]);
+	more[place->n_wishes++] = *wish;
+	return fulfil(place, wish);
+}
+
+int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
+		 enum hook_mode mode)
+{
+	return add_wish(set, ns, &(struct wish){.pattern = pattern, .mode = mode});
+}
+
+int tap_set__add_young(struct tap_set *set, const struct netns *ns, enum hook_mode mode)
+{
+	return add_wish(set, ns, &(struct wish){.mode = mode, .youth = YOUTH});
+}
+
+/* Nothing came but lo, which is watched where there is nothing else. */
+static void grow(struct place *place)
+{
+	for (size_t i = 0; i < place->n_wishes; i++) {
+		struct wish *wish = &place->wishes[i];
+
+		if (!wish->youth || --wish->youth)
+			continue;
+		if (!has_tap(place))
+			(void)fulfil(place, wish); /* logged */
+	}
+}
+
+void tap_set__grow(struct tap_set *set)
+{
+	for (size_t i = 0; i < set->n_places; i++)
+		if (set->places[i]->watch)
+			grow(set->places[i]);
 }
 
 bool tap_set__has(const struct tap_set *set, const char *name)
@@ -194,14 +245,19 @@ static bool had_tap(const struct place *place, const char *name)
 }
 
 /*
- * Without a pattern: one of a default route, or one made anew. Not what iface_list__is_chosen()
- * says, or a default route that is gone for a moment would have everything else tapped.
+ * Without a pattern: one of a default route, or one made anew. What iface_list__is_chosen() says
+ * counts only where there is nothing but lo so far, or a default route that is gone for a moment
+ * would have everything else tapped.
  */
 static bool is_wished_later(const struct place *place, const struct wish *wish,
 			    const struct iface *iface)
 {
 	if (wish->pattern)
 		return !fnmatch(wish->pattern, iface->name, 0);
+	if (wish->youth)
+		return is_wished(place, wish, iface);
+	if (!has_tap(place) && is_wished(place, wish, iface))
+		return true;
 	return iface->has_default_route || had_tap(place, iface->name);
 }
 
