@@ -89,7 +89,8 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
  * tap_set__add_young() - likewise for a namespace that has just appeared, with no pattern
  *
  * Who makes it gives it interfaces one by one, and brings them up: until it is settled each is
- * tapped as it comes, before anything passes, but for lo.
+ * tapped as it comes, before anything passes, but for lo; by tap_set__follow(). Returns 0 or
+ * -errno.
  */
 int tap_set__add_young(struct tap_set *set, const struct netns *ns, enum hook_mode mode);
 /* tap_set__grow() - some time has passed: a namespace is settled at the second call since it was
@@ -134,9 +135,15 @@ bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_a
 /* tap_set__counters() - sums over CPUs, of one tap; returns 0 or -errno */
 int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out);
 
-/* tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes
- * in */
+/*
+ * tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes
+ * in
+ *
+ * A tap takes a tenth of a second: each call makes one at most, so that records are read in
+ * between. While tap_set__is_busy() there are more to make.
+ */
 int tap_set__epoll_fd(const struct tap_set *set);
 void tap_set__follow(struct tap_set *set);
+bool tap_set__is_busy(const struct tap_set *set);
 
 #endif

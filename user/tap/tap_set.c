@@ -46,9 +46,51 @@ static bool has_tap(const struct place *place)
 
 static bool is_wished(const struct place *place, const struct wish *wish, const struct iface *iface)
 {
-	if (wish->youth)
+	if (wish->youth && !wish->pattern)
 		return !(iface->flags & IFF_LOOPBACK);
 	return iface_list__is_chosen(link_watch__ifaces(place->watch), iface, wish->pattern);
+}
+
+const struct iface *place__iface(const struct place *place, uint32_t ifindex)
+{
+	const struct iface_list *list = link_watch__ifaces(place->watch);
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].ifindex == ifindex)
+			return &list->items[i];
+	return NULL;
+}
+
+/* Another try for what is pending already is the same. Without memory there is a tap less, told. */
+static void put_off(struct place *place, const struct iface *iface, enum hook_mode mode)
+{
+	struct tap_set *set = place->set;
+	struct pending *more;
+
+	for (size_t i = 0; i < set->n_pending; i++)
+		if (set->pending[i].place == place && set->pending[i].ifindex == iface->ifindex)
+			return;
+	more = reallocarray(set->pending, set->n_pending + 1, sizeof(*more));
+	if (!more) {
+		log_error("cannot watch %s: out of memory", iface->name);
+		return;
+	}
+	set->pending = more;
+	more[set->n_pending++] = (struct pending){place, iface->ifindex, mode};
+}
+
+/* The first that is pending, if it is still there. */
+static void make_one(struct tap_set *set)
+{
+	const struct pending first = set->n_pending ? set->pending[0] : (struct pending){0};
+	const struct iface *iface;
+
+	if (!set->n_pending)
+		return;
+	memmove(set->pending, set->pending + 1, --set->n_pending * sizeof(first));
+	iface = first.place->watch ? place__iface(first.place, first.ifindex) : NULL;
+	if (iface && !slot__find(first.place, first.ifindex))
+		(void)slot__add(first.place, first.place, iface, first.mode); /* logged */
 }
 
 static int fulfil(struct place *place, const struct wish *wish)
@@ -136,6 +178,17 @@ struct place *place__get(struct tap_set *set, const struct netns *ns)
 	return NULL;
 }
 
+/* As fulfil(), but each in its turn. */
+static void fulfil_later(struct place *place, const struct wish *wish)
+{
+	const struct iface_list *list = link_watch__ifaces(place->watch);
+
+	for (size_t i = 0; i < list->count; i++)
+		if (is_wished(place, wish, &list->items[i]) &&
+		    !slot__find(place, list->items[i].ifindex))
+			put_off(place, &list->items[i], wish->mode);
+}
+
 static int add_wish(struct tap_set *set, const struct netns *ns, const struct wish *wish)
 {
 	struct place *place = place__get(set, ns);
@@ -148,7 +201,10 @@ static int add_wish(struct tap_set *set, const struct netns *ns, const struct wi
 		return -ENOMEM;
 	place->wishes = more;
 	more[place->n_wishes++] = *wish;
-	return fulfil(place, wish);
+	if (!wish->youth)
+		return fulfil(place, wish);
+	fulfil_later(place, wish);
+	return 0;
 }
 
 int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
@@ -157,9 +213,10 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 	return add_wish(set, ns, &(struct wish){.pattern = pattern, .mode = mode});
 }
 
-int tap_set__add_young(struct tap_set *set, const struct netns *ns, enum hook_mode mode)
+int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *pattern,
+		       enum hook_mode mode)
 {
-	return add_wish(set, ns, &(struct wish){.mode = mode, .youth = YOUTH});
+	return add_wish(set, ns, &(struct wish){pattern, mode, YOUTH});
 }
 
 /* Nothing came but lo, which is watched where there is nothing else. */
@@ -170,8 +227,8 @@ static void grow(struct place *place)
 
 		if (!wish->youth || --wish->youth)
 			continue;
-		if (!has_tap(place))
-			(void)fulfil(place, wish); /* logged */
+		if (!wish->pattern && !has_tap(place))
+			fulfil_later(place, wish);
 	}
 }
 
@@ -280,7 +337,7 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 
 		if (!is_wished_later(place, wish, iface))
 			continue;
-		(void)slot__add(place, place, iface, wish->mode); /* logged; the others go on */
+		put_off(place, iface, wish->mode);
 		return;
 	}
 }
@@ -304,6 +361,12 @@ void tap_set__follow(struct tap_set *set)
 			log_warn("cannot follow the interfaces of network namespace %s: %s",
 				 place->ns.name, strerror(-err));
 	}
+	make_one(set);
+}
+
+bool tap_set__is_busy(const struct tap_set *set)
+{
+	return set->n_pending;
 }
 
 /* ---- the set --------------------------------------------------------------------------------- */
@@ -335,6 +398,7 @@ void tap_set__free(struct tap_set *set)
 		free(set->places[i]);
 	}
 	close(set->epoll_fd);
+	free(set->pending);
 	free((void *)set->slots);
 	free((void *)set->places);
 	free(set);
