@@ -126,9 +126,6 @@ int live__resolve_netns(struct live *live);
 /* live__lost() - sums over CPUs of the records that found the ring buffer full */
 int live__lost(const struct live *live, struct lost_counters *out);
 
-/* live__open_taps() - tap the chosen interfaces of @ns. Returns their number or -errno, logged */
-int live__open_taps(struct live *live, const struct netns *ns);
-
 /*
  * live_ports__new() - watch for ports that run low in the namespaces that are added
  *

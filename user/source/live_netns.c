@@ -86,6 +86,17 @@ int live_netns__wait_ms(const struct live *live, int at_most_ms)
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
+/* What cannot be watched is told. */
+static void tap_young(struct live *live, const struct netns *ns)
+{
+	const struct live_options *options = &live->options;
+
+	if (!options->n_ifaces)
+		(void)tap_set__add_young(live->taps, ns, NULL, options->hook);
+	for (size_t i = 0; i < options->n_ifaces; i++)
+		(void)tap_set__add_young(live->taps, ns, options->ifaces[i], options->hook);
+}
+
 static void take_in(struct live *live, const struct netns *ns)
 {
 	if (live__has_figures(live))
@@ -93,12 +104,8 @@ static void take_in(struct live *live, const struct netns *ns)
 	if (live->listeners)
 		(void)live_listeners__add_netns(live, ns->inum);
 	(void)live_ports__add_netns(live, ns);
-	if (!live->taps)
-		return;
-	if (live->options.n_ifaces)
-		(void)live__open_taps(live, ns); /* logged */
-	else
-		(void)tap_set__add_young(live->taps, ns, live->options.hook); /* likewise */
+	if (live->taps)
+		tap_young(live, ns);
 }
 
 static void look(struct live *live)

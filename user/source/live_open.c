@@ -141,7 +141,8 @@ static int open_cache(struct live *live)
 	return live->taps ? 0 : -ENOMEM;
 }
 
-int live__open_taps(struct live *live, const struct netns *ns)
+/* Taps the chosen interfaces of @ns. Returns their number or -errno, logged. */
+static int open_taps(struct live *live, const struct netns *ns)
 {
 	const struct live_options *options = &live->options;
 	int n, count = 0, err = 0;
@@ -184,7 +185,7 @@ static int open_wire(struct live *live)
 	int n, count = 0, err = 0, tap_err = 0;
 
 	for (size_t i = 0; !err && i < live->netns.count; i++) {
-		n = live__open_taps(live, &live->netns.items[i]);
+		n = open_taps(live, &live->netns.items[i]);
 		if (n > 0)
 			count += n;
 		else if (n < 0)

@@ -86,13 +86,13 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 		 enum hook_mode mode);
 
 /*
- * tap_set__add_young() - likewise for a namespace that has just appeared, with no pattern
+ * tap_set__add_young() - likewise for a namespace that has just appeared; by tap_set__follow()
  *
- * Who makes it gives it interfaces one by one, and brings them up: until it is settled each is
- * tapped as it comes, before anything passes, but for lo; by tap_set__follow(). Returns 0 or
- * -errno.
+ * Who makes it gives it interfaces one by one, and brings them up: with no pattern, until it is
+ * settled, each is tapped as it comes, before anything passes, but for lo. Returns 0 or -errno.
  */
-int tap_set__add_young(struct tap_set *set, const struct netns *ns, enum hook_mode mode);
+int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *pattern,
+		       enum hook_mode mode);
 /* tap_set__grow() - some time has passed: a namespace is settled at the second call since it was
  * added */
 void tap_set__grow(struct tap_set *set);
