@@ -21,9 +21,9 @@
 #define TICK_IDLE_MS 80
 /* Records taken in at once, so that a flood of them does not keep the reader from its other duties.
  */
-#define DRAIN_MAX      65536
-#define NETNS_CHECK_NS TW_NSEC_PER_SEC
-#define LOST_CHECK_NS  (100 * TW_NSEC_PER_MSEC)
+#define DRAIN_MAX     65536
+#define WAITED_FOR    4 /* the ring, changes of interfaces, signs of new namespaces */
+#define LOST_CHECK_NS (100 * TW_NSEC_PER_MSEC)
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -72,6 +72,8 @@ int live__on_ring(void *ctx, void *data, size_t size)
 		live->options.on_record(live->options.ctx, rec);
 	else
 		apply(live, rec);
+	if (rec->hdr.kind == REC_SOCK_STATE)
+		live_netns__heard_of(live, rec->sock_state.sock.netns);
 	return ++live->n_drained < DRAIN_MAX ? 0 : -ECANCELED;
 }
 
@@ -189,47 +191,6 @@ static bool tell_losses(struct live *live)
 	return is_wrong;
 }
 
-/* ---- namespaces ------------------------------------------------------------------------------ */
-
-static void on_netns_gone(void *ctx, uint32_t inum)
-{
-	struct live *live = ctx;
-
-	if (live->taps)
-		tap_set__forget_netns(live->taps, inum);
-	live_stats__forget_netns(live, inum);
-	live_ports__forget_netns(live, inum);
-	if (live->options.want_tally && live->sock)
-		sock_tally__forget_netns(live->sock, inum);
-	if (live->containers)
-		containers__forget_netns(live->containers, inum);
-}
-
-/* Lets go of namespaces that are gone; with -N all takes in those that have appeared. */
-static void follow_netns(struct live *live)
-{
-	size_t known;
-
-	if (live->now_ns - live->netns_checked_ns < NETNS_CHECK_NS)
-		return;
-	live->netns_checked_ns = live->now_ns;
-	if (live->containers)
-		containers__follow(live->containers, live->now_ns);
-	netns_list__prune(&live->netns, on_netns_gone, live);
-	known = live->netns.count;
-	if (!live->netns.all || netns_list__rescan(&live->netns) <= 0)
-		return;
-	for (size_t i = known; i < live->netns.count; i++) {
-		if (live__has_figures(live))
-			(void)live_stats__add_netns(live, &live->netns.items[i]);
-		if (live->listeners)
-			(void)live_listeners__add_netns(live, live->netns.items[i].inum);
-		(void)live_ports__add_netns(live, &live->netns.items[i]);
-		if (live->taps)
-			(void)live__open_taps(live, &live->netns.items[i]); /* logged */
-	}
-}
-
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 struct session_table *live__table(struct live *live)
@@ -259,14 +220,18 @@ int live__fd(const struct live *live)
 
 static int wait(struct live *live, int timeout_ms)
 {
-	struct epoll_event events[2];
-	int n = epoll_wait(live->epoll_fd, events, 2, timeout_ms);
+	struct epoll_event events[WAITED_FOR];
+	bool is_busy = live->taps && tap_set__is_busy(live->taps);
+	int n = epoll_wait(live->epoll_fd, events, WAITED_FOR, is_busy ? 0 : timeout_ms);
 
 	if (n < 0)
 		return -errno;
-	for (int i = 0; i < n; i++)
-		if (live->taps && events[i].data.fd == tap_set__epoll_fd(live->taps))
-			tap_set__follow(live->taps);
+	for (int i = 0; i < n; i++) {
+		is_busy |= live->taps && events[i].data.fd == tap_set__epoll_fd(live->taps);
+		(void)live_netns__take_sign(live, events[i].data.fd);
+	}
+	if (is_busy)
+		tap_set__follow(live->taps);
 	return n;
 }
 
@@ -280,19 +245,20 @@ static int next_tick(int tick_ms, bool is_busy)
 int live__poll(struct live *live, int timeout_ms)
 {
 	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + timeout_ms * TW_NSEC_PER_MSEC;
-	int woken, left_ms;
+	int woken, left_ms, tick_ms;
 	size_t n;
 
 	do {
 		live->now_ns = clock_ns(CLOCK_MONOTONIC);
 		left_ms = end_ns > live->now_ns ? (end_ns - live->now_ns) / TW_NSEC_PER_MSEC : 0;
-		woken = wait(live, left_ms < live->tick_ms ? left_ms : live->tick_ms);
+		tick_ms = live_netns__wait_ms(live, live->tick_ms);
+		woken = wait(live, left_ms < tick_ms ? left_ms : tick_ms);
 		if (woken < 0)
 			return woken;
 		n = drain(live);
 		live->tick_ms = next_tick(live->tick_ms, n);
 		session_table__settle(live->table, live->now_ns);
-		follow_netns(live);
+		live_netns__follow(live);
 		(void)live_ports__check(live); /* the next one may do better … */
 		(void)live_listeners__check(live);
 		live_figures__tidy(live);
@@ -309,7 +275,7 @@ int live__refresh(struct live *live)
 	int err = 0;
 
 	(void)drain(live);
-	follow_netns(live);
+	live_netns__follow(live);
 	if (live->options.lean)
 		return apply_result(live);
 	if (live->wire)
@@ -339,7 +305,7 @@ int live__tuples(struct live *live, record_sink sink, void *ctx)
 	int err;
 
 	(void)drain(live);
-	follow_netns(live);
+	live_netns__follow(live);
 	err = sock_view__tuples(live->sock, sink, ctx);
 	if (err)
 		log_error("cannot list all sockets: %s", strerror(-err));

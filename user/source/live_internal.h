@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the live source, shared by its files alone: opening and closing (live_open.c),
- * taking records in (live.c), figures (live_stats.c), containers (live_containers.c).
+ * taking records in (live.c), figures (live_stats.c), containers (live_containers.c), namespaces
+ * that come and go (live_netns.c).
  */
 #ifndef TCPWATCH_LIVE_INTERNAL_H
 #define TCPWATCH_LIVE_INTERNAL_H
 
 #include "containers.h"
 #include "live.h"
+#include "user/tap/netns_watch.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
 struct snapshot_tally {
@@ -35,6 +37,15 @@ struct netns_counters {
 struct recount {
 	unsigned looks; /* in a row at which they were not */
 	uint64_t last_ns, times;
+};
+
+/* For network namespaces that come and go. */
+struct netns_looks {
+	struct netns_watch *watch;   /* NULL: there is none */
+	uint64_t checked_ns;	     /* when all were last looked at without a sign */
+	uint64_t next_ns, pause_ns;  /* on a sign: when to look, 0: not; and how soon again */
+	uint64_t looked_ns, cost_ns; /* the last look, and what it took */
+	uint32_t heard;		     /* the last one that a record named */
 };
 
 struct live {
@@ -66,7 +77,7 @@ struct live {
 	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
-	uint64_t netns_checked_ns;
+	struct netns_looks looks;
 	struct live_ports *ports; /* NULL: not watched */
 	struct recount recount;
 	uint64_t tidied_ns;
@@ -91,6 +102,18 @@ void live__pull(void *ctx, struct session_table *table, const struct flow_key *k
 void live__on_event(void *ctx, const struct event *event);
 const char *live__reset_reason(void *ctx, int reason);
 
+/* live_netns__open() - with -N all: watch for signs of new namespaces. Returns 0 or -errno */
+int live_netns__open(struct live *live);
+void live_netns__close(struct live *live);
+/* live_netns__take_sign() - if @fd is readable because of one; else false */
+bool live_netns__take_sign(struct live *live, int fd);
+/* live_netns__heard_of() - a record names this namespace, which may be new */
+void live_netns__heard_of(struct live *live, uint32_t inum);
+/* live_netns__wait_ms() - how long the next wait may last for their sake */
+int live_netns__wait_ms(const struct live *live, int at_most_ms);
+/* live_netns__follow() - take in those that have appeared, let go of those that nobody keeps */
+void live_netns__follow(struct live *live);
+
 /* live__open_containers() - if anybody asks for them. Returns 0 or -errno, logged */
 int live__open_containers(struct live *live);
 void live__close_containers(struct live *live);
@@ -104,9 +127,6 @@ int live__resolve_netns(struct live *live);
 
 /* live__lost() - sums over CPUs of the records that found the ring buffer full */
 int live__lost(const struct live *live, struct lost_counters *out);
-
-/* live__open_taps() - tap the chosen interfaces of @ns. Returns their number or -errno, logged */
-int live__open_taps(struct live *live, const struct netns *ns);
 
 /*
  * live_ports__new() - watch for ports that run low in the namespaces that are added

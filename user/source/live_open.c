@@ -94,6 +94,8 @@ static int open_epoll(struct live *live)
 	err = watch_fd(live, ring_buffer__epoll_fd(live->ring));
 	if (!err && live->taps)
 		err = watch_fd(live, tap_set__epoll_fd(live->taps));
+	if (!err && live->looks.watch)
+		err = watch_fd(live, netns_watch__fd(live->looks.watch));
 	return err;
 }
 
@@ -139,7 +141,8 @@ static int open_cache(struct live *live)
 	return live->taps ? 0 : -ENOMEM;
 }
 
-int live__open_taps(struct live *live, const struct netns *ns)
+/* Taps the chosen interfaces of @ns. Returns their number or -errno, logged. */
+static int open_taps(struct live *live, const struct netns *ns)
 {
 	const struct live_options *options = &live->options;
 	int n, count = 0, err = 0;
@@ -182,7 +185,7 @@ static int open_wire(struct live *live)
 	int n, count = 0, err = 0, tap_err = 0;
 
 	for (size_t i = 0; !err && i < live->netns.count; i++) {
-		n = live__open_taps(live, &live->netns.items[i]);
+		n = open_taps(live, &live->netns.items[i]);
 		if (n > 0)
 			count += n;
 		else if (n < 0)
@@ -256,6 +259,8 @@ static int open_all(struct live *live)
 	if (!err)
 		err = open_netns(live);
 	if (!err)
+		err = live_netns__open(live);
+	if (!err)
 		err = open_ports(live);
 	if (!err)
 		err = open_ring(live);
@@ -325,6 +330,7 @@ void live__close(struct live *live)
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
+	live_netns__close(live);
 	live__close_containers(live);
 	close_fd(live->ring_fd);
 	close_fd(live->lost_fd);

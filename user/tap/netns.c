@@ -19,8 +19,7 @@
 
 #include "user/util/log.h"
 
-#define NAMED_DIR "/run/netns" /* of ip-netns(8) */
-#define OWN_PATH  "/proc/thread-self/ns/net"
+#define OWN_PATH "/proc/thread-self/ns/net"
 
 static bool inum_of(const char *path, uint32_t *inum)
 {
@@ -43,7 +42,7 @@ static struct netns *find(const struct netns_list *list, uint32_t inum)
 /* The name that ip-netns(8) knows a namespace by, if any. */
 static bool find_name(uint32_t inum, char *name, size_t size)
 {
-	DIR *dir = opendir(NAMED_DIR);
+	DIR *dir = opendir(NETNS_NAMES);
 	struct dirent *entry;
 	bool is_found = false;
 	struct stat st;
@@ -151,7 +150,7 @@ static bool is_name(const char *name)
 
 static int add_host(struct netns_list *list, bool *denied)
 {
-	int named = add_all(list, NAMED_DIR, "", is_name, denied);
+	int named = add_all(list, NETNS_NAMES, "", is_name, denied);
 
 	return named + add_all(list, "/proc", "/ns/net", is_pid, denied);
 }
@@ -191,7 +190,7 @@ static int add_word(struct netns_list *list, const char *word)
 		return add_everything(list);
 	if (strchr(word, '/'))
 		return add(list, word);
-	snprintf(path, sizeof(path), NAMED_DIR "/%s", word);
+	snprintf(path, sizeof(path), NETNS_NAMES "/%s", word);
 	err = add(list, path);
 	if (err != -ENOENT || !is_pid(word) || strspn(word, "0123456789") != strlen(word))
 		return err;
@@ -207,7 +206,7 @@ static int explain(const char *word, int err)
 	}
 	if (err == -ENOMEM)
 		return err;
-	log_error("%s is no network namespace (%s); give self, all, a name in " NAMED_DIR
+	log_error("%s is no network namespace (%s); give self, all, a name in " NETNS_NAMES
 		  ", a PID or a path",
 		  word, err == -EINVAL ? "something else" : strerror(-err));
 	return -EINVAL;

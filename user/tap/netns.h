@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NETNS_NAMES "/run/netns" /* of ip-netns(8) */
+
 struct netns {
 	uint32_t inum; /* inode number of the namespace, as in net:[4026531840] */
 	int fd;	       /* keeps it open; -1: cannot be entered */

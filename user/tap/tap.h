@@ -87,6 +87,18 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 		 enum hook_mode mode);
 
 /*
+ * tap_set__add_young() - likewise for a namespace that has just appeared; by tap_set__follow()
+ *
+ * Who makes it gives it interfaces one by one, and brings them up: with no pattern, until it is
+ * settled, each is tapped as it comes, before anything passes, but for lo. Returns 0 or -errno.
+ */
+int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *pattern,
+		       enum hook_mode mode);
+/* tap_set__grow() - some time has passed: a namespace is settled at the second call since it was
+ * added */
+void tap_set__grow(struct tap_set *set);
+
+/*
  * tap_set__add_outer() - tap the interfaces of the default routes of @ns for the sessions in it:
  * those that are veths at their other end, if that is in @outside, else where they are
  *
@@ -124,9 +136,15 @@ bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_a
 /* tap_set__counters() - sums over CPUs, of one tap; returns 0 or -errno */
 int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out);
 
-/* tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes
- * in */
+/*
+ * tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes
+ * in
+ *
+ * A tap takes a tenth of a second: each call makes one at most, so that records are read in
+ * between. While tap_set__is_busy() there are more to make.
+ */
 int tap_set__epoll_fd(const struct tap_set *set);
 void tap_set__follow(struct tap_set *set);
+bool tap_set__is_busy(const struct tap_set *set);
 
 #endif

@@ -15,6 +15,7 @@
 struct wish {
 	const char *pattern; /* NULL: the interfaces of the default routes */
 	enum hook_mode mode;
+	unsigned youth; /* of its namespace: calls of tap_set__grow() before it is settled, or 0 */
 };
 
 /* A namespace with taps, or with addresses that are asked for. */
@@ -41,6 +42,13 @@ struct slot {
 	struct wire_counters past; /* of attachments that are no more */
 };
 
+/* An interface that is to be tapped. */
+struct pending {
+	struct place *place;
+	uint32_t ifindex;
+	enum hook_mode mode;
+};
+
 struct tap_set {
 	struct wire_shared shared;
 	int epoll_fd;
@@ -48,10 +56,15 @@ struct tap_set {
 	size_t n_slots;
 	struct place **places;
 	size_t n_places;
+	struct pending *pending; /* in the order in which they came */
+	size_t n_pending;
 };
 
 /* place__get() - that of @ns, made if there is none; NULL: errno says why, logged */
 struct place *place__get(struct tap_set *set, const struct netns *ns);
+
+/* place__iface() - its interface of that index, or NULL */
+const struct iface *place__iface(const struct place *place, uint32_t ifindex);
 
 /* slot__find() - the tap of that interface of @place, or NULL */
 struct slot *slot__find(const struct place *place, uint32_t ifindex);

@@ -15,6 +15,7 @@
 #include "user/util/nearest.h"
 
 #define MAX_EVENTS 16
+#define YOUTH	   2
 
 /* ---- which interfaces ------------------------------------------------------------------------ */
 
@@ -30,6 +31,68 @@ struct slot *slot__find(const struct place *place, uint32_t ifindex)
 	return NULL;
 }
 
+/* Something but lo is tapped there. */
+static bool has_tap(const struct place *place)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		const struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place && !slot->tap.is_gone &&
+		    !(slot->tap.iface.flags & IFF_LOOPBACK))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wished(const struct place *place, const struct wish *wish, const struct iface *iface)
+{
+	if (wish->youth && !wish->pattern)
+		return !(iface->flags & IFF_LOOPBACK);
+	return iface_list__is_chosen(link_watch__ifaces(place->watch), iface, wish->pattern);
+}
+
+const struct iface *place__iface(const struct place *place, uint32_t ifindex)
+{
+	const struct iface_list *list = link_watch__ifaces(place->watch);
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].ifindex == ifindex)
+			return &list->items[i];
+	return NULL;
+}
+
+/* Another try for what is pending already is the same. Without memory there is a tap less, told. */
+static void put_off(struct place *place, const struct iface *iface, enum hook_mode mode)
+{
+	struct tap_set *set = place->set;
+	struct pending *more;
+
+	for (size_t i = 0; i < set->n_pending; i++)
+		if (set->pending[i].place == place && set->pending[i].ifindex == iface->ifindex)
+			return;
+	more = reallocarray(set->pending, set->n_pending + 1, sizeof(*more));
+	if (!more) {
+		log_error("cannot watch %s: out of memory", iface->name);
+		return;
+	}
+	set->pending = more;
+	more[set->n_pending++] = (struct pending){place, iface->ifindex, mode};
+}
+
+/* The first that is pending, if it is still there. */
+static void make_one(struct tap_set *set)
+{
+	const struct pending first = set->n_pending ? set->pending[0] : (struct pending){0};
+	const struct iface *iface;
+
+	if (!set->n_pending)
+		return;
+	memmove(set->pending, set->pending + 1, --set->n_pending * sizeof(first));
+	iface = first.place->watch ? place__iface(first.place, first.ifindex) : NULL;
+	if (iface && !slot__find(first.place, first.ifindex))
+		(void)slot__add(first.place, first.place, iface, first.mode); /* logged */
+}
+
 static int fulfil(struct place *place, const struct wish *wish)
 {
 	const struct iface_list *list = link_watch__ifaces(place->watch);
@@ -39,7 +102,7 @@ static int fulfil(struct place *place, const struct wish *wish)
 		const struct iface *iface = &list->items[i];
 		int err = 0;
 
-		if (!iface_list__is_chosen(list, iface, wish->pattern))
+		if (!is_wished(place, wish, iface))
 			continue;
 		if (!slot__find(place, iface->ifindex))
 			err = slot__add(place, place, iface, wish->mode);
@@ -115,8 +178,18 @@ struct place *place__get(struct tap_set *set, const struct netns *ns)
 	return NULL;
 }
 
-int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
-		 enum hook_mode mode)
+/* As fulfil(), but each in its turn. */
+static void fulfil_later(struct place *place, const struct wish *wish)
+{
+	const struct iface_list *list = link_watch__ifaces(place->watch);
+
+	for (size_t i = 0; i < list->count; i++)
+		if (is_wished(place, wish, &list->items[i]) &&
+		    !slot__find(place, list->items[i].ifindex))
+			put_off(place, &list->items[i], wish->mode);
+}
+
+static int add_wish(struct tap_set *set, const struct netns *ns, const struct wish *wish)
 {
 	struct place *place = place__get(set, ns);
 	struct wish *more;
@@ -127,8 +200,43 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 	if (!more)
 		return -ENOMEM;
 	place->wishes = more;
-	more[place->n_wishes++] = (struct wish){pattern, mode};
-	return fulfil(place, &more[place->n_wishes - 1]);
+	more[place->n_wishes++] = *wish;
+	if (!wish->youth)
+		return fulfil(place, wish);
+	fulfil_later(place, wish);
+	return 0;
+}
+
+int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
+		 enum hook_mode mode)
+{
+	return add_wish(set, ns, &(struct wish){.pattern = pattern, .mode = mode});
+}
+
+int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *pattern,
+		       enum hook_mode mode)
+{
+	return add_wish(set, ns, &(struct wish){pattern, mode, YOUTH});
+}
+
+/* Nothing came but lo, which is watched where there is nothing else. */
+static void grow(struct place *place)
+{
+	for (size_t i = 0; i < place->n_wishes; i++) {
+		struct wish *wish = &place->wishes[i];
+
+		if (!wish->youth || --wish->youth)
+			continue;
+		if (!wish->pattern && !has_tap(place))
+			fulfil_later(place, wish);
+	}
+}
+
+void tap_set__grow(struct tap_set *set)
+{
+	for (size_t i = 0; i < set->n_places; i++)
+		if (set->places[i]->watch)
+			grow(set->places[i]);
 }
 
 bool tap_set__has(const struct tap_set *set, const char *name)
@@ -194,14 +302,19 @@ static bool had_tap(const struct place *place, const char *name)
 }
 
 /*
- * Without a pattern: one of a default route, or one made anew. Not what iface_list__is_chosen()
- * says, or a default route that is gone for a moment would have everything else tapped.
+ * Without a pattern: one of a default route, or one made anew. What iface_list__is_chosen() says
+ * counts only where there is nothing but lo so far, or a default route that is gone for a moment
+ * would have everything else tapped.
  */
 static bool is_wished_later(const struct place *place, const struct wish *wish,
 			    const struct iface *iface)
 {
 	if (wish->pattern)
 		return !fnmatch(wish->pattern, iface->name, 0);
+	if (wish->youth)
+		return is_wished(place, wish, iface);
+	if (!has_tap(place) && is_wished(place, wish, iface))
+		return true;
 	return iface->has_default_route || had_tap(place, iface->name);
 }
 
@@ -224,7 +337,7 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 
 		if (!is_wished_later(place, wish, iface))
 			continue;
-		(void)slot__add(place, place, iface, wish->mode); /* logged; the others go on */
+		put_off(place, iface, wish->mode);
 		return;
 	}
 }
@@ -248,6 +361,12 @@ void tap_set__follow(struct tap_set *set)
 			log_warn("cannot follow the interfaces of network namespace %s: %s",
 				 place->ns.name, strerror(-err));
 	}
+	make_one(set);
+}
+
+bool tap_set__is_busy(const struct tap_set *set)
+{
+	return set->n_pending;
 }
 
 /* ---- the set --------------------------------------------------------------------------------- */
@@ -279,6 +398,7 @@ void tap_set__free(struct tap_set *set)
 		free(set->places[i]);
 	}
 	close(set->epoll_fd);
+	free(set->pending);
 	free((void *)set->slots);
 	free((void *)set->places);
 	free(set);

@@ -15,16 +15,6 @@ static bool is_veth(const struct iface *iface)
 	return !strcmp(iface->kind, "veth");
 }
 
-static const struct iface *find_iface(const struct place *place, uint32_t ifindex)
-{
-	const struct iface_list *list = link_watch__ifaces(place->watch);
-
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].ifindex == ifindex)
-			return &list->items[i];
-	return NULL;
-}
-
 /* Two places, and the number by which each knows the other; negative: it does not. */
 struct border {
 	struct place *inside, *outside;
@@ -38,7 +28,7 @@ static const struct iface *cross(const struct border *border, const struct iface
 
 	if (!is_veth(iface) || iface->peer_nsid < 0 || iface->peer_nsid != border->nsid_of_outside)
 		return NULL;
-	other = find_iface(border->outside, iface->peer);
+	other = place__iface(border->outside, iface->peer);
 	if (!other || !is_veth(other) || other->peer != iface->ifindex ||
 	    other->peer_nsid != border->nsid_of_inside)
 		return NULL;

@@ -20,7 +20,7 @@ cgroup_manager = "cgroupfs"
 runtime = "runc"
 """
 BUSYBOX = "/bin/busybox"
-APPLETS = ("sh", "httpd", "nc", "sleep", "wget", "cat")
+APPLETS = ("sh", "httpd", "nc", "sleep", "wget", "cat", "seq")
 FOREVER = ("/bin/sleep", "100000")
 _serial = itertools.count()
 
