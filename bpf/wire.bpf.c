@@ -362,7 +362,11 @@ static __always_inline struct frame xdp_frame(struct xdp_md *ctx)
 	return frame;
 }
 
-__noinline int fate_xdp(struct xdp_md *ctx, struct sighting *seen)
+/*
+ * Static, unlike the others: before 6.8 a global function is verified even if nothing reaches it,
+ * and where fates are not asked for this one's relocations are not resolved.
+ */
+static __noinline int fate_xdp(struct xdp_md *ctx, struct sighting *seen)
 {
 	if (seen)
 		find_fate(ctx, seen, ctx->ingress_ifindex);
@@ -428,7 +432,7 @@ static __always_inline struct frame skb_frame(struct __sk_buff *skb)
 	return frame;
 }
 
-__noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
+static __noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
 {
 	if (seen)
 		find_fate(skb, seen, skb->ifindex);

@@ -125,7 +125,7 @@ static void play_found_by_snapshot(struct fixture *fx)
 	struct sock_info s = request(0);
 
 	fixture__sock(fx, &s);
-	pass(fx, SEC + 500 * MSEC);
+	pass(fx, 2 * SEC + 500 * MSEC);
 }
 
 static void syn_ack_again(struct fixture *fx, const struct talk *t)
@@ -333,7 +333,7 @@ static void test_many(void **state)
 		fixture__settle(&fx);
 	}
 	assert_int_equal(fixture__stats(&fx).sessions, FLOOD);
-	pass(&fx, 3 * SEC);
+	pass(&fx, 4 * SEC);
 	assert_int_equal(fixture__stats(&fx).sessions, 0);
 	assert_int_equal(n_failed, FLOOD);
 	session_table__free(fx.table);

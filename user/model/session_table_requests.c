@@ -12,9 +12,10 @@
 /* TCP_TIMEOUT_INIT and TCP_RTO_MAX, include/net/tcp.h: doubled each time, up to a limit. */
 #define FIRST_TIMEOUT_NS TW_NSEC_PER_SEC
 #define LAST_TIMEOUT_NS	 (120 * TW_NSEC_PER_SEC)
-/* A timer of the wheel may be late by an eighth (kernel/time/timer.c), and records take time. */
+#define DOUBLINGS	 7 /* that many reach the limit */
+/* A timer of the wheel may be late by an eighth (kernel/time/timer.c), a busy machine by more. */
 #define LATE_SHIFT 3
-#define RECORD_NS  (250 * TW_NSEC_PER_MSEC)
+#define BUSY_NS	   TW_NSEC_PER_SEC
 /* How often the requests are looked through. */
 #define LOOK_NS (50 * TW_NSEC_PER_MSEC)
 
@@ -28,11 +29,9 @@ static uint64_t due_ns(const struct sock_row *sock)
 {
 	uint64_t timeout_ns = LAST_TIMEOUT_NS;
 
-	if (sock->info.syn_timeouts < 7)
+	if (sock->info.syn_timeouts < DOUBLINGS)
 		timeout_ns = FIRST_TIMEOUT_NS << sock->info.syn_timeouts;
-	if (timeout_ns > LAST_TIMEOUT_NS)
-		timeout_ns = LAST_TIMEOUT_NS;
-	return sock->info_ns + timeout_ns + (timeout_ns >> LATE_SHIFT) + RECORD_NS;
+	return sock->info_ns + timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
 }
 
 /* Without memory for the list nobody waits for its end, which goes untold. */

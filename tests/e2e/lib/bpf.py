@@ -8,23 +8,25 @@ from pathlib import Path
 from lib.wait import wait_for
 
 
-def held_by(pid):
-    """{(kind, id)} of the BPF links, programs and maps that a process has open."""
-    held = set()
+def _open_files(pid):
+    """What the kernel says of each file that a process has open."""
     for info in Path(f"/proc/{pid}/fdinfo").iterdir():
         try:
-            text = info.read_text()
+            yield info.read_text()
         except OSError:  # closed meanwhile
             continue
-        held |= {(kind, int(number)) for kind, number in re.findall(r"^(link|prog|map)_id:\s*(\d+)", text, re.M)}
-    return held
+
+
+def held_by(pid):
+    """{(kind, id)} of the BPF links, programs and maps that a process has open."""
+    return {(kind, int(number)) for text in _open_files(pid)
+            for kind, number in re.findall(r"^(link|prog|map)_id:\s*(\d+)", text, re.M)}
 
 
 def wait_attached(pid, seconds=10.0):
     """Until a process holds a link to an interface for each direction."""
     def count():
-        infos = (info.read_text() for info in Path(f"/proc/{pid}/fdinfo").iterdir())
-        return sum(bool(re.search(r"^link_type:\s*(tcx|xdp)", text, re.M)) for text in infos)
+        return sum(bool(re.search(r"^link_type:\s*(tcx|xdp)", text, re.M)) for text in _open_files(pid))
 
     wait_for(lambda: count() >= 2, lambda: f"links to an interface, not {count()}", seconds)
 
