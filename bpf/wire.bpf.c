@@ -32,8 +32,8 @@ struct sighting {
 	__u64 time_ns; /* set by track() */
 	__u32 why;     /* enum segment_why: why userspace should hear of it, or 0 */
 	__u32 ingress;
-	__u32 fate; /* enum syn_fate */
-	__u32 zero;
+	__u32 fate;   /* enum syn_fate */
+	__u32 is_own; /* a SYN-ACK sent by a socket of this host */
 };
 
 /* The rest of what parse__frame() filled; no byte stays unset, as a global function's argument. */
@@ -43,7 +43,7 @@ static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 	seen->why = 0;
 	seen->ingress = ingress;
 	seen->fate = SYN_FATE_NONE;
-	seen->zero = 0;
+	seen->is_own = 0;
 }
 
 /* A SYN that enters: its listener is asked after before anything else happens to it. */
@@ -220,6 +220,26 @@ __noinline int add(struct fragment *frag, const struct sighting *seen)
 	return why;
 }
 
+/*
+ * This host answers a SYN: how long did it take? Known where both passed on one CPU, as they do
+ * when the answer is sent by the interrupt that brought the SYN.
+ */
+static __always_inline void time_answer(const struct fragment *frag, const struct sighting *seen,
+					struct wire_counters *cnt)
+{
+	__u32 syn = frag->step_at[!segment__dir(&seen->seg)][STEP_SYN];
+	__u64 bucket, ns;
+
+	if (!syn)
+		return;
+	ns = seen->time_ns - frag->first_ns - step_time__decode(syn);
+	bucket = log2_shape__bucket(&answer_shape, ns);
+	if (bucket >= LOG2_BUCKETS)
+		return;
+	cnt->answers.bucket[bucket]++;
+	cnt->answers.sum_ns += ns;
+}
+
 /* Finds or begins the segment's fragment and adds to it. Returns why userspace should hear of it,
  * or 0. */
 static __always_inline enum segment_why track(struct sighting *seen, struct wire_counters *cnt)
@@ -247,6 +267,8 @@ static __always_inline enum segment_why track(struct sighting *seen, struct wire
 	why = add(frag, seen);
 	cache__end_write(&at.slot);
 	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(seen->time_ns));
+	if (TW_UNLIKELY(seen->is_own) && why == SEG_NEW_STEP)
+		time_answer(frag, seen, cnt);
 	return why;
 }
 
@@ -477,6 +499,8 @@ static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
 		return TC_ACT_UNSPEC;
 	sighting__init(&seen, ingress);
+	if (!ingress && (seen.seg.flags & (TCPF_SYN | TCPF_ACK)) == (TCPF_SYN | TCPF_ACK))
+		seen.is_own = skb->sk != 0; /* what is forwarded has none, nor has a SYN cookie */
 	if (asks_for_fate(&seen))
 		fate_skb(skb, &seen);
 	if (TW_UNLIKELY(account(&seen)))

@@ -9,6 +9,7 @@
 
 #include "flow.h"
 #include "fragment.h"
+#include "log2_histogram.h"
 #include "tcp_state.h"
 
 /* X(enumerator, name shown where its losses are counted) */
@@ -317,9 +318,23 @@ enum wire_counter {
 		WIRE_COUNTER_COUNT,
 };
 
+/* How long this host's sockets take to answer a SYN: 32 us to 134 s. */
+static const struct log2_shape answer_shape = {.first = 5, .step = 1, .n_bounds = 23};
+
 struct wire_counters {
 	__u64 value[WIRE_COUNTER_COUNT];
+	struct log2_histogram
+		answers; /* from the first SYN to the first SYN-ACK, of answer_shape */
 };
+
+/* wire_counters__add() - add @one, of a CPU or of a tap, to @sum */
+static __always_inline void wire_counters__add(struct wire_counters *sum,
+					       const struct wire_counters *one)
+{
+	for (int i = 0; i < WIRE_COUNTER_COUNT; i++)
+		sum->value[i] += one->value[i];
+	log2_histogram__merge(&sum->answers, &one->answers);
+}
 
 /* Records that found the ring buffer full, per CPU and kind. */
 struct lost_counters {

@@ -59,4 +59,13 @@ static __always_inline __u32 log2_shape__bucket(const struct log2_shape *shape, 
 	return bucket < shape->n_bounds ? bucket : shape->n_bounds;
 }
 
+/* log2_histogram__merge() - @into holds what both did */
+static __always_inline void log2_histogram__merge(struct log2_histogram *into,
+						  const struct log2_histogram *from)
+{
+	for (int i = 0; i < LOG2_BUCKETS; i++)
+		into->bucket[i] += from->bucket[i];
+	into->sum_ns += from->sum_ns;
+}
+
 #endif

@@ -141,8 +141,7 @@ static struct wire_counters counters(const struct bench *b)
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.counters), &zero, per_cpu),
 			 0);
 	for (int cpu = 0; cpu < n; cpu++)
-		for (int i = 0; i < WIRE_COUNTER_COUNT; i++)
-			sum.value[i] += per_cpu[cpu].value[i];
+		wire_counters__add(&sum, &per_cpu[cpu]);
 	free(per_cpu);
 	return sum;
 }

@@ -148,6 +148,8 @@ def test_nginx_and_wrk(pair, export, path):
     assert found.get("session_duration_seconds_count") == count
     assert found.get("srtt_seconds_count") == count
     assert found.get("handshake_seconds_count", side="server", part="network") == count
+    assert found.get("handshake_seconds_count", side="server", part="host") == count
+    assert 0 < found.get("handshake_seconds_sum", side="server", part="host") < count
     assert found.states()["time-wait"] == found.sum("time_wait") == minisocks(pair.far)
     payload = sum(sent + received for _, sent, received in log)
     assert found.get("tap_bytes_total", netns=pair.far.name, tap=pair.far_if) == payload

@@ -31,10 +31,12 @@
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
 	  "/proc/net/netstat",                                                                     \
 	  "Handshakes of this host's sockets, by how they ended.")                                 \
-	X(handshake_seconds, "histogram", "side, part", "4 histograms of 24 buckets",              \
+	X(handshake_seconds, "histogram", "side, part", "5 histograms of 24 buckets",              \
 	  "tracepoints; `network`: the kernel's first round trip, none if the SYN or SYN-ACK was " \
-	  "sent again; `host`: what is left of `total`",                                           \
-	  "Time of completed handshakes: from connect() to established, and the parts of it.")     \
+	  "sent again; client's `host`: what is left of `total`; server's `host`, by tc: SYN to "  \
+	  "SYN-ACK where both passed on one CPU, none for cookies",                                \
+	  "Time of handshakes: a client's from connect() to established, and the parts of it; a "  \
+	  "server's in the network and in this host.")                                             \
 	X(session_duration_seconds, "histogram", "", "1 histogram of 16 buckets", "tracepoints",   \
 	  "Time from established to the end of the socket, of connections opened while tcpwatch "  \
 	  "ran.")                                                                                  \

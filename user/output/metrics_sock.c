@@ -95,6 +95,9 @@ void metrics_write__handshake_seconds(struct writing *w)
 	put_handshake_part(w, "client", "network", TALLY_CLIENT_NETWORK);
 	put_handshake_part(w, "client", "host", TALLY_CLIENT_HOST);
 	put_handshake_part(w, "server", "network", TALLY_SERVER_NETWORK);
+	if (w->figures->has_wire)
+		prom__histogram(&w->family, PROM_LABELS({"side", "server"}, {"part", "host"}),
+				&answer_shape, &w->figures->wire.answers);
 }
 
 void metrics_write__session_duration_seconds(struct writing *w)

@@ -98,8 +98,7 @@ void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
 	for (size_t i = 0; i < tap_set__count(taps); i++) {
 		if (tap_set__counters(taps, i, &one))
 			continue;
-		for (int k = 0; k < WIRE_COUNTER_COUNT; k++)
-			sum->value[k] += one.value[k];
+		wire_counters__add(sum, &one);
 	}
 }
 

@@ -269,7 +269,6 @@ int attachment__add_counters(const struct attachment *a, struct wire_counters *s
 	if (bpf_map_lookup_elem(bpf_map__fd(a->skel->maps.counters), &zero, per_cpu))
 		return -errno;
 	for (int cpu = 0; cpu < n_cpus; cpu++)
-		for (int i = 0; i < WIRE_COUNTER_COUNT; i++)
-			sum->value[i] += per_cpu[cpu].value[i];
+		wire_counters__add(sum, &per_cpu[cpu]);
 	return 0;
 }
