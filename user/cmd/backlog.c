@@ -5,8 +5,8 @@
  */
 #include "board.h"
 #include "cmd_list.h"
-#include "print.h"
-#include "stop.h"
+#include "gather.h"
+#include "user/output/output.h"
 #include "user/source/syn_totals.h"
 #include "user/ui/backlog_summary.h"
 
@@ -76,19 +76,6 @@ static void write_json(void *ctx, struct strbuf *sb, const struct moment *now)
 	}
 }
 
-/* With --duration the look comes after it. */
-static int wait_before(const struct options *options, struct live *live)
-{
-	uint64_t now_ns = live__now().mono_ns, end_ns = now_ns + options->duration_ns;
-	int err = 0;
-
-	while ((!err || err == -EINTR) && now_ns < end_ns && !stop__is_asked()) {
-		err = live__poll(live, (end_ns - now_ns) / TW_NSEC_PER_MSEC + 1);
-		now_ns = live__now().mono_ns;
-	}
-	return err == -EINTR ? 0 : err;
-}
-
 static enum exit_status show(struct backlog *b, struct options *options)
 {
 	const struct board board = {
@@ -104,11 +91,9 @@ static enum exit_status show(struct backlog *b, struct options *options)
 	if (options->watch)
 		return board__run(&board, options);
 	if (options->duration_ns &&
-	    (live__refresh_listeners(b->live) || wait_before(options, b->live)))
+	    (live__refresh_listeners(b->live) || gather(b->live, options->duration_ns)))
 		return EXIT_RUNTIME;
-	options->batch = true;
-	options->count = 1;
-	return board__run(&board, options);
+	return board__print(&board, options);
 }
 
 static enum exit_status run(struct options *options)
