@@ -11,7 +11,8 @@
 
 static void add_queues(struct flow *flow, const struct syn_fates *fates)
 {
-	strbuf__addf(&flow->part, "%" PRIu64 " listeners", fates->n_listeners);
+	strbuf__addf(&flow->part, "%" PRIu64 " listener%s", fates->n_listeners,
+		     fates->n_listeners == 1 ? "" : "s");
 	flow__end_part(flow);
 	flow__add_count(flow, "half open", fates->half_open);
 	flow__add_count(flow, "accept queues full", fates->n_accept_full);
@@ -52,8 +53,11 @@ static void add_account(struct flow *flow, const struct syn_totals *totals, enum
 		return;
 	strbuf__addf(&flow->part, "%s %" PRIu64, name, kernel);
 	if (totals->has_fates)
-		strbuf__addf(&flow->part, " (seen %" PRIu64 ", difference %+" PRId64 ")", seen,
-			     (int64_t)(kernel - seen));
+		strbuf__addf(&flow->part, " (seen %" PRIu64, seen);
+	if (totals->has_fates && kernel != seen)
+		strbuf__addf(&flow->part, ", difference %+" PRId64, (int64_t)(kernel - seen));
+	if (totals->has_fates)
+		strbuf__addc(&flow->part, ')');
 	flow__end_part(flow);
 }
 
