@@ -287,9 +287,7 @@ def test_container_that_is_started_again_is_found(podman):
     with contextlib.ExitStack() as stack:
         events = watch_events(stack, "--container", web.name, poke=lambda: touch(web))
         for _ in range(2):
-            inum = web.ns.inum
             web = podman.restart(web).wait_listening(WEB)
-            assert web.ns.inum != inum or web.pid
             outer, _ = web.outer_veth()
 
             def is_told(web=web, outer=outer):
@@ -322,7 +320,7 @@ def fds(pid):
 def test_containers_that_come_and_go_leave_nothing(podman):
     with tool.Background(None, "top", "-b", "-d", "0.2", "-N", "all", "--fields", "state,local,container",
                          "state", "all") as top:
-        wait_for(top.read, "a frame", 10)
+        wait_for(top.read, "a frame", 30)
         before = fds(top.pid)
         for round_ in range(5):
             web = podman.start_web(f"web-{round_}")

@@ -119,6 +119,11 @@ static void look(struct live *live)
 		(void)netns_list__rescan(&live->netns);
 	looks->cost_ns = live__now().mono_ns - live->now_ns;
 	live__follow_containers(live);
+	if (known == live->netns.count)
+		return;
+	if (live->sock && sock_view__follow_netns(live->sock))
+		log_warn("sockets of a network namespace that has appeared are not followed: %s",
+			 strerror(errno));
 	for (size_t i = known; i < live->netns.count; i++)
 		take_in(live, &live->netns.items[i]);
 }
