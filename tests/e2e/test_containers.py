@@ -2,12 +2,14 @@
 """Sessions and the containers that they are of: by name, by id, in pods, renamed, dying; --container."""
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lib import bpf
 from lib import podman as lib_podman
 from lib import ss, tool
 from lib.netns import removing
@@ -279,6 +281,38 @@ def test_container_dies_in_the_middle(podman):
         assert events.stop() == 0
 
 
+def test_container_that_is_started_again_is_found(podman):
+    """With another network namespace, another veth and perhaps another address."""
+    web = podman.start_web("web")
+    with contextlib.ExitStack() as stack:
+        events = watch_events(stack, "--container", web.name, poke=lambda: touch(web))
+        for _ in range(2):
+            web = podman.restart(web).wait_listening(WEB)
+            outer, _ = web.outer_veth()
+
+            def is_told(web=web, outer=outer):
+                events.assert_running()
+                touch(web)
+                return any(e["event"] == "syn" and e["ifname"] == outer and e["container"] == web.name
+                           and e["local_addr"] == web.addr for e in events.all()[-50:])
+
+            wait_for(is_told, lambda: f"a SYN at {outer}; {events.stderr()}", 10)
+            with connect(web) as client:
+                events.wait(key_at_server(client), "established", container_id=web.id)
+
+
+def test_nothing_stays_when_it_is_killed(podman):
+    """The container's veth is as before, outside and inside."""
+    web = podman.start_web("web")
+    with contextlib.ExitStack() as stack:
+        events = watch_events(stack, "--container", web.name, poke=lambda: touch(web))
+        held = bpf.held_by(events.pid)
+        events.stop(signal.SIGKILL)
+    bpf.wait_all_gone(held)
+    assert not any(filter(None, bpf.attachments(web.ns, "eth0")))
+    touch(web)
+
+
 def fds(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -286,7 +320,7 @@ def fds(pid):
 def test_containers_that_come_and_go_leave_nothing(podman):
     with tool.Background(None, "top", "-b", "-d", "0.2", "-N", "all", "--fields", "state,local,container",
                          "state", "all") as top:
-        wait_for(top.read, "a frame", 10)
+        wait_for(top.read, "a frame", 30)
         before = fds(top.pid)
         for round_ in range(5):
             web = podman.start_web(f"web-{round_}")

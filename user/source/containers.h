@@ -45,10 +45,16 @@ void containers__forget_netns(struct containers *all, uint32_t inum);
 /*
  * containers__choose() - the container that @word names: its name, its id, or the start of either
  *
- * Only one that runs is found. It is marked as chosen from then on, and @path (of PATH_MAX bytes)
- * leads to its network namespace. Returns 0; or -EINVAL after logging that there is none, or that
- * there are several, with their names.
+ * Only one that runs is found. It is marked as chosen, and kept, until containers__unchoose().
+ * Returns 0; or -EINVAL, with @is_told after logging that there is none, or that there are several,
+ * with their names.
  */
-int containers__choose(struct containers *all, const char *word, char *path, uint64_t now_ns);
+struct container_choice {
+	const struct container *container;
+	uint32_t netns, pid; /* where a process of it is */
+};
+int containers__choose(struct containers *all, const char *word, bool is_told, uint64_t now_ns,
+		       struct container_choice *choice);
+void containers__unchoose(struct containers *all, const struct container *container);
 
 #endif

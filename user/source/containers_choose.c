@@ -3,10 +3,10 @@
  * --container: from a word to the one container that it names.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "containers_internal.h"
 #include "user/util/log.h"
@@ -124,21 +124,45 @@ static void complain_none(const struct candidates *all, const char *word)
 			  word, all->count);
 }
 
-int containers__choose(struct containers *all, const char *word, char *path, uint64_t now_ns)
+static int take(struct candidate *candidate, struct container_choice *choice)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/net", candidate->pid);
+	if (stat(path, &st))
+		return -ENOENT; /* it has just ended */
+	candidate->entry->container.is_chosen = true;
+	*choice = (struct container_choice){
+		.container = &candidate->entry->container,
+		.netns = (uint32_t)st.st_ino,
+		.pid = candidate->pid,
+	};
+	return 0;
+}
+
+int containers__choose(struct containers *all, const char *word, bool is_told, uint64_t now_ns,
+		       struct container_choice *choice)
 {
 	struct candidates candidates = {0};
 	size_t count;
+	int err = -ENOENT;
 
 	containers__visit_processes(all, 0, now_ns, collect, &candidates);
 	count = *word ? keep_best(&candidates, word) : 0;
-	if (count == 1) {
-		candidates.items[0].entry->container.is_chosen = true;
-		snprintf(path, PATH_MAX, "/proc/%u/ns/net", candidates.items[0].pid);
-	} else if (count) {
+	if (count == 1)
+		err = take(&candidates.items[0], choice);
+	if (err && is_told && count > 1)
 		complain_several(&candidates, count, word);
-	} else {
+	else if (err && is_told)
 		complain_none(&candidates, word);
-	}
 	free(candidates.items);
-	return count == 1 ? 0 : -EINVAL;
+	return err ? -EINVAL : 0;
+}
+
+void containers__unchoose(struct containers *all, const struct container *container)
+{
+	for (struct container_entry *entry = all->entries; entry; entry = entry->hh.next)
+		if (&entry->container == container)
+			entry->container.is_chosen = false;
 }

@@ -4,12 +4,14 @@
  * they are known (containers.h).
  */
 #include <errno.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "live_internal.h"
 #include "user/util/log.h"
+
+#define TAP_TRIES 2 /* with the checks of live_netns.c, a second apart */
 
 int live__open_containers(struct live *live)
 {
@@ -30,79 +32,86 @@ void live__close_containers(struct live *live)
 {
 	containers__free(live->containers);
 	netns_list__free(&live->home);
-	free(live->container_netns);
+	free(live->chosen);
 }
 
 /* ---- --container ----------------------------------------------------------------------------- */
 
-/* The words of -N and, behind them, the paths of the namespaces of chosen containers. */
-struct netns_words {
-	const char **words;
-	size_t count;
-	char (*paths)[PATH_MAX];
-};
-
-static int choose(struct live *live, struct netns_words *all)
+/* Its namespace is in the list then. Returns 0 or -EINVAL, logged if @is_told. */
+static int choose(struct live *live, size_t i, bool is_told)
 {
-	const struct live_options *options = &live->options;
-	int err = 0;
+	const char *word = live->options.containers[i];
+	struct chosen_container *chosen = &live->chosen[i];
+	struct container_choice choice;
+	char path[64];
+	int err = containers__choose(live->containers, word, is_told, live->now_ns, &choice);
 
-	for (size_t i = 0; i < options->n_netns; i++)
-		all->words[all->count++] = options->netns[i];
-	for (size_t i = 0; !err && i < options->n_containers; i++) {
-		err = containers__choose(live->containers, options->containers[i], all->paths[i],
-					 live->now_ns);
-		all->words[all->count++] = all->paths[i];
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/proc/%u/ns/net", choice.pid);
+	err = netns_list__add(&live->netns, path);
+	if (err < 0) {
+		if (is_told)
+			log_error("cannot enter the network namespace of container %s: %s", word,
+				  strerror(-err));
+		return err == -EPERM || err == -EACCES ? -EPERM : -EINVAL;
 	}
-	return err;
-}
-
-/* A namespace that -N names as well is watched as -N says. */
-static int remember(struct live *live, const struct netns_words *all)
-{
-	const size_t n = live->options.n_containers;
-
-	live->container_netns = calloc(live->netns.count, sizeof(*live->container_netns));
-	if (!live->container_netns)
-		return -ENOMEM;
-	for (size_t i = 0; i < live->netns.count; i++) {
-		const struct netns *ns = &live->netns.items[i];
-		size_t k = 0;
-
-		while (k < n && strcmp(all->paths[k], ns->path))
-			k++;
-		if (k < n)
-			live->container_netns[live->n_container_netns++] = ns->inum;
-	}
-	return netns_list__resolve(&live->home, NULL, 0);
+	if (chosen->container && chosen->container != choice.container)
+		containers__unchoose(live->containers, chosen->container);
+	*chosen = (struct chosen_container){choice.container, choice.netns, TAP_TRIES};
+	return 0;
 }
 
 int live__resolve_netns(struct live *live)
 {
 	const struct live_options *options = &live->options;
-	struct netns_words all = {0};
-	int err;
+	int err = 0;
 
-	if (!options->n_containers)
-		return netns_list__resolve(&live->netns, options->netns, options->n_netns);
-	all.words = calloc(options->n_netns + options->n_containers, sizeof(*all.words));
-	all.paths = calloc(options->n_containers, sizeof(*all.paths));
-	err = all.words && all.paths ? choose(live, &all) : -ENOMEM;
-	if (!err)
-		err = netns_list__resolve(&live->netns, all.words, all.count);
-	if (!err)
-		err = remember(live, &all);
-	free(all.words);
-	free(all.paths);
-	return err;
+	if (options->n_netns || !options->n_containers)
+		err = netns_list__resolve(&live->netns, options->netns, options->n_netns);
+	if (err || !options->n_containers)
+		return err;
+	live->chosen = calloc(options->n_containers, sizeof(*live->chosen));
+	if (!live->chosen)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < options->n_containers; i++)
+		err = choose(live, i, true);
+	return err ? err : netns_list__resolve(&live->home, NULL, 0);
 }
 
 bool live__is_container(const struct live *live, const struct netns *ns)
 {
-	for (size_t i = 0; i < live->n_container_netns; i++)
-		if (live->container_netns[i] == ns->inum)
+	for (size_t i = 0; live->chosen && i < live->options.n_containers; i++)
+		if (live->chosen[i].netns == ns->inum)
 			return true;
 	return false;
+}
+
+void live__lose_container(struct live *live, uint32_t inum)
+{
+	for (size_t i = 0; live->chosen && i < live->options.n_containers; i++)
+		if (live->chosen[i].netns == inum)
+			live->chosen[i].netns = 0;
+}
+
+/* A runtime may start the first process before it has made the network. */
+static void tap_later(struct live *live, struct chosen_container *chosen)
+{
+	if (!chosen->netns || !chosen->to_tap || !live->taps || live->options.n_ifaces)
+		return;
+	chosen->to_tap--;
+	for (size_t i = 0; i < live->netns.count; i++)
+		if (live->netns.items[i].inum == chosen->netns)
+			(void)live__tap_outside(live, &live->netns.items[i]); /* logged */
+}
+
+void live__follow_containers(struct live *live)
+{
+	for (size_t i = 0; live->chosen && i < live->options.n_containers; i++) {
+		if (!live->chosen[i].netns)
+			(void)choose(live, i, false); /* not yet */
+		tap_later(live, &live->chosen[i]);
+	}
 }
 
 /* Who wants the fates of SYNs above all needs a tap where they are told: inside. */

@@ -39,6 +39,13 @@ struct recount {
 	uint64_t last_ns, times;
 };
 
+/* What a word of --container names. */
+struct chosen_container {
+	const struct container *container;
+	uint32_t netns;	 /* 0: it does not run */
+	unsigned to_tap; /* how often still to look for interfaces that it may be given yet */
+};
+
 /* For network namespaces that come and go. */
 struct netns_looks {
 	struct netns_watch *watch;   /* NULL: there is none */
@@ -51,10 +58,9 @@ struct netns_looks {
 struct live {
 	struct live_options options;
 	struct netns_list netns;
-	struct containers *containers; /* NULL: nobody asks for them */
-	struct netns_list home;	       /* with --container: the tool's own namespace */
-	uint32_t *container_netns;     /* … and those of the chosen, so many: */
-	size_t n_container_netns;
+	struct containers *containers;	 /* NULL: nobody asks for them */
+	struct netns_list home;		 /* with --container: the tool's own namespace */
+	struct chosen_container *chosen; /* … and one for each of its words */
 	struct session_table *table;
 	struct sock_view *sock;
 	struct wire_view *wire;
@@ -120,6 +126,10 @@ void live__close_containers(struct live *live);
 /* live__tap_outside() - tap what the chosen container in @ns talks through, by itself: without -i.
  * Returns the number of taps or -errno, logged */
 int live__tap_outside(struct live *live, const struct netns *ns);
+/* live__follow_containers() - find those of --container again that were started anew */
+void live__follow_containers(struct live *live);
+/* live__lose_container() - the namespace @inum is gone, and what was in it */
+void live__lose_container(struct live *live, uint32_t inum);
 /* live__is_container() - @ns is one of those of --container */
 bool live__is_container(const struct live *live, const struct netns *ns);
 /* live__resolve_netns() - those of -N and those of --container. Returns 0 or -errno, logged */

@@ -22,7 +22,7 @@ int live_netns__open(struct live *live)
 	struct netns_list home = {0};
 	int err;
 
-	if (!live->netns.all)
+	if (!live->netns.all && !live->options.n_containers)
 		return 0;
 	err = netns_list__resolve(&home, NULL, 0);
 	if (err)
@@ -104,7 +104,8 @@ static void take_in(struct live *live, const struct netns *ns)
 	if (live->listeners)
 		(void)live_listeners__add_netns(live, ns->inum);
 	(void)live_ports__add_netns(live, ns);
-	if (live->taps)
+	/* That of a chosen container is tapped from outside, unless -i names interfaces in it. */
+	if (live->taps && (live->options.n_ifaces || !live__is_container(live, ns)))
 		tap_young(live, ns);
 }
 
@@ -114,8 +115,15 @@ static void look(struct live *live)
 	size_t known = live->netns.count;
 
 	looks->looked_ns = live->now_ns;
-	(void)netns_list__rescan(&live->netns);
+	if (live->netns.all)
+		(void)netns_list__rescan(&live->netns);
 	looks->cost_ns = live__now().mono_ns - live->now_ns;
+	live__follow_containers(live);
+	if (known == live->netns.count)
+		return;
+	if (live->sock && sock_view__follow_netns(live->sock))
+		log_warn("sockets of a network namespace that has appeared are not followed: %s",
+			 strerror(errno));
 	for (size_t i = known; i < live->netns.count; i++)
 		take_in(live, &live->netns.items[i]);
 }
@@ -141,6 +149,7 @@ static void on_gone(void *ctx, uint32_t inum)
 	live_ports__forget_netns(live, inum);
 	if (live->containers)
 		containers__forget_netns(live->containers, inum);
+	live__lose_container(live, inum);
 }
 
 void live_netns__follow(struct live *live)
@@ -157,6 +166,6 @@ void live_netns__follow(struct live *live)
 		if (live->taps)
 			tap_set__grow(live->taps);
 	}
-	if (live->netns.all && (is_check || is_due))
+	if ((is_check || is_due) && (live->netns.all || live->chosen))
 		look(live);
 }

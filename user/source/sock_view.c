@@ -18,6 +18,8 @@
 
 /* The kernel hands over at most eight pages at a time (bpf_seq_read in kernel/bpf/bpf_iter.c). */
 #define READ_BYTES (128u << 10)
+/* Room beyond those chosen at first: a container that is started again has another. */
+#define SPARE_NETNS 64
 
 /* What is given up, step by step, when a kernel refuses the programs. */
 enum effort { EFFORT_FULL, EFFORT_NO_PACKETS, EFFORT_STATES_ONLY, EFFORT_COUNT };
@@ -87,7 +89,7 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	if (!err && maps->listeners_fd >= 0)
 		err = bpf_map__reuse_fd(skel->maps.listeners, maps->listeners_fd);
 	if (!err && netns->count)
-		err = bpf_map__set_max_entries(skel->maps.namespaces, netns->count);
+		err = bpf_map__set_max_entries(skel->maps.namespaces, netns->count + SPARE_NETNS);
 	if (!err)
 		err = sock_tally__size(skel, netns, config->tally);
 	return err;
@@ -104,6 +106,28 @@ static int choose_namespaces(const struct sock_bpf *skel, const struct netns_lis
 		if (bpf_map_update_elem(fd, &netns->items[i].inum, &is_chosen, BPF_ANY))
 			return -errno;
 	return 0;
+}
+
+/* Whatever is in the map and not in the list is let go of. */
+static void drop_namespaces(int fd, const struct netns_list *netns)
+{
+	uint32_t key, next;
+	bool has_next = !bpf_map_get_next_key(fd, NULL, &next);
+
+	while (has_next) {
+		key = next;
+		has_next = !bpf_map_get_next_key(fd, &key, &next);
+		if (!netns_list__name(netns, key))
+			(void)bpf_map_delete_elem(fd, &key); /* it is there */
+	}
+}
+
+int sock_view__follow_netns(struct sock_view *view)
+{
+	if (view->netns->all)
+		return 0;
+	drop_namespaces(bpf_map__fd(view->skel->maps.namespaces), view->netns);
+	return choose_namespaces(view->skel, view->netns);
 }
 
 static int load(struct sock_view *view, const struct sock_config *config,

@@ -36,6 +36,10 @@ int sock_view__open(struct sock_view **out, const struct netns_list *netns,
 		    const struct sock_config *config, const struct sock_maps *maps);
 void sock_view__close(struct sock_view *view);
 
+/* sock_view__follow_netns() - the list of namespaces has changed: watch those that are in it now.
+ * Returns 0 or -errno */
+int sock_view__follow_netns(struct sock_view *view);
+
 /*
  * sock_view__snapshot() - for each namespace SNAPSHOT_BEGIN, a REC_SOCK for every TCP socket,
  * SNAPSHOT_END

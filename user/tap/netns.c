@@ -108,6 +108,11 @@ static int add(struct netns_list *list, const char *path)
 	return -ENOMEM;
 }
 
+int netns_list__add(struct netns_list *list, const char *path)
+{
+	return add(list, path);
+}
+
 /*
  * Adds the namespace of each entry of @dir that @is_wanted. What vanishes while it is looked at is
  * left out. Returns the number added; *@denied becomes true if one may not be looked into.

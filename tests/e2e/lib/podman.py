@@ -142,6 +142,14 @@ class Podman:
         """A container with a web server that has nothing to serve."""
         return self.start(label, "/bin/httpd", "-f", "-p", str(port), "-h", "/bin", **options).wait_listening(port)
 
+    def restart(self, container):
+        """What it is then: it has another process, namespace and veth."""
+        self.run("restart", "-t", "0", container.name)
+        container.ns.remove()
+        self.containers.remove(container)
+        self.containers.append(Container(self, container.name))
+        return self.containers[-1]
+
     def remove_containers(self):
         while self.containers:
             self.containers.pop().remove()
