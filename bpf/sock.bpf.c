@@ -68,7 +68,7 @@ static __always_inline void count_of_listener(__u64 cookie, __u32 netns,
 
 	if (!cfg.count_listeners)
 		return;
-	cnt = listener__counters(cookie, netns);
+	cnt = listener__counters(listener__slot(cookie, netns));
 	if (cnt)
 		__sync_fetch_and_add(&cnt->value[which], 1);
 }

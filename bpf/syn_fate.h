@@ -33,7 +33,9 @@ struct syn_gate {
 	__u32 tag, jiffy;
 	__u32 count; /* SYNs in this jiffy */
 	__u32 route; /* enum syn_route, of this jiffy */
-	__u32 fate;  /* enum syn_fate that the next one is likely to share; 0: look */
+	__u32 slot;  /* of .listener, of this jiffy; NO_SLOT: to be found */
+	__u32 zero;
+	__u32 fate; /* enum syn_fate that the next one is likely to share; 0: look */
 };
 
 #define SYN_ELSEWHERE SYN_FATE_COUNT /* passes through: not counted */
@@ -246,11 +248,24 @@ static __always_inline bool gate__is_open(struct syn_gate *gate, __u32 tag, __u3
 		gate->jiffy = jiffy;
 		gate->count = 0;
 		gate->route = ROUTE_UNKNOWN;
+		gate->slot = NO_SLOT;
 	}
 	n = gate->count++;
 	if (!gate->fate || n < looks)
 		return true;
 	return !(n & (n < GATE_SOME * looks ? GATE_SOME_MASK : GATE_FEW_MASK));
+}
+
+static __always_inline __u32 slot_of(struct syn_gate *gate, const struct listener_key *listener)
+{
+	bool is_last = gate->listener.cookie == listener->cookie &&
+		       gate->listener.netns == listener->netns;
+
+	if (!is_last)
+		return listener__slot(listener->cookie, listener->netns);
+	if (gate->slot == NO_SLOT)
+		gate->slot = listener__slot(listener->cookie, listener->netns);
+	return gate->slot;
 }
 
 /* syn_fate__count() - find out what becomes of @syn and count it. Returns enum syn_fate */
@@ -273,12 +288,14 @@ static __always_inline enum syn_fate syn_fate__count(void *ctx, struct syn *syn)
 		answer.fate = gate->fate;
 	}
 	if (is_open && !answer.is_of_tuple) {
+		if (gate->listener.cookie != answer.listener.cookie)
+			gate->slot = NO_SLOT;
 		gate->listener = answer.listener;
 		gate->fate = answer.fate;
 	}
 	if (!answer.fate || answer.fate >= SYN_FATE_COUNT)
 		return SYN_FATE_NONE;
-	counters = listener__counters(answer.listener.cookie, answer.listener.netns);
+	counters = listener__counters(slot_of(gate, &answer.listener));
 	if (!counters)
 		return answer.fate;
 	counters->fate[answer.fate]++;

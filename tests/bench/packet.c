@@ -79,7 +79,9 @@ static int load_wire(const struct bench *b, const struct wire_view *view, uint16
 		     struct wire_bpf **out)
 {
 	struct wire_config cfg = config_of(b);
+	const struct listener_key any = {0}; /* the bench's listener has no cookie */
 	struct wire_bpf *wire = wire_bpf__open();
+	uint32_t slot = 0;
 	int err;
 
 	if (!wire)
@@ -90,7 +92,11 @@ static int load_wire(const struct bench *b, const struct wire_view *view, uint16
 	err = bpf_map__reuse_fd(wire->maps.cache, wire_view__cache_fd(view));
 	if (!err)
 		err = bpf_map__set_max_entries(wire->maps.records, RING_BYTES);
-	return err ?: wire_bpf__load(wire);
+	if (!err)
+		err = wire_bpf__load(wire);
+	if (!err && bpf_map_update_elem(bpf_map__fd(wire->maps.listeners), &any, &slot, BPF_ANY))
+		err = -errno;
+	return err;
 }
 
 /* Its copies of the wire programs are there for their functions' sake and stay unloaded. */

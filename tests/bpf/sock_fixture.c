@@ -97,7 +97,7 @@ void sock_fixture__open_as(struct sock_fixture *f, const struct sock_config *con
 				    sizeof(struct lost_counters), 1, NULL);
 	f->ring = ring_buffer__new(f->records_fd, on_event, f, NULL);
 	assert_true(f->events && f->listed && f->ring && f->lost_fd >= 0);
-	maps = (struct sock_maps){f->records_fd, f->lost_fd, -1};
+	maps = (struct sock_maps){f->records_fd, f->lost_fd, LISTENER_MAPS_NONE};
 	assert_int_equal(sock_view__open(&f->view, &f->list, config, &maps), 0);
 }
 

@@ -66,7 +66,8 @@ struct live {
 	struct wire_view *wire;
 	struct tap_set *taps;
 	struct ring_buffer *ring;
-	int ring_fd, lost_fd, listeners_fd, epoll_fd;
+	int ring_fd, lost_fd, epoll_fd;
+	struct listener_maps listener_maps;
 	int n_cpus;
 	int tick_ms;		   /* how long the next wait may last */
 	size_t n_drained;	   /* records of the drain under way */

@@ -13,9 +13,6 @@
 #include "live_internal.h"
 #include "user/util/log.h"
 
-/* Room for so many listeners: what comes for more is counted as of no listener. */
-#define LISTENERS_MAX 4096
-
 #define PACE_SHARE    20
 #define PACE_LEAST_NS TW_NSEC_PER_SEC
 
@@ -36,28 +33,23 @@ void pace__took(struct pace *pace, uint64_t began_ns)
 
 int live_listeners__open(struct live *live)
 {
+	int err;
+
 	live->listeners = listener_table__new(live__netns_name, live);
 	live->counts_per_cpu = calloc(live->n_cpus, sizeof(*live->counts_per_cpu));
 	if (!live->listeners || !live->counts_per_cpu)
 		return -ENOMEM;
-	live->listeners_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_HASH, "tcpw_listeners",
-					    sizeof(struct listener_key),
-					    sizeof(struct listener_counters), LISTENERS_MAX, NULL);
-	if (live->listeners_fd >= 0)
-		return 0;
-	log_error("cannot make a map of %d listeners: %s", LISTENERS_MAX, strerror(errno));
-	return -errno;
+	err = listener_maps__open(&live->listener_maps);
+	if (err)
+		log_error("cannot make maps for listeners: %s", strerror(-err));
+	return err;
 }
 
 int live_listeners__add_netns(struct live *live, uint32_t inum)
 {
 	const struct listener_key stray = {.netns = inum};
 
-	memset(live->counts_per_cpu, 0, live->n_cpus * sizeof(*live->counts_per_cpu));
-	if (bpf_map_update_elem(live->listeners_fd, &stray, live->counts_per_cpu, BPF_NOEXIST) &&
-	    errno != EEXIST)
-		return -errno;
-	return 0;
+	return listener_maps__add(&live->listener_maps, &stray);
 }
 
 int live_listeners__begin(struct live *live)
@@ -73,8 +65,7 @@ void live_listeners__fini(struct live *live)
 {
 	listener_table__free(live->listeners);
 	free(live->counts_per_cpu);
-	if (live->listeners_fd >= 0)
-		close(live->listeners_fd);
+	listener_maps__close(&live->listener_maps);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -127,20 +118,21 @@ static void sum_over_cpus(const struct live *live, struct listener_counters *sum
 /* A key is deleted only after the next is known, so the walk does not begin anew. */
 static int take_counts(struct live *live)
 {
+	const struct listener_maps *maps = &live->listener_maps;
 	struct listener_key key, next;
 	struct listener_counters sum;
-	int result = 0, fd = live->listeners_fd;
-	int end = bpf_map_get_next_key(fd, NULL, &next);
+	bool has_next = listener_maps__next(maps, NULL, &next);
+	int result = 0;
 
-	while (!end && result >= 0) {
+	while (has_next && result >= 0) {
 		key = next;
-		end = bpf_map_get_next_key(fd, &key, &next);
-		if (bpf_map_lookup_elem(fd, &key, live->counts_per_cpu))
+		has_next = listener_maps__next(maps, &key, &next);
+		if (listener_maps__read(maps, &key, live->counts_per_cpu))
 			continue;
 		sum_over_cpus(live, &sum);
 		result = listener_table__count(live->listeners, &key, &sum);
 		if (result == LISTENER_GONE)
-			(void)bpf_map_delete_elem(fd, &key);
+			listener_maps__remove(maps, &key, live->counts_per_cpu, live->n_cpus);
 	}
 	listener_table__end_counts(live->listeners, live__now().mono_ns);
 	return result < 0 ? result : 0;

@@ -111,7 +111,7 @@ static int open_sock(struct live *live)
 		.count_listeners = live->options.want_listeners,
 		.tally = live->options.want_tally,
 	};
-	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listeners_fd};
+	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listener_maps};
 
 	return sock_view__open(&live->sock, &live->netns, &config, &maps);
 }
@@ -121,7 +121,7 @@ static int open_cache(struct live *live)
 	struct wire_shared shared = {
 		.records_fd = live->ring_fd,
 		.lost_fd = live->lost_fd,
-		.listeners_fd = live->listeners_fd,
+		.listeners = live->listener_maps,
 		.config = {.record_mask = record_mask(&live->options),
 			   .wake_bytes = wake_bytes(&live->options)},
 	};
@@ -135,7 +135,7 @@ static int open_cache(struct live *live)
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
-	shared.config.fate_looks = live->listeners_fd >= 0 ? FATE_LOOKS : 0;
+	shared.config.fate_looks = listener_maps__are_open(&live->listener_maps) ? FATE_LOOKS : 0;
 	shared.cache_fd = wire_view__cache_fd(live->wire);
 	live->taps = tap_set__new(&shared);
 	return live->taps ? 0 : -ENOMEM;
@@ -292,7 +292,8 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 	if (!live)
 		return EXIT_RUNTIME;
 	live->options = *options;
-	live->ring_fd = live->lost_fd = live->listeners_fd = live->epoll_fd = -1;
+	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
+	live->listener_maps = (struct listener_maps)LISTENER_MAPS_NONE;
 	live->n_cpus = libbpf_num_possible_cpus();
 	support__raise_limits();
 	status = support__require(options->views);

@@ -86,8 +86,8 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, maps->lost_fd);
-	if (!err && maps->listeners_fd >= 0)
-		err = bpf_map__reuse_fd(skel->maps.listeners, maps->listeners_fd);
+	if (!err && listener_maps__are_open(&maps->listeners))
+		err = listener_maps__share(&maps->listeners, skel->obj);
 	if (!err && netns->count)
 		err = bpf_map__set_max_entries(skel->maps.namespaces, netns->count + SPARE_NETNS);
 	if (!err)

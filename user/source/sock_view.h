@@ -7,6 +7,7 @@
 #define TCPWATCH_SOCK_VIEW_H
 
 #include "bpf/shared/abi.h"
+#include "user/tap/listener_maps.h"
 #include "user/tap/netns.h"
 
 /* Where records go; @record is valid during the call. */
@@ -16,9 +17,9 @@ struct sock_view;
 
 /* Maps shared with the wire view. */
 struct sock_maps {
-	int records_fd;	  /* ring buffer */
-	int lost_fd;	  /* per-CPU struct lost_counters */
-	int listeners_fd; /* struct listener_key → per-CPU struct listener_counters; -1: none */
+	int records_fd; /* ring buffer */
+	int lost_fd;	/* per-CPU struct lost_counters */
+	struct listener_maps listeners;
 };
 
 /*

@@ -87,7 +87,7 @@ static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_k
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, t->shared->lost_fd);
 	if (!err && config->fate_looks)
-		err = bpf_map__reuse_fd(skel->maps.listeners, t->shared->listeners_fd);
+		err = listener_maps__share(&t->shared->listeners, skel->obj);
 	return err;
 }
 

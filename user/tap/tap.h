@@ -10,6 +10,7 @@
 
 #include "bpf/shared/abi.h"
 #include "iface.h"
+#include "listener_maps.h"
 
 /* --hook. X(enumerator, name, help) */
 #define HOOK_MODES(X)                                                                         \
@@ -48,11 +49,10 @@ const char *attach_kind__name(enum attach_kind kind);
 /* Maps that every instance of the wire programs shares, and its constants but for those of the tap.
  */
 struct wire_shared {
-	int cache_fd;	  /* array of maps: CPU → array of struct cache_set */
-	int records_fd;	  /* ring buffer */
-	int lost_fd;	  /* per-CPU struct lost_counters */
-	int listeners_fd; /* struct listener_key → per-CPU struct listener_counters, with
-			     config.fate_looks */
+	int cache_fd;			/* array of maps: CPU → array of struct cache_set */
+	int records_fd;			/* ring buffer */
+	int lost_fd;			/* per-CPU struct lost_counters */
+	struct listener_maps listeners; /* with config.fate_looks */
 	struct wire_config config;
 };
 
