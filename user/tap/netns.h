@@ -37,7 +37,8 @@ struct netns_list {
 int netns_list__resolve(struct netns_list *list, const char *const *words, size_t count);
 void netns_list__free(struct netns_list *list);
 
-/* netns_list__add() - that which @path leads to. Returns 1 if it is new, 0, or -errno, not logged */
+/* netns_list__add() - that which @path leads to. Returns 1 if it is new, 0, or -errno, not logged
+ */
 int netns_list__add(struct netns_list *list, const char *path);
 
 /* netns_list__name() - what the namespace @inum of @list is called; NULL: it is not in the list */
