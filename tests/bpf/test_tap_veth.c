@@ -87,6 +87,30 @@ static void test_inside_otherwise(void **state)
 	fixture_netns_end(&third);
 }
 
+/*
+ * The other end is elsewhere, and outside is a veth that has its index and names ours as its other
+ * end's: only the numbers of the namespaces tell that it is another.
+ */
+static void test_alike_by_its_indexes(void **state)
+{
+	struct tap_fixture *f = world(state);
+	uint32_t inner = tap_fixture__iface(&f->far, "far0").ifindex;
+	uint32_t outer = tap_fixture__iface(&f->near, "near0").ifindex;
+	struct netns third, fourth;
+
+	assert_true(fixture_netns(&third, "third") && fixture_netns(&fourth, "fourth"));
+	tap_fixture__in(&f->near, "ip link set near0 netns third");
+	assert_int_equal(tap_fixture__iface(&third, "near0").ifindex, outer);
+	tap_fixture__in(
+		&f->near,
+		"ip link add name alike index %u type veth peer name other0 index %u netns fourth",
+		outer, inner);
+	assert_int_equal(tap_set__add_outer(f->set, &f->far, &f->near, HOOK_AUTO), 1);
+	assert_string_equal(tap_set__get(f->set, 0)->iface.name, "far0");
+	fixture_netns_end(&third);
+	fixture_netns_end(&fourth);
+}
+
 /* ---- its end --------------------------------------------------------------------------------- */
 
 static bool is_gone(void *ctx)
@@ -171,9 +195,10 @@ static void test_what_leads_nowhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_outer_end_is_tapped), TEST(test_inside_otherwise),
-		TEST(test_veth_goes),		TEST(test_namespace_inside_forgotten),
-		TEST(test_where_a_veth_leads),	TEST(test_what_leads_nowhere),
+		TEST(test_outer_end_is_tapped),	       TEST(test_inside_otherwise),
+		TEST(test_alike_by_its_indexes),       TEST(test_veth_goes),
+		TEST(test_namespace_inside_forgotten), TEST(test_where_a_veth_leads),
+		TEST(test_what_leads_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, tap_fixture__begin, NULL);

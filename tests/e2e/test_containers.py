@@ -133,6 +133,16 @@ def test_containers_of_a_pod(podman):
     assert waiting and {identity(row) for row in waiting} == {(None, None, None)}
 
 
+def test_one_container_of_a_pod_is_chosen(podman):
+    """Its network is the pod's, its rows are its own."""
+    pod, _ = podman.add_pod("shared")
+    web = podman.start_web("web", options=("--pod", pod))
+    other = podman.start_web("other", port=8081, options=("--pod", pod))
+    for container, port in ((web, WEB), (other, 8081)):
+        row, = tool.sessions(None, "--container", container.name, "--view", "socket", "state", "listening")
+        assert (row["local_port"], identity(row)) == (port, (container.name, container.id, "podman"))
+
+
 # ---- --container ----------------------------------------------------------------------------------------------------
 
 
@@ -318,8 +328,8 @@ def fds(pid):
 
 
 def test_containers_that_come_and_go_leave_nothing(podman):
-    with tool.Background(None, "top", "-b", "-d", "0.2", "-N", "all", "--fields", "state,local,container",
-                         "state", "all") as top:
+    with tool.Background(None, "top", "-b", "-d", "0.2", "-N", "all", "--view", "socket", "--fields",
+                         "state,local,container", "state", "all") as top:
         wait_for(top.read, "a frame", 30)
         before = fds(top.pid)
         for round_ in range(5):
@@ -399,6 +409,18 @@ def test_runtime_that_uses_cgroups_of_version_1_alone():
     with listener_in(mount / f"twe2e-{os.getpid()}/docker" / ID, 18081) as process:
         row = listener_row(18081)
         assert identity(row) == (ID[:12], ID, "docker") and row["pid"] == process.pid
+
+
+def test_socket_that_no_process_holds():
+    """A connection that nobody has accepted: its cgroup is that of its listener."""
+    mount = cgroup_mount("cgroup2")
+    if not mount:
+        pytest.skip("cgroup v2 is not mounted here")
+    with listener_in(mount / f"lxc.payload.twe2e-{os.getpid()}", 18083), \
+            contextlib.closing(socket.create_connection(("127.0.0.1", 18083))):
+        row, = tool.sessions(None, "--view", "socket", "state", "established", "sport", ":18083")
+        assert row["pid"] is None
+        assert identity(row) == (f"twe2e-{os.getpid()}", f"twe2e-{os.getpid()}", "lxc")
 
 
 HOSTILE = "twe2e \x1b[2J\u202e'\"\\ \udcff"
