@@ -15,7 +15,8 @@
  * it. So it is looked again and again, at ever longer intervals up to this one. */
 #define LOOK_FIRST_NS (10 * TW_NSEC_PER_MSEC)
 #define LOOK_LAST_NS  (160 * TW_NSEC_PER_MSEC)
-#define LOOK_SHARE    10 /* of the time, at most, is spent looking */
+#define LOOK_SHARE    10   /* a part in so many of the time, at most, is spent looking … */
+#define CHECK_SHARE   1000 /* … and without a sign */
 
 int live_netns__open(struct live *live)
 {
@@ -139,10 +140,36 @@ static bool is_look_due(struct live *live)
 	return true;
 }
 
+/* No list of its sockets will be made any more: this is the last, and it is empty. */
+static void drop_sockets(struct live *live, uint32_t inum)
+{
+	const union record last[] = {
+		{.snapshot = {{REC_SNAPSHOT_BEGIN, sizeof(struct rec_snapshot), 0, live->now_ns},
+			      .netns = inum}},
+		{.snapshot = {{REC_SNAPSHOT_END, sizeof(struct rec_snapshot), 0, live->now_ns},
+			      .netns = inum,
+			      .ok = true}},
+	};
+
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
+		(void)session_table__apply(live->table, &last[i], live->now_ns);
+}
+
+/* A look without a sign is one at every process: it takes no more than its share of the time. */
+static bool may_look(const struct live *live)
+{
+	const struct netns_looks *looks = &live->looks;
+
+	return !live->netns.all || live->now_ns - looks->looked_ns >= CHECK_SHARE * looks->cost_ns;
+}
+
 static void on_gone(void *ctx, uint32_t inum)
 {
 	struct live *live = ctx;
 
+	drop_sockets(live, inum);
+	if (live->sock)
+		sock_view__forget_netns(live->sock, inum);
 	if (live->taps)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
@@ -166,6 +193,6 @@ void live_netns__follow(struct live *live)
 		if (live->taps)
 			tap_set__grow(live->taps);
 	}
-	if ((is_check || is_due) && (live->netns.all || live->chosen))
+	if (((is_check && may_look(live)) || is_due) && (live->netns.all || live->chosen))
 		look(live);
 }
