@@ -6,6 +6,10 @@
 #ifndef TCPWATCH_WIRE_TAP_H
 #define TCPWATCH_WIRE_TAP_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "shared/abi.h"
 #include "shared/parse.h"
 
 const volatile struct wire_config cfg = {};
