@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "live_internal.h"
+#include "sock_tally.h"
 #include "user/util/log.h"
 
 #define CHECK_NS TW_NSEC_PER_SEC /* for what goes, and for what comes without a sign */
@@ -147,6 +148,9 @@ static void on_gone(void *ctx, uint32_t inum)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
 	live_ports__forget_netns(live, inum);
+	live_listeners__forget_netns(live, inum);
+	if (live->options.want_tally && live->sock)
+		sock_tally__forget_netns(live->sock, inum);
 	if (live->containers)
 		containers__forget_netns(live->containers, inum);
 	live__lose_container(live, inum);

@@ -135,6 +135,7 @@ static int open_cache(struct live *live)
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
+	shared.config.full_at_limit = live->full_at_limit;
 	shared.config.fate_looks = listener_maps__are_open(&live->listener_maps) ? FATE_LOOKS : 0;
 	shared.cache_fd = wire_view__cache_fd(live->wire);
 	live->taps = tap_set__new(&shared);

@@ -125,6 +125,9 @@ void tap_set__complain(const struct tap_set *set, const char *name);
 /* tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps */
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum);
 
+/* tap_set__has_lo() - lo of the namespace @inum is watched */
+bool tap_set__has_lo(const struct tap_set *set, uint32_t inum);
+
 /* tap_set__has_fates() - what becomes of SYNs is known in the namespace @inum; 0: in one of them */
 bool tap_set__has_fates(const struct tap_set *set, uint32_t inum);
 
