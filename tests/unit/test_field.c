@@ -12,8 +12,10 @@
 #include "capture.h"
 #include "sample.h"
 #include "user/model/field.h"
+#include "user/model/handshake_stats.h"
 #include "user/model/tcp_state.h"
 #include "user/model/timewait_fields.h"
+#include "user/model/timewait_row.h"
 #include "user/output/output.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -106,6 +108,41 @@ static void getters_keep_their_kind(void **state)
 				fail_msg("%s is of kind %d", field->key, value.kind);
 		}
 	}
+}
+
+/* What the value's memory held before has no part in what it says. */
+static void check_addresses(const struct field_table *table, const void *row, size_t expected)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct field *field = &table->fields[i];
+		struct value value;
+
+		if (field->kind != VALUE_ADDR && field->kind != VALUE_ENDPOINT)
+			continue;
+		memset(&value, 0x01, sizeof(value));
+		field->get(row, &sample_moment, &value);
+		assert_int_equal(value.kind, field->kind);
+		if (value.is_v6)
+			fail_msg("%s of %s is of no AF_INET6 socket", field->key, table->schema);
+		count++;
+	}
+	assert_int_equal(count, expected);
+}
+
+static void addresses_are_whole(void **state)
+{
+	const struct endpoint server = {sample__addr("10.0.0.1"), 443};
+	const struct handshake_group group = {.has_server = true, .server = server};
+	const struct timewait_row waiting = {.local = server, .remote = server};
+	struct sample s;
+
+	(void)state;
+	sample__init_wire(&s);
+	check_addresses(&session_fields, &s.session, 4);
+	check_addresses(&handshake_fields, &group, 2);
+	check_addresses(&timewait_fields, &waiting, 4);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -669,6 +706,7 @@ int main(void)
 		cmocka_unit_test(tables_are_whole),
 		cmocka_unit_test(session_keys_are_as_promised),
 		cmocka_unit_test(getters_keep_their_kind),
+		cmocka_unit_test(addresses_are_whole),
 		cmocka_unit_test(values_are_the_best_known),
 		cmocka_unit_test(comm_may_fill_its_array),
 		cmocka_unit_test(finds_fields),

@@ -77,6 +77,22 @@ static inline void value__set_string(struct value *out, const char *text)
 		value__set_none(out);
 }
 
+/* value__set_addr() - @is_v6: as struct value has it; false where no socket tells */
+static inline void value__set_addr(struct value *out, const struct ip_addr *addr, bool is_v6)
+{
+	out->kind = VALUE_ADDR;
+	out->is_v6 = is_v6;
+	out->addr = addr;
+}
+
+static inline void value__set_endpoint(struct value *out, const struct endpoint *endpoint,
+				       bool is_v6)
+{
+	out->kind = VALUE_ENDPOINT;
+	out->is_v6 = is_v6;
+	out->endpoint = endpoint;
+}
+
 static inline void value__set_signed(struct value *out, int64_t i)
 {
 	out->kind = VALUE_SIGNED;

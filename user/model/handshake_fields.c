@@ -20,20 +20,18 @@ GETTER(side)
 
 GETTER(server)
 {
-	value__set_none(out);
-	if (!GROUP->has_server)
-		return;
-	out->kind = VALUE_ENDPOINT;
-	out->endpoint = &GROUP->server;
+	if (GROUP->has_server)
+		value__set_endpoint(out, &GROUP->server, false);
+	else
+		value__set_none(out);
 }
 
 GETTER(server_addr)
 {
-	value__set_none(out);
-	if (!GROUP->has_server)
-		return;
-	out->kind = VALUE_ADDR;
-	out->addr = &GROUP->server.addr;
+	if (GROUP->has_server)
+		value__set_addr(out, &GROUP->server.addr, false);
+	else
+		value__set_none(out);
 }
 
 GETTER(server_port)

@@ -44,11 +44,10 @@ static bool is_any(const struct ip_addr *addr)
 
 static void set_addr(struct value *out, const struct ip_addr *addr)
 {
-	value__set_none(out);
 	if (is_any(addr))
-		return;
-	out->kind = VALUE_ADDR;
-	out->addr = addr;
+		value__set_none(out);
+	else
+		value__set_addr(out, addr, false);
 }
 
 static void set_port(struct value *out, uint16_t port)
@@ -63,8 +62,7 @@ static void set_port(struct value *out, uint16_t port)
 static void set_endpoint(struct value *out, const struct endpoint *endpoint)
 {
 	if (!is_any(&endpoint->addr)) {
-		out->kind = VALUE_ENDPOINT;
-		out->endpoint = endpoint;
+		value__set_endpoint(out, endpoint, false);
 	} else if (endpoint->port) {
 		value__set_text(out, out->buf,
 				snprintf(out->buf, sizeof(out->buf), "*:%u", endpoint->port));
