@@ -13,10 +13,12 @@
 #include "sample.h"
 #include "user/model/field.h"
 #include "user/model/handshake_stats.h"
+#include "user/model/listener.h"
 #include "user/model/tcp_state.h"
 #include "user/model/timewait_fields.h"
 #include "user/model/timewait_row.h"
 #include "user/output/output.h"
+#include "user/source/syn_totals.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -57,8 +59,28 @@ static void tables_are_whole(void **state)
 	(void)state;
 	check_table(&session_fields);
 	check_table(&event_fields);
+	check_table(&handshake_fields);
 	check_table(&timewait_fields);
 	check_table(&timewait_netns_fields);
+}
+
+/* What JSON prints is the key itself, whether an identifier or a text gave it. */
+static void json_keys_are_keys(void **state)
+{
+	static const struct field_table *const tables[] = {
+		&session_fields,  &event_fields,	  &handshake_fields, &listener_fields,
+		&timewait_fields, &timewait_netns_fields, &syn_totals_fields};
+	char expected[128];
+
+	(void)state;
+	for (size_t t = 0; t < COUNT_OF(tables); t++)
+		for (size_t i = 0; i < tables[t]->count; i++) {
+			const struct field *field = &tables[t]->fields[i];
+
+			snprintf(expected, sizeof(expected), ",\"%s\":", field->key);
+			assert_string_equal(field->json_key, expected);
+			assert_int_equal(field->json_key_len, strlen(expected));
+		}
 }
 
 /* The keys are a promise to those who parse them: their names and their order. */
@@ -704,6 +726,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_are_whole),
+		cmocka_unit_test(json_keys_are_keys),
 		cmocka_unit_test(session_keys_are_as_promised),
 		cmocka_unit_test(getters_keep_their_kind),
 		cmocka_unit_test(addresses_are_whole),

@@ -38,10 +38,7 @@ static void set_state(struct value *out, unsigned state)
 /* @u, where 0 means that nobody knows. */
 static void set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
 {
-	if (u)
-		value__set_u64(out, kind, u);
-	else
-		value__set_none(out);
+	value__set_known(out, u, kind, u);
 }
 
 SESSION_VALUE(local_addr)

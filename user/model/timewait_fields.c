@@ -9,11 +9,6 @@
 #include "session_values.h"
 #include "timewait.h"
 
-/* The head of a getter that needs no time. */
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
-
 static void get_time(const void *row __attribute__((unused)), const struct moment *now,
 		     struct value *out)
 {
@@ -50,14 +45,6 @@ static void set_addr(struct value *out, const struct ip_addr *addr)
 		value__set_addr(out, addr, false);
 }
 
-static void set_port(struct value *out, uint16_t port)
-{
-	if (port)
-		value__set_u64(out, VALUE_PORT, port);
-	else
-		value__set_none(out);
-}
-
 /* "*:8080" where the group has a port but no address in common. */
 static void set_endpoint(struct value *out, const struct endpoint *endpoint)
 {
@@ -82,7 +69,7 @@ GETTER(local_port)
 {
 	const struct timewait_row *r = row;
 
-	set_port(out, r->local.port);
+	value__set_known(out, r->local.port, VALUE_PORT, r->local.port);
 }
 
 GETTER(remote_addr)
@@ -96,7 +83,7 @@ GETTER(remote_port)
 {
 	const struct timewait_row *r = row;
 
-	set_port(out, r->remote.port);
+	value__set_known(out, r->remote.port, VALUE_PORT, r->remote.port);
 }
 
 GETTER(local)
