@@ -207,7 +207,7 @@ bench: ## Measure each budget beside its comparator and write bench.json (needs 
 
 lint: ## Check format, layers, sizes, headers, warnings and scripts
 	@packaging/install-packages build lint
-	@$(MAKE) $(jobs) all
+	@$(MAKE) $(jobs) built-lint
 	@tests/lint/run --build $(BUILD)
 
 fmt: ## Format the C sources in place
@@ -266,10 +266,11 @@ help: ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo "Variables: PREFIX, DESTDIR, BUILD, CFLAGS, WERROR=1, FUZZ_SECONDS, ARGS (of tcpwatch top)"
 
-# What `make test` and `make bench` need built, as targets of their second make.
-.PHONY: built-tests built-bench built-warnings
+# What `make test`, `make bench` and `make lint` need built, as targets of their second make.
+.PHONY: built-tests built-bench built-lint built-warnings
 built-tests: all $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
 built-bench: $(TEST_SKELETONS) $(BENCHES)
+built-lint: all $(TEST_SKELETONS)
 
 # What `make lint` compiles with warnings as errors: everything, nothing linked but the program.
 built-warnings: all $(patsubst %.c,$(BUILD)/%.o,$(filter-out %.bpf.c,$(wildcard tests/*/*.c)))
