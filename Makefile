@@ -76,9 +76,19 @@ USES_VERSION := $(shell grep -l TCPWATCH_VERSION $(USER_SRC) /dev/null)
 .PHONY: all
 all: $(or $(PROGRAM),$(LIB)) $(SKELETONS) ## Build tcpwatch into build/ (the default)
 
+define link
+@echo "  LINK  $@"
+@$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $^ $(1)
+endef
+
 $(BUILD)/tcpwatch: $(BUILD)/user/main.o $(LIB)
-	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call link,$(LDLIBS))
+
+# The same with sanitizers, for a test.
+ASAN_PROGRAM := $(PROGRAM:$(BUILD)/%=$(BUILD)/asan/%)
+$(ASAN_PROGRAM): LINK_SANITIZE = $(SANITIZE)
+$(ASAN_PROGRAM): $(BUILD)/asan/user/main.o $(BUILD)/asan/libtcpwatch.a
+	$(call link,$(LDLIBS))
 
 # Made anew each time, so that the objects of deleted sources do not stay behind.
 define archive
@@ -154,10 +164,7 @@ $(BUILD)/.tools: packaging/check-tools packaging/packages
 
 # --- test programs -------------------------------------------------------------------------------
 
-define link_test
-@echo "  LINK  $@"
-@$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $^ $(TEST_LDLIBS)
-endef
+link_test = $(call link,$(TEST_LDLIBS))
 
 $(UNIT_TESTS): %: %.o $(call support_of,unit) $(LIB)
 	$(link_test)
@@ -268,7 +275,7 @@ help: ## Say what there is to make
 
 # What `make test`, `make bench` and `make lint` need built, as targets of their second make.
 .PHONY: built-tests built-bench built-lint built-warnings
-built-tests: all $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
+built-tests: all $(ASAN_PROGRAM) $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
 built-bench: $(TEST_SKELETONS) $(BENCHES)
 built-lint: all $(TEST_SKELETONS)
 
