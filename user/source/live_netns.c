@@ -143,7 +143,10 @@ static bool is_look_due(struct live *live)
 static void on_gone(void *ctx, uint32_t inum)
 {
 	struct live *live = ctx;
+	int err = session_table__forget_netns(live->table, inum);
 
+	if (err && !live->apply_err)
+		live->apply_err = err;
 	if (live->taps)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);

@@ -54,6 +54,7 @@ struct wire_shared {
 	int lost_fd;			/* per-CPU struct lost_counters */
 	struct listener_maps listeners; /* with config.fate_looks */
 	struct wire_config config;
+	bool (*is_stopping)(void); /* make no more taps: the process is to end; NULL: never */
 };
 
 struct tap {
@@ -81,7 +82,8 @@ void tap_set__free(struct tap_set *set); /* detaches everything */
  * route, or are made anew. The file descriptor of @ns and @pattern must outlive the set; but for
  * tap_set__forget_netns().
  * Returns how many are tapped, 0 if none matches (not logged: there may be more namespaces, see
- * tap_set__has()); or -errno, logged, if none of those that match could be tapped.
+ * tap_set__has()); or -errno, logged, if none of those that match could be tapped; or -EINTR, not
+ * logged, if the process is to end.
  */
 int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
 		 enum hook_mode mode);
