@@ -255,6 +255,7 @@ static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 if
 		.ifindex = ifindex,
 		.netns = seen->at.netns,
 		.looks = cfg.fate_looks,
+		.full_at_limit = cfg.full_at_limit,
 	};
 
 	seen->fate = syn_fate__count(ctx, &syn);

@@ -4,15 +4,26 @@
  * cookies.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "listener.h"
 
+#define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
+
+/* The second half of ::1. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TW_LOOPBACK_LOW (1ULL << 56)
+#else
+#define TW_LOOPBACK_LOW 1ULL
+#endif
+
 struct place {
 	struct listener_place about;
 	struct listener_counters stray; /* of no listener */
 	struct listener_counters past;	/* of listeners that are gone */
+	bool had_snapshot;
 };
 
 struct listener_table {
@@ -23,6 +34,7 @@ struct listener_table {
 	struct listener *gone; /* a list of those whose last counts are still to come */
 	struct place *places;
 	size_t n_places;
+	struct listener_counters past; /* of namespaces that are gone */
 };
 
 struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, uint32_t netns),
@@ -121,13 +133,20 @@ static struct listener *get(struct listener_table *table, uint64_t cookie, uint3
 	return listener;
 }
 
-static struct place *get_place(struct listener_table *table, uint32_t netns)
+static struct place *find_place(const struct listener_table *table, uint32_t netns)
 {
-	struct place *more;
-
 	for (size_t i = 0; i < table->n_places; i++)
 		if (table->places[i].about.netns == netns)
 			return &table->places[i];
+	return NULL;
+}
+
+static struct place *get_place(struct listener_table *table, uint32_t netns)
+{
+	struct place *place = find_place(table, netns), *more;
+
+	if (place)
+		return place;
 	more = reallocarray(table->places, table->n_places + 1, sizeof(*more));
 	if (!more)
 		return NULL;
@@ -158,20 +177,33 @@ static uint64_t syn_queue_limit(const struct listener_place *place, uint64_t bac
 
 	if (!place->has_limits)
 		return UNKNOWN_U64;
+	if (place->full_at_limit && backlog)
+		backlog--;
 	return !place->syn_cookies && most < backlog ? most : backlog;
 }
 
-static void take_drops(struct listener *listener, const struct rec_listener *rec)
+/* One that is there at the first look has a past; what happens to a later one is all new. */
+static void take_drops(struct listener *listener, const struct rec_listener *rec, bool has_past)
 {
 	uint32_t more = rec->drops - (uint32_t)listener->drops_ever; /* the kernel's has 32 bits */
 
-	if (!listener->is_listed) {
+	if (!listener->is_listed && has_past) {
 		listener->drops_ever = rec->drops;
 		listener->syn_queue_0 = rec->sock.syn_queue;
 		return;
 	}
 	listener->drops_ever += more;
 	listener->drops += more;
+}
+
+/* Of the SYNs for a loopback address a tap of another interface sees none. */
+static bool sees_syns(const struct listener_place *place, const struct sock_info *sock)
+{
+	const struct ip_addr *local = &sock->local;
+	bool is_v4_loopback = ip_addr__is_v4(local) && local->bytes[12] == 127;
+	bool is_v6_loopback = !local->quads[0] && local->quads[1] == TW_LOOPBACK_LOW;
+
+	return place->has_taps && (place->has_lo || !(is_v4_loopback || is_v6_loopback));
 }
 
 static void set_owner(struct listener *listener, uint32_t pid, const char *comm)
@@ -185,6 +217,18 @@ static void set_owner(struct listener *listener, uint32_t pid, const char *comm)
 	owner->comm[sizeof(owner->comm) - 1] = '\0';
 }
 
+/* A copy, as the namespace may go before the listener does. */
+static void name_netns(const struct listener_table *table, struct listener *listener)
+{
+	const char *name = table->netns_name(table->ctx, listener->sock.netns);
+
+	listener->session.netns_name = NULL;
+	if (!name)
+		return;
+	snprintf(listener->netns_name, sizeof(listener->netns_name), "%s", name);
+	listener->session.netns_name = listener->netns_name;
+}
+
 static int take_listener(struct listener_table *table, const struct rec_listener *rec)
 {
 	struct listener *listener = get(table, rec->sock.cookie, rec->sock.netns);
@@ -193,21 +237,22 @@ static int take_listener(struct listener_table *table, const struct rec_listener
 
 	if (!listener || !place)
 		return -ENOMEM;
-	take_drops(listener, rec);
+	take_drops(listener, rec, !place->had_snapshot);
 	listener->sock = rec->sock;
 	session = &listener->session;
 	session->sock = &listener->sock;
 	session->local = (struct endpoint){rec->sock.local, rec->sock.local_port};
 	session->remote = (struct endpoint){rec->sock.remote, 0};
 	session->netns = rec->sock.netns;
-	session->netns_name = table->netns_name(table->ctx, rec->sock.netns);
-	if (rec->sock.pid)
+	name_netns(table, listener);
+	if (rec->sock.pid && !listener->is_listed)
 		set_owner(listener, rec->sock.pid, rec->sock.comm);
 	listener->accept_oldest_ns = rec->oldest_accept_ns;
 	listener->request_oldest_ns = 0;
 	listener->syn_queue_limit = syn_queue_limit(&place->about, rec->sock.tx_queue);
 	listener->has_counts = place->about.is_followed;
-	listener->has_fates = place->about.has_taps;
+	listener->has_fates = sees_syns(&place->about, &rec->sock);
+	listener->refuses_by_choice = place->about.syn_cookies == SYN_COOKIES_ALWAYS;
 	listener->is_seen = listener->is_listed = true;
 	return 0;
 }
@@ -232,14 +277,13 @@ static void take_owner(struct listener_table *table, const struct rec_owner *rec
 
 static int begin_snapshot(struct listener_table *table, uint32_t netns)
 {
-	drop_gone(table);
 	for (size_t i = 0; i < table->count; i++)
 		if (table->items[i]->sock.netns == netns)
 			table->items[i]->is_seen = false;
 	return get_place(table, netns) ? 0 : -ENOMEM;
 }
 
-static void end_snapshot(struct listener_table *table, uint32_t netns)
+static void drop_unseen(struct listener_table *table, uint32_t netns)
 {
 	size_t kept = 0;
 
@@ -256,6 +300,34 @@ static void end_snapshot(struct listener_table *table, uint32_t netns)
 	table->count = kept;
 }
 
+static int end_snapshot(struct listener_table *table, uint32_t netns)
+{
+	struct place *place = get_place(table, netns);
+
+	drop_unseen(table, netns);
+	if (!place)
+		return -ENOMEM;
+	place->had_snapshot = true;
+	return 0;
+}
+
+void listener_table__forget_netns(struct listener_table *table, uint32_t netns)
+{
+	if (begin_snapshot(table, netns))
+		return;
+	drop_unseen(table, netns);
+	for (size_t i = 0; i < table->n_places; i++) {
+		struct place *place = &table->places[i];
+
+		if (place->about.netns != netns)
+			continue;
+		listener_counters__add(&table->past, &place->past);
+		listener_counters__add(&table->past, &place->stray);
+		*place = table->places[--table->n_places];
+		return;
+	}
+}
+
 int listener_table__apply(struct listener_table *table, const union record *rec)
 {
 	switch (rec->hdr.kind) {
@@ -270,9 +342,7 @@ int listener_table__apply(struct listener_table *table, const union record *rec)
 		take_owner(table, &rec->owner);
 		return 0;
 	case REC_SNAPSHOT_END:
-		if (rec->snapshot.ok)
-			end_snapshot(table, rec->snapshot.netns);
-		return 0;
+		return rec->snapshot.ok ? end_snapshot(table, rec->snapshot.netns) : 0;
 	default:
 		return 0;
 	}
@@ -295,6 +365,10 @@ static void take_rates(struct listener *listener, uint64_t now_ns)
 	if (rates->known) {
 		rates->syns = rate_of(listener__syns(now), listener__syns(before), elapsed_ns);
 		rates->drops = rate_of(listener->drops, listener->drops_before, elapsed_ns);
+		rates->refused = rates->drops;
+		if (listener->has_fates)
+			rates->refused = rate_of(listener__refused(now), listener__refused(before),
+						 elapsed_ns);
 		for (int i = 0; i < SYN_FATE_COUNT; i++)
 			rates->fate[i] = rate_of(now->fate[i], before->fate[i], elapsed_ns);
 	}
@@ -303,27 +377,18 @@ static void take_rates(struct listener *listener, uint64_t now_ns)
 	listener->counted_ns = now_ns;
 }
 
-static void add_counts(struct listener_counters *sum, const struct listener_counters *counts)
-{
-	for (int i = 0; i < SYN_FATE_COUNT; i++)
-		sum->fate[i] += counts->fate[i];
-	for (int i = 0; i < LISTENER_COUNTER_COUNT; i++)
-		sum->value[i] += counts->value[i];
-	sum->n_inferred += counts->n_inferred;
-}
-
 /* The last counts of a listener that is gone. False: it is not. */
 static bool bury(struct listener_table *table, const struct listener_key *key,
 		 const struct listener_counters *counts)
 {
-	struct place *place = get_place(table, key->netns);
+	struct place *place = find_place(table, key->netns);
 
-	for (struct listener **at = &table->gone; place && *at; at = &(*at)->next_gone) {
+	for (struct listener **at = &table->gone; *at; at = &(*at)->next_gone) {
 		struct listener *listener = *at;
 
 		if (listener->sock.cookie != key->cookie)
 			continue;
-		add_counts(&place->past, counts);
+		listener_counters__add(place ? &place->past : &table->past, counts);
 		*at = listener->next_gone;
 		free(listener);
 		return true;
@@ -344,6 +409,7 @@ static int count_listener(struct listener_table *table, const struct listener_ke
 	if (!listener)
 		return -ENOMEM;
 	listener->counts = *counts;
+	listener->is_counted = true;
 	return 0;
 }
 
@@ -361,10 +427,26 @@ int listener_table__count(struct listener_table *table, const struct listener_ke
 	return 0;
 }
 
-void listener_table__end_counts(struct listener_table *table, uint64_t now_ns)
+void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, bool is_full)
 {
-	for (size_t i = 0; i < table->count; i++)
-		take_rates(table->items[i], now_ns);
+	drop_gone(table);
+	for (size_t i = 0; i < table->count; i++) {
+		struct listener *listener = table->items[i];
+
+		if (is_full && !listener->is_counted)
+			listener->has_fates = listener->has_counts = false;
+		take_rates(listener, now_ns);
+	}
+}
+
+void listener_table__check_owners(struct listener_table *table, bool (*is_there)(uint32_t pid))
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct owner *owner = &table->items[i]->session.owner;
+
+		if (owner->pid && !is_there(owner->pid))
+			*owner = (struct owner){0};
+	}
 }
 
 uint64_t listener__syns(const struct listener_counters *counts)
@@ -376,9 +458,15 @@ uint64_t listener__syns(const struct listener_counters *counts)
 	return sum;
 }
 
+uint64_t listener__refused(const struct listener_counters *counts)
+{
+	return counts->fate[SYN_ACCEPT_FULL] + counts->fate[SYN_SYN_FULL] +
+	       counts->fate[SYN_BACKLOG_FULL];
+}
+
 uint64_t listener__drops_seen(const struct listener_counters *counts)
 {
-	return counts->fate[SYN_ACCEPT_FULL] + counts->fate[SYN_SYN_FULL];
+	return listener__refused(counts) + counts->fate[SYN_REPEATED];
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -410,7 +498,7 @@ uint64_t listener__fullness(const struct listener *listener)
 
 uint64_t listener__badness(const struct listener *listener)
 {
-	double drops = listener->rates.known ? listener->rates.drops : 0;
+	double drops = listener->rates.known ? listener->rates.refused : 0;
 	uint64_t most = drops < UINT32_MAX ? (uint64_t)drops + (drops > 0) : UINT32_MAX;
 
 	return most << 32 | listener__fullness(listener);
@@ -469,6 +557,8 @@ void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			   struct syn_fates *out)
 {
 	*out = (struct syn_fates){0};
+	if (!netns)
+		add_fates(out, &table->past);
 	for (size_t i = 0; i < table->n_places; i++) {
 		const struct place *place = &table->places[i];
 

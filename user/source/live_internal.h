@@ -83,6 +83,7 @@ struct live {
 	struct close_wait_leak close_wait;
 	struct netns_values past; /* of namespaces that are gone */
 	struct listener_table *listeners;
+	bool full_at_limit; /* of this kernel's SYN queues: syn_rule.h */
 	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
@@ -200,6 +201,8 @@ int live_listeners__begin(struct live *live);
 /* live_listeners__add_netns() - @inum is watched from now on. Returns 0 or -errno */
 int live_listeners__add_netns(struct live *live, uint32_t inum);
 void live_listeners__fini(struct live *live);
+/* live_listeners__forget_netns() - @inum is gone */
+void live_listeners__forget_netns(struct live *live, uint32_t inum);
 /* live_listeners__check() - with watch_listeners: look at them, if it is time. Returns 0 or -errno
  */
 int live_listeners__check(struct live *live);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "live_internal.h"
+#include "sock_tally.h"
 #include "user/util/log.h"
 
 #define CHECK_NS TW_NSEC_PER_SEC /* for what goes, and for what comes without a sign */
@@ -140,21 +141,6 @@ static bool is_look_due(struct live *live)
 	return true;
 }
 
-/* No list of its sockets will be made any more: this is the last, and it is empty. */
-static void drop_sockets(struct live *live, uint32_t inum)
-{
-	const union record last[] = {
-		{.snapshot = {{REC_SNAPSHOT_BEGIN, sizeof(struct rec_snapshot), 0, live->now_ns},
-			      .netns = inum}},
-		{.snapshot = {{REC_SNAPSHOT_END, sizeof(struct rec_snapshot), 0, live->now_ns},
-			      .netns = inum,
-			      .ok = true}},
-	};
-
-	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
-		(void)session_table__apply(live->table, &last[i], live->now_ns);
-}
-
 /* A look without a sign is one at every process: it takes no more than its share of the time. */
 static bool may_look(const struct live *live)
 {
@@ -166,14 +152,19 @@ static bool may_look(const struct live *live)
 static void on_gone(void *ctx, uint32_t inum)
 {
 	struct live *live = ctx;
+	int err = session_table__forget_netns(live->table, inum);
 
-	drop_sockets(live, inum);
+	if (err && !live->apply_err)
+		live->apply_err = err;
 	if (live->sock)
 		sock_view__forget_netns(live->sock, inum);
 	if (live->taps)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
 	live_ports__forget_netns(live, inum);
+	live_listeners__forget_netns(live, inum);
+	if (live->options.want_tally && live->sock)
+		sock_tally__forget_netns(live->sock, inum);
 	if (live->containers)
 		containers__forget_netns(live->containers, inum);
 	live__lose_container(live, inum);

@@ -123,6 +123,7 @@ static const struct listener *keep_full(struct live *live, enum listener_queue *
 		return NULL;
 	live->full_listener = *worst;
 	live->full_listener.session.sock = &live->full_listener.sock;
+	live->full_listener.session.netns_name = live->full_listener.netns_name;
 	return &live->full_listener;
 }
 

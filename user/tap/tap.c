@@ -122,9 +122,12 @@ int slot__add(struct place *place, struct place *inside, const struct iface *ifa
 	      enum hook_mode mode)
 {
 	struct tap_set *set = place->set;
-	struct slot *slot = add_slot(set);
+	struct slot *slot;
 	int err;
 
+	if (set->shared.is_stopping && set->shared.is_stopping())
+		return -EINTR;
+	slot = add_slot(set);
 	if (!slot) {
 		log_error("cannot watch %s: too many interfaces", iface->name);
 		return -ENOMEM;

@@ -71,8 +71,8 @@ const struct iface *place__iface(const struct place *place, uint32_t ifindex);
 /* slot__find() - the tap of that interface of @place, or NULL */
 struct slot *slot__find(const struct place *place, uint32_t ifindex);
 
-/* slot__add() - tap @iface of @place for the sessions of @inside. Returns 0 or -errno, logged. A
- * tap that could not be had leaves no row. */
+/* slot__add() - tap @iface of @place for the sessions of @inside. Returns 0 or -errno, logged but
+ * for -EINTR: the process is to end. A tap that could not be had leaves no row. */
 int slot__add(struct place *place, struct place *inside, const struct iface *iface,
 	      enum hook_mode mode);
 

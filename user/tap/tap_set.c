@@ -447,6 +447,17 @@ void tap_set__free(struct tap_set *set)
 	free(set);
 }
 
+bool tap_set__has_lo(const struct tap_set *set, uint32_t inum)
+{
+	for (size_t i = 0; i < set->n_slots; i++) {
+		const struct tap *tap = &set->slots[i]->tap;
+
+		if (tap->netns == inum && !tap->is_gone && tap->iface.flags & IFF_LOOPBACK)
+			return true;
+	}
+	return false;
+}
+
 bool tap_set__has_fates(const struct tap_set *set, uint32_t inum)
 {
 	for (size_t i = 0; i < set->n_slots; i++) {
