@@ -248,12 +248,40 @@ void tap_set__complain(const struct tap_set *set, const char *name)
 		log_error("no interface is called %s; `ip link` lists them", name);
 }
 
+static bool is_referred_to(const struct place *place)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		const struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place || slot->inside == place)
+			return true;
+	}
+	return false;
+}
+
+/* Of namespaces that are gone, those that no row of a tap refers to any more. */
+static void drop_places(struct tap_set *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->n_places; i++) {
+		struct place *place = set->places[i];
+
+		if (place->watch || is_referred_to(place))
+			set->places[kept++] = place;
+		else
+			free(place);
+	}
+	set->n_places = kept;
+}
+
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
 {
 	struct place *place = find_place(set, inum);
 
 	if (!place)
 		return;
+	tap_turn__forget(place);
 	for (size_t i = 0; i < set->n_slots; i++) {
 		struct slot *slot = set->slots[i];
 
@@ -261,6 +289,12 @@ void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
 			slot__lose(slot, "its network namespace is gone");
 	}
 	close_place(place);
+	drop_places(set);
+}
+
+void tap_set__past(const struct tap_set *set, struct wire_counters *sum)
+{
+	wire_counters__add(sum, &set->past);
 }
 
 /* ---- following ------------------------------------------------------------------------------- */
@@ -363,6 +397,7 @@ struct tap_set *tap_set__new(const struct wire_shared *shared)
 	if (!set)
 		return NULL;
 	set->shared = *shared;
+	set->gone_max = GONE_MAX;
 	if (!open_set(set))
 		return set;
 	tap_set__free(set);

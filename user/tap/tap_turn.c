@@ -38,6 +38,19 @@ void tap_turn__put_off(struct place *place, const struct iface *iface, enum hook
 	ask_for_a_turn(set, true);
 }
 
+void tap_turn__forget(struct place *place)
+{
+	struct tap_set *set = place->set;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->n_pending; i++)
+		if (set->pending[i].place != place)
+			set->pending[kept++] = set->pending[i];
+	set->n_pending = kept;
+	if (!kept)
+		ask_for_a_turn(set, false);
+}
+
 void tap_turn__make_one(struct tap_set *set)
 {
 	const struct pending first = set->n_pending ? set->pending[0] : (struct pending){0};
@@ -48,7 +61,7 @@ void tap_turn__make_one(struct tap_set *set)
 	memmove(set->pending, set->pending + 1, --set->n_pending * sizeof(first));
 	if (!set->n_pending)
 		ask_for_a_turn(set, false);
-	iface = first.place->watch ? place__iface(first.place, first.ifindex) : NULL;
+	iface = place__iface(first.place, first.ifindex);
 	if (iface && !slot__find(first.place, first.ifindex))
 		(void)slot__add(first.place, first.place, iface, first.mode); /* logged */
 }
