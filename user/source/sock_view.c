@@ -323,7 +323,7 @@ static int list_one(struct sock_view *view, const struct bpf_link *link, const s
 	if (fd >= 0)
 		err = sock_view__iterate(view, fd, stops_itself, sink, ctx);
 	mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
-	return fd >= 0 ? err : 0;
+	return fd >= 0 || fd == -EMFILE || fd == -ENFILE ? err : 0;
 }
 
 /* All of them are tried. */

@@ -58,6 +58,7 @@ struct tap_set {
 	size_t n_places;
 	struct pending *pending; /* in the order in which they came */
 	size_t n_pending;
+	bool is_full_told;
 };
 
 /* place__get() - that of @ns, made if there is none; NULL: errno says why, logged */
@@ -65,6 +66,10 @@ struct place *place__get(struct tap_set *set, const struct netns *ns);
 
 /* place__iface() - its interface of that index, or NULL */
 const struct iface *place__iface(const struct place *place, uint32_t ifindex);
+
+/* tap_set__has_room() - there are file descriptors for one more tap, and for everybody else's needs
+ * after it. False is logged, once */
+bool tap_set__has_room(struct tap_set *set);
 
 /* slot__find() - the tap of that interface of @place, or NULL */
 struct slot *slot__find(const struct place *place, uint32_t ifindex);

@@ -159,6 +159,10 @@ struct place *place__get(struct tap_set *set, const struct netns *ns)
 
 	if (place)
 		return place;
+	if (!tap_set__has_room(set)) {
+		errno = EMFILE;
+		return NULL;
+	}
 	more = reallocarray(set->places, set->n_places + 1, sizeof(struct place *));
 	place = more ? calloc(1, sizeof(*place)) : NULL;
 	if (more)
