@@ -437,6 +437,7 @@ static __always_inline void listener_counters__add(struct listener_counters *sum
 /* ---- constants given to a program before it is loaded (.rodata) -------------------------------
  */
 
+/* With .tap 0 a program serves many taps, and whoever calls it tells which (struct wire_tap). */
 struct wire_config {
 	__u64 hash_seed;
 	__u64 tick_ns; /* CLOCK_MONOTONIC advances so much with each of the kernel's jiffies … */
@@ -455,6 +456,17 @@ struct wire_config {
 			     beyond, some share an answer. 0: no fates. Needs the kernel's BTF */
 	__u32 netns;	  /* inode number, of the tap's interface */
 };
+
+/* The tap that a frame is seen at: what a program that serves many is told with each frame. */
+struct wire_tap {
+	__u32 slot;  /* of its counters */
+	__u32 netns; /* as in struct wire_config, and so are the rest */
+	__u16 tap;
+	__u16 l3;
+};
+
+/* Transitions of sockets by namespace, of which some share a count: whether there were any. */
+#define NETNS_ACTIVITY_SLOTS 4096 /* a power of two */
 
 struct sock_config {
 	__u64 tick_ns; /* of the kernel's jiffies; 0: not known */

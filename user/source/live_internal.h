@@ -31,6 +31,8 @@ void pace__took(struct pace *pace, uint64_t began_ns);
 struct netns_counters {
 	struct netns_stats *stats;
 	struct netns_values at_start;
+	struct netns_values last; /* read */
+	bool was_quiet;		  /* … when there were no sockets in it */
 };
 
 /* Whether sockets by state, which are counted by differences, are still what the kernel says. */
@@ -179,6 +181,10 @@ size_t live_ports__top(const struct live *live, const struct port_top **top);
 int live_figures__begin(struct live *live);
 /* live_figures__tidy() - drop what is too old to be of use, now and then; to be called often */
 void live_figures__tidy(struct live *live);
+
+/* live_stats__now() - what @counters, one of the source's, shows now */
+const struct netns_values *live_stats__now(const struct live *live,
+					   struct netns_counters *counters);
 
 /* live_stats__sum_taps() - add the counters of each tap to @sum */
 void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum);

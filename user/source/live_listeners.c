@@ -114,16 +114,15 @@ static int set_places(struct live *live)
 			.netns = netns_stats__inum(live->counters[i].stats),
 			.is_followed = live->options.follow,
 		};
-		struct netns_values values;
+		const struct netns_values *now = live_stats__now(live, &live->counters[i]);
 
-		netns_stats__read(live->counters[i].stats, &values);
 		place.full_at_limit = live->full_at_limit;
 		place.has_lo = live->taps && tap_set__has_lo(live->taps, place.netns);
 		place.has_taps = live->taps && tap_set__has_fates(live->taps, place.netns);
-		place.has_limits = values.known & NETNS_SET(SYN_COOKIES) &&
-				   values.known & NETNS_SET(SYN_BACKLOG_MAX);
-		place.syn_cookies = values.value[NETNS_SYN_COOKIES];
-		place.syn_backlog_max = values.value[NETNS_SYN_BACKLOG_MAX];
+		place.has_limits = now->known & NETNS_SET(SYN_COOKIES) &&
+				   now->known & NETNS_SET(SYN_BACKLOG_MAX);
+		place.syn_cookies = now->value[NETNS_SYN_COOKIES];
+		place.syn_backlog_max = now->value[NETNS_SYN_BACKLOG_MAX];
 		err = listener_table__set_place(live->listeners, &place);
 	}
 	return err;
