@@ -150,6 +150,7 @@ static int open_cache(struct live *live)
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
+	shared.config.full_at_limit = live->full_at_limit;
 	shared.config.fate_looks = listener_maps__are_open(&live->listener_maps) ? FATE_LOOKS : 0;
 	shared.cache_fd = wire_view__cache_fd(live->wire);
 	live->taps = tap_set__new(&shared);
@@ -181,6 +182,14 @@ static bool is_glob(const char *pattern)
 	return strpbrk(pattern, "*?[");
 }
 
+static bool has_glob(const struct live_options *options)
+{
+	for (size_t i = 0; i < options->n_ifaces; i++)
+		if (is_glob(options->ifaces[i]))
+			return true;
+	return false;
+}
+
 /* An interface that was named and is nowhere is a mistake; a glob may match later. */
 static int check_names(const struct live *live)
 {
@@ -209,8 +218,17 @@ static int open_wire(struct live *live)
 			tap_err = n;
 	}
 	err = is_stopping(live) ? -EINTR : check_names(live);
+	if (!err && tap_set__n_pending(live->taps))
+		log_warn("%zu interfaces are watched, %zu more follow one by one: the kernel "
+			 "takes its time with each",
+			 tap_set__count(live->taps), tap_set__n_pending(live->taps));
 	if (err || count)
 		return err;
+	if (!tap_err && live__is_following(live) && has_glob(&live->options)) {
+		log_warn(
+			"no interface matches -i yet; one that does later is watched from then on");
+		return 0;
+	}
 	if (live->sock && tap_err != -EPERM) {
 		log_warn("no interface is watched: sessions are shown by their sockets alone");
 		return 0;

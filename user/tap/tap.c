@@ -58,14 +58,15 @@ static void take_note(struct slot *slot)
 static int attach(struct slot *slot)
 {
 	const struct tap *tap = &slot->tap;
-	const struct wire_shared *shared = &slot->place->set->shared;
+	struct tap_set *set = slot->place->set;
 	const struct netns *ns = &slot->place->ns;
 	const enum attach_kind *egress = hook__egress_kinds(&tap->iface);
-	int err = attachment__open(&slot->ingress, shared, ns, tap, false,
+	int err = attachment__open(&slot->ingress, &set->shared, set->programs, ns, tap, false,
 				   hook__ingress_kinds(tap->mode, &tap->iface));
 
 	if (!err && *egress != ATTACH_NONE)
-		err = attachment__open(&slot->egress, shared, ns, tap, true, egress);
+		err = attachment__open(&slot->egress, &set->shared, set->programs, ns, tap, true,
+				       egress);
 	if (!err)
 		take_note(slot);
 	return err;

@@ -51,6 +51,7 @@ struct pending {
 
 struct tap_set {
 	struct wire_shared shared;
+	struct shared_taps *programs;
 	int epoll_fd;
 	struct slot **slots; /* by id - 1 */
 	size_t n_slots;
@@ -58,6 +59,7 @@ struct tap_set {
 	size_t n_places;
 	struct pending *pending; /* in the order in which they came */
 	size_t n_pending;
+	int turn_fd; /* readable while there are any */
 	bool is_full_told;
 };
 
