@@ -158,7 +158,7 @@ def test_descriptors_are_enough_for_many_namespaces(args, seen):
 
 @pytest.mark.parametrize("args, seen", [("backlog -w -b -n 1", "^1 listener "), ("top -b -n 1", "^1 sessions")])
 def test_taps_leave_descriptors_for_the_rest(args, seen):
-    """A dozen are too many for each namespace: some are not tapped, and the sockets of all are listed."""
+    """They are too few for taps in all: some are not tapped, and the sockets of all are listed."""
     done = run_with_few_descriptors(args)
     told, = done.stderr.splitlines()
     assert "only 256 files may be open" in told and "ulimit -Hn" in told

@@ -14,7 +14,7 @@
 #include "tap_internal.h"
 #include "user/util/log.h"
 
-/* A tap takes up to 40 file descriptors while it is made, a dozen once it is; the rest is for all
+/* A tap takes up to 40 file descriptors while it is made, a few once it is; the rest is for all
  * that is opened for a moment. */
 #define SPARE_FILES 64
 
