@@ -422,3 +422,22 @@ def test_ports_are_bounded(pair):
                 stack.enter_context(connect(pair.near, NETS[4].far, port))
         used = metrics.once(pair.near).by("ports_used", "remote")
     assert used == {f"{NETS[4].far}:{PORT + i}": i + 1 for i in range(2, 12)}
+
+
+def test_clients_are_not_named(pair):
+    """Of a server on a port that connect() might have chosen; also when it listens no more."""
+    pair.near.sysctl("ipv4/ip_local_port_range", "40000 40009")
+    pair.near.sysctl("ipv4/ip_local_reserved_ports", "")
+    server, remote = 40005, {"netns": pair.near.name, "remote": f"{NETS[4].far}:{PORT}"}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.far, NETS[4].far, PORT))
+        for _ in range(2):
+            stack.enter_context(connect(pair.near, NETS[4].far, PORT))
+        with listen(pair.near, NETS[4].near, server) as listener:
+            for _ in range(3):
+                stack.enter_context(connect(pair.far, NETS[4].near, server))
+                stack.enter_context(listener.accept()[0])
+            found = metrics.once(pair.near)
+            assert found.by("ports_used", "remote") == {remote["remote"]: 2}
+            assert found.get("ports_available", **remote) == 9
+        assert metrics.once(pair.near).by("ports_used", "remote") == {remote["remote"]: 2}

@@ -27,7 +27,7 @@
 	X(sessions_closed_total, "counter", "reason, by", "12", "tracepoints",                     \
 	  "Sockets of established connections that ended, by what ended them and by who closed "   \
 	  "first. TIME_WAIT comes after.")                                                         \
-	X(handshakes_total, "counter", "side, outcome", "9",                                       \
+	X(handshakes_total, "counter", "side, outcome", "10",                                      \
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
 	  "/proc/net/netstat",                                                                     \
 	  "Handshakes of this host's sockets, by how they ended.")                                 \
@@ -74,7 +74,7 @@
 	X(ports_used, "gauge", "netns, remote", "10",                                              \
 	  "iteration over sockets, for a thousandth of the time at most",                          \
 	  "Local ports of ip_local_port_range that connections to a remote endpoint hold, "        \
-	  "TIME_WAIT included; of the most used ones.")                                            \
+	  "TIME_WAIT included; of the most used ones, with two ports or more.")                    \
 	X(ports_available, "gauge", "netns, remote", "10",                                         \
 	  "sysctls ip_local_port_range, ip_local_reserved_ports; listeners",                       \
 	  "Local ports that connect() may choose from in all, used ones included.")                \
