@@ -394,6 +394,33 @@ def test_group_on_one_port_is_one_listener(pair):
     assert found.get("listener_accept_queue_limit", netns=pair.near.name, address=NETS[4].near, port=str(PORT)) == 21
 
 
+def test_group_that_shrinks_keeps_its_drops(pair, export, path):
+    """A counter that fell would be taken for one that began anew: what is left of it for as many more."""
+    labels = {"netns": pair.near.name, "address": NETS[4].near, "port": str(PORT)}
+    exporter = export(pair.near, "--view", "socket")
+    with contextlib.ExitStack() as stack:
+        group = []
+        for _ in range(2):
+            with pair.near.entered():
+                group.append(stack.enter_context(socket.socket()))
+            group[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            group[-1].bind((NETS[4].near, PORT))
+            group[-1].listen(0)
+        overflows = nstat(pair.near, "TcpExtListenOverflows")
+        for _ in range(24):
+            stack.enter_context(unanswered(pair.far, NETS[4].near))
+
+        def dropped():
+            return nstat(pair.near, "TcpExtListenOverflows") - overflows
+
+        wait_metrics(exporter, path, lambda f: f.get("listener_overflows_total", **labels) == dropped() >= 12, "drops")
+        before = dropped()
+        group.pop().close()
+        found = wait_metrics(exporter, path, lambda f: f.get("listener_accept_queue_limit", **labels) == 0 and
+                             f.get("sessions", netns=pair.near.name, state="listening") == 1, "one listener less")
+        assert found.get("listener_overflows_total", **labels) >= before
+
+
 # ---- ports -------------------------------------------------------------------------------------
 
 

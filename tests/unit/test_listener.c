@@ -412,6 +412,27 @@ static void test_worst(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
 
+/* Of three on one port the drops are the same whichever goes; another port has none of them. */
+static void test_group_keeps_the_drops_of_who_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener group[] = {listener_record(1), listener_record(2), listener_record(3),
+				       listener_record(4)};
+
+	group[1].sock.local_port = group[2].sock.local_port = group[0].sock.local_port;
+	for (uint32_t i = 0; i < 3; i++)
+		group[i].drops = 10 + i;
+	snapshot(f, group, 4);
+	group[3].drops = 0;
+	snapshot(f, group + 1, 3);
+	assert_int_equal(listener_table__find(f->table, 2)->drops_inherited, 10);
+	snapshot(f, group + 2, 2);
+	assert_int_equal(listener_table__find(f->table, 3)->drops_inherited, 10 + 11);
+	assert_int_equal(listener_table__find(f->table, 3)->drops_ever, 12);
+	snapshot(f, group + 3, 1);
+	assert_int_equal(listener_table__find(f->table, 4)->drops_inherited, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +448,7 @@ int main(void)
 		TEST(test_owner),
 		TEST(test_alarms),
 		TEST(test_worst),
+		TEST(test_group_keeps_the_drops_of_who_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

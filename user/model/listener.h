@@ -31,6 +31,7 @@ struct listener {
 	uint64_t request_oldest_ns; /* of the oldest half-open connection, 0: unknown */
 	uint64_t drops_ever;	    /* as the kernel counts, from the listener's birth … */
 	uint64_t drops;		    /* … and since it was first seen */
+	uint64_t drops_inherited;   /* of listeners on the same address and port that are gone */
 	uint64_t syn_queue_0;	    /* in its SYN queue when first seen */
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */

@@ -239,6 +239,25 @@ static int begin_snapshot(struct listener_table *table, uint32_t netns)
 	return get_place(table, netns) ? 0 : -ENOMEM;
 }
 
+static bool is_heir(const struct listener *listener, const struct listener *gone)
+{
+	const struct sock_info *sock = &listener->sock, *past = &gone->sock;
+
+	return listener->is_seen && sock->netns == past->netns && sock->family == past->family &&
+	       sock->local_port == past->local_port && ip_addr__equal(&sock->local, &past->local);
+}
+
+/* Of a group on one port (SO_REUSEPORT) one takes over the drops of @gone: its sum never falls. */
+static void bequeath(struct listener_table *table, const struct listener *gone)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (!is_heir(table->items[i], gone))
+			continue;
+		table->items[i]->drops_inherited += gone->drops_ever + gone->drops_inherited;
+		return;
+	}
+}
+
 static void end_snapshot(struct listener_table *table, uint32_t netns)
 {
 	size_t kept = 0;
@@ -250,6 +269,7 @@ static void end_snapshot(struct listener_table *table, uint32_t netns)
 			table->items[kept++] = listener;
 			continue;
 		}
+		bequeath(table, listener);
 		listener->next_gone = table->gone;
 		table->gone = listener;
 	}

@@ -58,7 +58,9 @@
 	  "iteration over listeners", "Connections waiting beyond which SYNs are dropped.")        \
 	X(listener_overflows_total, "counter", "netns, address, port", "--max-listeners and 1",    \
 	  "iteration over listeners: the socket's drops",                                          \
-	  "SYNs and last acknowledgements that a listener dropped since it was made.")             \
+	  "SYNs and last acknowledgements that a listener dropped since it was made, and those "   \
+	  "of "                                                                                    \
+	  "earlier members of its SO_REUSEPORT group.")                                            \
 	X(time_wait, "gauge", "netns", "1 per namespace", "`tw` of /proc/net/sockstat",            \
 	  "TIME_WAIT minisocks, orphaned FIN_WAIT2 included.")                                     \
 	X(time_wait_limit, "gauge", "netns", "1 per namespace", "sysctl tcp_max_tw_buckets",       \

@@ -218,7 +218,7 @@ static void on_listener(void *ctx, const struct listener *listener)
 	row->syn_queue = sock->syn_queue;
 	row->accept_queue = sock->rx_queue;
 	row->accept_queue_limit = sock->tx_queue;
-	row->overflows = listener->drops_ever;
+	row->overflows = listener->drops_ever + listener->drops_inherited;
 	if (listener->syn_queue_limit != UNKNOWN_U64)
 		row->syn_queue_limit = figure__of(listener->syn_queue_limit);
 }
