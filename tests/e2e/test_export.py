@@ -261,6 +261,17 @@ def test_retransmits_are_those_of_nstat(pair, export, path):
         wait_metrics(exporter, path, same, "the retransmissions of nstat")
 
 
+def test_syns_sent_again_are_no_data(pair, export, path):
+    before, exporter = nstat(pair.near, "TcpExtTCPSynRetrans"), export(pair.near, "--view", "socket")
+    with unanswered(pair.near, NETS[4].ghost):
+        def same(found):
+            again = nstat(pair.near, "TcpExtTCPSynRetrans") - before
+            return again and found.get("retransmits_total", kind="syn") == again
+
+        found = wait_metrics(exporter, path, same, "the SYNs of nstat")
+    assert found.get("retransmits_total", kind="data") == 0
+
+
 def test_close_wait_is_old_after_a_minute_only(pair, path):
     """What closed long ago is old at once; what closes now is not. The kernel's own time of the last segment counts."""
     with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:

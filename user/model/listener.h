@@ -110,6 +110,15 @@ void listener_table__fates(const struct listener_table *table, uint32_t netns,
 uint64_t listener__syns(const struct listener_counters *counts);
 uint64_t listener__drops_seen(const struct listener_counters *counts);
 
+/* listener__shares_port() - both are on one address and port (SO_REUSEPORT) */
+static inline bool listener__shares_port(const struct listener *one, const struct listener *other)
+{
+	const struct sock_info *a = &one->sock, *b = &other->sock;
+
+	return a->netns == b->netns && a->family == b->family && a->local_port == b->local_port &&
+	       ip_addr__equal(&a->local, &b->local);
+}
+
 /* listener__is_accept_full() - the next SYN is dropped (sk_acceptq_is_full() in include/net/sock.h)
  */
 bool listener__is_accept_full(const struct listener *listener);

@@ -239,21 +239,15 @@ static int begin_snapshot(struct listener_table *table, uint32_t netns)
 	return get_place(table, netns) ? 0 : -ENOMEM;
 }
 
-static bool is_heir(const struct listener *listener, const struct listener *gone)
-{
-	const struct sock_info *sock = &listener->sock, *past = &gone->sock;
-
-	return listener->is_seen && sock->netns == past->netns && sock->family == past->family &&
-	       sock->local_port == past->local_port && ip_addr__equal(&sock->local, &past->local);
-}
-
 /* Of a group on one port (SO_REUSEPORT) one takes over the drops of @gone: its sum never falls. */
 static void bequeath(struct listener_table *table, const struct listener *gone)
 {
 	for (size_t i = 0; i < table->count; i++) {
-		if (!is_heir(table->items[i], gone))
+		struct listener *heir = table->items[i];
+
+		if (!heir->is_seen || !listener__shares_port(heir, gone))
 			continue;
-		table->items[i]->drops_inherited += gone->drops_ever + gone->drops_inherited;
+		heir->drops_inherited += gone->drops_ever + gone->drops_inherited;
 		return;
 	}
 }

@@ -58,9 +58,9 @@
 	  "iteration over listeners", "Connections waiting beyond which SYNs are dropped.")        \
 	X(listener_overflows_total, "counter", "netns, address, port", "--max-listeners and 1",    \
 	  "iteration over listeners: the socket's drops",                                          \
-	  "SYNs and last acknowledgements that a listener dropped since it was made, and those "   \
-	  "of "                                                                                    \
-	  "earlier members of its SO_REUSEPORT group.")                                            \
+	  "Handshake segments that a listener dropped since it was made, for a full queue or "     \
+	  "another reason, such as a SYN that was sent again; and those of earlier members of "    \
+	  "its SO_REUSEPORT group.")                                                               \
 	X(time_wait, "gauge", "netns", "1 per namespace", "`tw` of /proc/net/sockstat",            \
 	  "TIME_WAIT minisocks, orphaned FIN_WAIT2 included.")                                     \
 	X(time_wait_limit, "gauge", "netns", "1 per namespace", "sysctl tcp_max_tw_buckets",       \
@@ -84,8 +84,8 @@
 	  "tracepoints; of sockets older than tcpwatch: the time of the last acknowledgement",     \
 	  "Sockets that have been in CLOSE_WAIT for more than a minute: the application does not " \
 	  "close them.")                                                                           \
-	X(retransmits_total, "counter", "kind", "2", "tracepoints",                                \
-	  "Segments and SYN-ACKs sent again.")                                                     \
+	X(retransmits_total, "counter", "kind", "3", "tracepoints",                                \
+	  "Segments sent again: of data, SYNs, and SYN-ACKs.")                                     \
 	X(resets_total, "counter", "direction, reason", "68",                                      \
 	  "tracepoints; `reason` sent: the kernel's own from 6.10 on; received: the phase of the " \
 	  "connection",                                                                            \
