@@ -207,7 +207,7 @@ bench: ## Measure each budget beside its comparator and write bench.json (needs 
 
 lint: ## Check format, layers, sizes, headers, warnings and scripts
 	@packaging/install-packages build lint
-	@$(MAKE) $(jobs) all
+	@$(MAKE) $(jobs) all $(TEST_SKELETONS)
 	@tests/lint/run --build $(BUILD)
 
 fmt: ## Format the C sources in place
