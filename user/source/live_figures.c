@@ -40,11 +40,15 @@ static uint64_t in_use(const struct netns_values *values)
 
 static int begin_count(struct live *live)
 {
-	struct netns_values sum;
+	struct netns_values values;
+	size_t expected = 0;
 	int err;
 
-	live__kernel_counts(live, 0, true, &sum);
-	err = sock_tally__begin(live->sock, in_use(&sum));
+	for (size_t i = 0; i < live->netns.count; i++) {
+		live__kernel_counts(live, live->netns.items[i].inum, true, &values);
+		expected += in_use(&values);
+	}
+	err = sock_tally__begin(live->sock, expected);
 	if (err)
 		log_error("cannot count the sockets: %s; sessions by state are too few",
 			  strerror(-err));
