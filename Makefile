@@ -76,9 +76,19 @@ USES_VERSION := $(shell grep -l TCPWATCH_VERSION $(USER_SRC) /dev/null)
 .PHONY: all
 all: $(or $(PROGRAM),$(LIB)) $(SKELETONS) ## Build tcpwatch into build/ (the default)
 
+define link
+@echo "  LINK  $@"
+@$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $^ $(1)
+endef
+
 $(BUILD)/tcpwatch: $(BUILD)/user/main.o $(LIB)
-	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call link,$(LDLIBS))
+
+# The same with sanitizers, for a test.
+ASAN_PROGRAM := $(PROGRAM:$(BUILD)/%=$(BUILD)/asan/%)
+$(ASAN_PROGRAM): LINK_SANITIZE = $(SANITIZE)
+$(ASAN_PROGRAM): $(BUILD)/asan/user/main.o $(BUILD)/asan/libtcpwatch.a
+	$(call link,$(LDLIBS))
 
 # Made anew each time, so that the objects of deleted sources do not stay behind.
 define archive
@@ -154,10 +164,7 @@ $(BUILD)/.tools: packaging/check-tools packaging/packages
 
 # --- test programs -------------------------------------------------------------------------------
 
-define link_test
-@echo "  LINK  $@"
-@$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $^ $(TEST_LDLIBS)
-endef
+link_test = $(call link,$(TEST_LDLIBS))
 
 $(UNIT_TESTS): %: %.o $(call support_of,unit) $(LIB)
 	$(link_test)
@@ -207,7 +214,7 @@ bench: ## Measure each budget beside its comparator and write bench.json (needs 
 
 lint: ## Check format, layers, sizes, headers, warnings and scripts
 	@packaging/install-packages build lint
-	@$(MAKE) $(jobs) all $(TEST_SKELETONS)
+	@$(MAKE) $(jobs) built-lint
 	@tests/lint/run --build $(BUILD)
 
 fmt: ## Format the C sources in place
@@ -266,10 +273,11 @@ help: ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo "Variables: PREFIX, DESTDIR, BUILD, CFLAGS, WERROR=1, FUZZ_SECONDS, ARGS (of tcpwatch top)"
 
-# What `make test` and `make bench` need built, as targets of their second make.
-.PHONY: built-tests built-bench built-warnings
-built-tests: all $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
+# What `make test`, `make bench` and `make lint` need built, as targets of their second make.
+.PHONY: built-tests built-bench built-lint built-warnings
+built-tests: all $(ASAN_PROGRAM) $(UNIT_TESTS) $(ASAN_TESTS) $(BPF_TESTS) $(FUZZERS)
 built-bench: $(TEST_SKELETONS) $(BENCHES)
+built-lint: all $(TEST_SKELETONS)
 
 # What `make lint` compiles with warnings as errors: everything, nothing linked but the program.
 built-warnings: all $(patsubst %.c,$(BUILD)/%.o,$(filter-out %.bpf.c,$(wildcard tests/*/*.c)))

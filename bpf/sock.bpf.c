@@ -168,6 +168,15 @@ static __always_inline void report_closing(const struct tcp_sock *tp,
 	record__submit(rec, cfg.wake_bytes);
 }
 
+__u32 netns_activity[NETNS_ACTIVITY_SLOTS] = {};
+
+static __always_inline void note_activity(const struct tcp_sock *tp)
+{
+	__u32 slot = skc__netns(&tcp__sock(tp)->__sk_common) & (NETNS_ACTIVITY_SLOTS - 1);
+
+	__sync_fetch_and_add(&netns_activity[slot], 1);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 {
@@ -177,6 +186,7 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 
 	if (!tp || old_state == new_state)
 		return 0;
+	note_activity(tp);
 	now_ns = bpf_ktime_get_ns();
 	memory = sock_memory__follow(tp, old_state, new_state, now_ns);
 	count_opening(tp, memory, old_state, new_state);

@@ -57,6 +57,7 @@ struct syn {
 	__u32 ifindex;
 	__u32 netns;
 	__u32 looks; /* wire_config.fate_looks */
+	__u32 full_at_limit;
 	struct syn_gate *gate;
 };
 
@@ -73,7 +74,8 @@ struct syn_answer {
  * Without cookies a last quarter of tcp_max_syn_backlog is kept for peers known by the route's
  * metrics, which cannot be seen from here.
  */
-static __always_inline enum syn_fate fate_at(const struct tcp_sock *tp, bool is_proven)
+static __always_inline enum syn_fate fate_at(const struct tcp_sock *tp, __u32 full_at_limit,
+					     bool is_proven)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	const struct netns_ipv4 *sysctl = &sk->__sk_common.skc_net.net->ipv4;
@@ -81,7 +83,9 @@ static __always_inline enum syn_fate fate_at(const struct tcp_sock *tp, bool is_
 	__u32 limit = sk->sk_max_ack_backlog;
 	__u8 cookies = sysctl->sysctl_tcp_syncookies;
 	int backlog = sysctl->sysctl_max_syn_backlog;
-	bool is_full = !is_proven && (queued > limit || cookies == SYN_COOKIES_ALWAYS);
+	bool is_full = queued + full_at_limit > limit || cookies == SYN_COOKIES_ALWAYS;
+
+	is_full = is_full && !is_proven;
 
 	if (is_full && !cookies)
 		return SYN_SYN_FULL;
@@ -90,7 +94,7 @@ static __always_inline enum syn_fate fate_at(const struct tcp_sock *tp, bool is_
 	if (is_full)
 		return SYN_COOKIE;
 	if (!is_proven && !cookies && backlog - (int)queued < backlog >> 2)
-		return SYN_SYN_FULL;
+		return SYN_BACKLOG_FULL;
 	return SYN_QUEUED;
 }
 
@@ -179,7 +183,7 @@ static __always_inline void answer_of_listener(struct syn_answer *answer, void *
 		return;
 	}
 	answer->listener.cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
-	answer->fate = fate_at(tp, is_proven);
+	answer->fate = fate_at(tp, syn->full_at_limit, is_proven);
 }
 
 /*

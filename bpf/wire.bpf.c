@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The wire view: XDP and tc programs that parse each frame, track its segment in this CPU's session
- * cache and report what adds evidence. Every frame is passed on untouched. One instance per tap.
- * Not here: what is concluded from the evidence (userspace).
+ * cache and report what adds evidence. Every frame is passed on untouched. An XDP program serves
+ * one tap, whose constants it is loaded with; a tc program may serve many, as virtual interfaces
+ * are. Not here: what is concluded from the evidence (userspace).
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -173,20 +174,20 @@ static __always_inline enum segment_why track(struct sighting *seen, struct wire
 }
 
 /* The common case whole and inlined: the next segment of an open session. False: not that. */
-static __always_inline bool track_next(const struct flow_key *key, const struct segment *seg)
+static __always_inline bool track_next(const struct flow_key *key, const struct segment *seg,
+				       __u32 slot)
 {
 	struct wire_counters *cnt;
 	struct locus at = {};
 	struct fragment *frag;
 	__u64 now_ns;
-	__u32 zero = 0;
 
 	if (TW_UNLIKELY(seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST)))
 		return false; /* at once: a flood of SYNs is not to look twice */
 	if (!locate(&at, key) || !cache__find(&at.slot, key, at.tag))
 		return false;
 	frag = cache__fragment(&at.slot);
-	cnt = bpf_map_lookup_elem(&counters, &zero);
+	cnt = bpf_map_lookup_elem(&counters, &slot);
 	if (!cnt || !track__is_next(frag, seg) || !seg->window)
 		return false;
 	cnt->value[WIRE_FRAMES]++;
@@ -200,20 +201,6 @@ static __always_inline bool track_next(const struct flow_key *key, const struct 
 	return true;
 }
 
-static __always_inline void count_segment(struct wire_counters *cnt, const struct segment *seg)
-{
-	cnt->value[WIRE_SEGMENTS] += seg->segs;
-	cnt->value[WIRE_BYTES] += seg->payload;
-	if (TW_UNLIKELY(seg->flags & TCPF_SYN))
-		count(cnt, seg->flags & TCPF_ACK ? WIRE_SYNACK : WIRE_SYN);
-	if (TW_UNLIKELY(seg->flags & TCPF_FIN))
-		count(cnt, WIRE_FIN);
-	if (TW_UNLIKELY(seg->flags & TCPF_RST))
-		count(cnt, WIRE_RST);
-	else if (TW_UNLIKELY(!seg->window))
-		count(cnt, WIRE_ZERO_WINDOW);
-}
-
 /*
  * Counts and tracks what was parsed. Returns 1 if userspace wants to hear of it. A global function
  * is verified once, for any input: inlined, it would be followed anew for each of the many ways
@@ -222,10 +209,11 @@ static __always_inline void count_segment(struct wire_counters *cnt, const struc
 __noinline int account(struct sighting *seen)
 {
 	struct wire_counters *cnt;
-	__u32 zero = 0;
 
-	cnt = bpf_map_lookup_elem(&counters, &zero);
-	if (!seen || !cnt)
+	if (!seen)
+		return 0;
+	cnt = bpf_map_lookup_elem(&counters, &seen->at.slot);
+	if (!cnt)
 		return 0;
 	count(cnt, WIRE_FRAMES);
 	count_segment(cnt, &seen->seg);
@@ -237,20 +225,6 @@ __noinline int account(struct sighting *seen)
 	if (seen->why == SEG_RST_IGNORED)
 		count(cnt, WIRE_RST_IGNORED);
 	return is_wanted(REC_SEGMENT);
-}
-
-/* Counts a frame that is not a segment, under the counter that says why. */
-static __always_inline void count_other(__u32 reason)
-{
-	struct wire_counters *cnt;
-	__u32 zero = 0;
-
-	cnt = bpf_map_lookup_elem(&counters, &zero);
-	if (!cnt)
-		return;
-	count(cnt, WIRE_FRAMES);
-	if (reason < WIRE_COUNTER_COUNT)
-		count(cnt, reason);
 }
 
 static __always_inline struct frame xdp_frame(struct xdp_md *ctx)
@@ -279,8 +253,9 @@ static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 if
 		.key = &seen->key,
 		.from = segment__dir(&seen->seg),
 		.ifindex = ifindex,
-		.netns = cfg.netns,
+		.netns = seen->at.netns,
 		.looks = cfg.fate_looks,
+		.full_at_limit = cfg.full_at_limit,
 	};
 
 	seen->fate = syn_fate__count(ctx, &syn);
@@ -309,13 +284,16 @@ __noinline int report_xdp(struct xdp_md *ctx, struct sighting *seen)
 static __always_inline int watch_xdp(struct xdp_md *ctx, const struct frame *frame)
 {
 	struct sighting seen;
-	int reason = parse__frame(frame, cfg.tap, &seen.key, &seen.seg);
+	int reason;
 
+	if (!wire_tap__get(&seen.at))
+		return XDP_PASS;
+	reason = parse__frame(frame, seen.at.tap, &seen.key, &seen.seg);
 	if (reason) {
-		count_other(reason);
+		count_other(reason, seen.at.slot);
 		return XDP_PASS;
 	}
-	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
+	if (TW_LIKELY(track_next(&seen.key, &seen.seg, seen.at.slot)))
 		return XDP_PASS;
 	sighting__init(&seen, true);
 	if (asks_for_fate(&seen))
@@ -343,14 +321,14 @@ int wire_xdp_frags(struct xdp_md *ctx)
 	return watch_xdp(ctx, &frame);
 }
 
-static __always_inline struct frame skb_frame(struct __sk_buff *skb)
+static __always_inline struct frame skb_frame(struct __sk_buff *skb, bool l3)
 {
 	struct frame frame = {
 		.data = (const __u8 *)(long)skb->data,
 		.end = (const __u8 *)(long)skb->data_end,
 		.len = skb->len,
 		.segs = skb->gso_segs ?: 1,
-		.l3 = cfg.l3,
+		.l3 = l3,
 	};
 
 	return frame;
@@ -365,20 +343,23 @@ static __noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
 
 __noinline int report_skb(struct __sk_buff *skb, struct sighting *seen)
 {
-	struct frame frame = skb_frame(skb);
+	struct frame frame;
 
-	if (seen)
-		report_segment(&frame, seen);
+	if (!seen)
+		return 0;
+	frame = skb_frame(skb, seen->at.l3);
+	report_segment(&frame, seen);
 	return 0;
 }
 
 __noinline int parse_skb(struct __sk_buff *skb, struct sighting *seen)
 {
-	struct frame frame = skb_frame(skb);
+	struct frame frame;
 
 	if (!seen)
 		return 0;
-	return parse__frame(&frame, cfg.tap, &seen->key, &seen->seg);
+	frame = skb_frame(skb, seen->at.l3);
+	return parse__frame(&frame, seen->at.tap, &seen->key, &seen->seg);
 }
 
 /* Room for Ethernet, two tags, IPv6 with extension headers and TCP with options. */
@@ -387,18 +368,21 @@ __noinline int parse_skb(struct __sk_buff *skb, struct sighting *seen)
 static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 {
 	struct sighting seen = {};
-	int reason = parse_skb(skb, &seen);
+	int reason;
 
+	if (!wire_tap__get(&seen.at))
+		return TC_ACT_UNSPEC;
+	reason = parse_skb(skb, &seen);
 	/* The headers may lie beyond the linear part: bring them in, once. */
 	if (TW_UNLIKELY(reason == WIRE_TRUNCATED && skb->len > skb->data_end - skb->data)) {
 		bpf_skb_pull_data(skb, skb->len < PULL_BYTES ? skb->len : PULL_BYTES);
 		reason = parse_skb(skb, &seen);
 	}
 	if (reason) {
-		count_other(reason);
+		count_other(reason, seen.at.slot);
 		return TC_ACT_UNSPEC; /* whatever comes next decides */
 	}
-	if (TW_LIKELY(track_next(&seen.key, &seen.seg)))
+	if (TW_LIKELY(track_next(&seen.key, &seen.seg, seen.at.slot)))
 		return TC_ACT_UNSPEC;
 	sighting__init(&seen, ingress);
 	if (!ingress && (seen.seg.flags & (TCPF_SYN | TCPF_ACK)) == (TCPF_SYN | TCPF_ACK))

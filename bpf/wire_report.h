@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a program of the wire view is told to do, what it counts, and how it tells userspace of a
- * segment or a fragment. Not here: finding out what there is to tell (wire.bpf.c).
+ * How a program of the wire view tells userspace of a segment or a fragment. Not here: what it is
+ * told to do and what it counts (wire_tap.h), finding out what there is to tell (wire.bpf.c).
  */
 #ifndef TCPWATCH_WIRE_REPORT_H
 #define TCPWATCH_WIRE_REPORT_H
@@ -10,15 +10,7 @@
 #include "shared/parse.h"
 #include "shared/track.h"
 #include "syn_fate.h"
-
-const volatile struct wire_config cfg = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct wire_counters);
-} counters SEC(".maps");
+#include "wire_tap.h"
 
 /* A segment as one hook saw it. */
 struct sighting {
@@ -29,6 +21,8 @@ struct sighting {
 	__u32 ingress;
 	__u32 fate;   /* enum syn_fate */
 	__u32 is_own; /* a SYN-ACK sent by a socket of this host */
+	struct wire_tap at;
+	__u32 zero;
 };
 
 /* The rest of what parse__frame() filled; no byte stays unset, as a global function's argument. */
@@ -39,11 +33,7 @@ static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 	seen->ingress = ingress;
 	seen->fate = SYN_FATE_NONE;
 	seen->is_own = 0;
-}
-
-static __always_inline void count(struct wire_counters *cnt, enum wire_counter which)
-{
-	cnt->value[which]++;
+	seen->zero = 0;
 }
 
 static __always_inline bool is_wanted(enum record_kind kind)

@@ -373,11 +373,13 @@ struct sock_counters {
  * (tcp_conn_request() in net/ipv4/tcp_input.c). What happens to it before TCP, in a firewall or for
  * lack of memory, is not among it. Append-only. X(enumerator, key, help)
  */
-#define LISTENER_FATES(X)                                                           \
-	X(QUEUED, "queued", "answered by a SYN-ACK and kept in the SYN queue")      \
-	X(COOKIE, "cookie", "answered by a SYN cookie, kept nowhere")               \
-	X(ACCEPT_FULL, "dropped_accept_queue", "dropped: the accept queue is full") \
-	X(SYN_FULL, "dropped_syn_queue", "dropped: the SYN queue is full")          \
+#define LISTENER_FATES(X)                                                                 \
+	X(QUEUED, "queued", "answered by a SYN-ACK and kept in the SYN queue")            \
+	X(COOKIE, "cookie", "answered by a SYN cookie, kept nowhere")                     \
+	X(ACCEPT_FULL, "dropped_accept_queue", "dropped: the accept queue is full")       \
+	X(SYN_FULL, "dropped_syn_queue", "dropped: the SYN queue is full")                \
+	X(BACKLOG_FULL, "dropped_syn_backlog",                                            \
+	  "dropped: no cookies, and three quarters of tcp_max_syn_backlog are half open") \
 	X(REPEATED, "repeated", "sent again by a connection that is half open already")
 
 /* … and of one that comes for no listener */
@@ -421,9 +423,21 @@ struct listener_counters {
 	__u64 value[LISTENER_COUNTER_COUNT];
 };
 
+/* listener_counters__add() - @one is part of @sum */
+static __always_inline void listener_counters__add(struct listener_counters *sum,
+						   const struct listener_counters *one)
+{
+	for (int i = 0; i < SYN_FATE_COUNT; i++)
+		sum->fate[i] += one->fate[i];
+	for (int i = 0; i < LISTENER_COUNTER_COUNT; i++)
+		sum->value[i] += one->value[i];
+	sum->n_inferred += one->n_inferred;
+}
+
 /* ---- constants given to a program before it is loaded (.rodata) -------------------------------
  */
 
+/* With .tap 0 a program serves many taps, and whoever calls it tells which (struct wire_tap). */
 struct wire_config {
 	__u64 hash_seed;
 	__u64 tick_ns; /* CLOCK_MONOTONIC advances so much with each of the kernel's jiffies … */
@@ -436,10 +450,23 @@ struct wire_config {
 	__u8 l3;	    /* the interface has no link-layer header (tun, wireguard) */
 	__u16 mtu; /* of the interface: generic XDP shows super-packets without their segment count
 		    */
+	__u8 full_at_limit; /* 1: a SYN queue is full with as many as its limit, not one more */
+	__u8 zero;
 	__u16 fate_looks; /* SYNs to one place within a jiffy whose listener is looked up for each;
 			     beyond, some share an answer. 0: no fates. Needs the kernel's BTF */
 	__u32 netns;	  /* inode number, of the tap's interface */
 };
+
+/* The tap that a frame is seen at: what a program that serves many is told with each frame. */
+struct wire_tap {
+	__u32 slot;  /* of its counters */
+	__u32 netns; /* as in struct wire_config, and so are the rest */
+	__u16 tap;
+	__u16 l3;
+};
+
+/* Transitions of sockets by namespace, of which some share a count: whether there were any. */
+#define NETNS_ACTIVITY_SLOTS 4096 /* a power of two */
 
 struct sock_config {
 	__u64 tick_ns; /* of the kernel's jiffies; 0: not known */

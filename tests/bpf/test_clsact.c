@@ -10,6 +10,7 @@
 /* Both directions, by clsact. */
 struct pair {
 	struct tap_fixture *f;
+	struct shared_taps *programs;
 	struct attachment ingress, egress;
 };
 
@@ -30,14 +31,20 @@ static bool pair__open(void *ctx)
 	const struct tap tap = {
 		.id = 1, .netns = f->near.inum, .iface = tap_fixture__iface(&f->near, "near0")};
 
-	return !attachment__open(&pair->ingress, &f->shared, &f->near, &tap, false, kinds) &&
-	       !attachment__open(&pair->egress, &f->shared, &f->near, &tap, true, kinds);
+	pair->programs = shared_taps__new();
+	return pair->programs &&
+	       !attachment__open(&pair->ingress, &f->shared, pair->programs, &f->near, &tap, false,
+				 kinds) &&
+	       !attachment__open(&pair->egress, &f->shared, pair->programs, &f->near, &tap, true,
+				 kinds);
 }
 
 static void pair__close(struct pair *pair)
 {
 	attachment__close(&pair->egress);
 	attachment__close(&pair->ingress);
+	shared_taps__free(pair->programs);
+	pair->programs = NULL;
 }
 
 static uint64_t syns_of(const struct attachment *a)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Listeners: their queues as ss has them, and what became of each SYN as the kernel's counters have it."""
 import contextlib
+import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,7 +16,7 @@ from scapy.layers.l2 import Ether
 
 from lib import tool
 from lib.backlog import Backlog, nstat, ss_queues
-from lib.netns import FAR_MAC, NEAR_MAC, NETS
+from lib.netns import FAR_MAC, NEAR_MAC, NETS, Namespace
 from lib.wait import wait_for
 from test_faults import Header
 
@@ -144,6 +148,111 @@ def test_forwarded_syns_are_not_ours(pair, backlog):
         assert totals["syns_queued"] == 0
 
 
+def test_sent_again_is_not_dropped(pair, backlog):
+    """sk_drops counts SYNs that repeat a request, which are answered all the same."""
+    pair.far.run("nft", "add table ip t; add chain ip t c { type filter hook input priority 0; }; "
+                 "add rule ip t c tcp flags & (syn|ack) == syn|ack drop")
+    before = nstat(pair.near)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 16))
+        connecting(stack, pair.far, 2)
+        row = backlog.wait(PORT, syns_repeated=lambda n: n >= 2)
+        assert row["syns_queued"] == 2 and row["drops_difference"] == 0
+        assert nstat(pair.near)["TcpExtListenDrops"] == before["TcpExtListenDrops"]
+
+
+def test_quarter_kept_back(pair, backlog):
+    """Without cookies the last quarter of tcp_max_syn_backlog is refused, and counted in ListenDrops alone."""
+    pair.near.sysctl("ipv4/tcp_syncookies", 0)
+    pair.near.sysctl("ipv4/tcp_max_syn_backlog", 16)
+    before = nstat(pair.near)
+    with listen(pair.near, 100):
+        backlog.wait(PORT, syn_queue=0, syn_queue_limit=12)
+        send_syns(pair.far, 20)
+        row = backlog.wait(PORT, syns=20)
+        assert row["syns_queued"] == row["syn_queue"] == 13 and row["syns_dropped_syn_backlog"] == 7
+        now = nstat(pair.near)
+        assert now["TcpExtListenDrops"] - before["TcpExtListenDrops"] == 7
+        assert now["TcpExtTCPReqQFullDrop"] == before["TcpExtTCPReqQFullDrop"]
+        backlog.wait_totals(listen_drops_difference=0, req_queue_full_drops_difference=0)
+
+
+def test_cookies_for_all_are_no_alarm(pair, watch):
+    pair.near.sysctl("ipv4/tcp_syncookies", 2)
+    events = watch(pair)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 100))
+        connecting(stack, pair.far, 3)
+        wait_for(lambda: len(of_kind(events, "syn", fate="cookie")) == 3, "three cookies")
+        full = stack.enter_context(listen(pair.near, 0, port=PORT + 1))  # told after a look at all of them
+        connecting(stack, pair.far, 1, port=PORT + 1)
+        wait_for(lambda: of_kind(events, "backlog_full", queue="accept"), events.stderr)
+        assert full and not of_kind(events, "backlog_full", queue="syn", local_port=PORT)
+
+
+def test_loopback_without_a_tap(pair, backlog):
+    with listen(pair.near, 8), contextlib.ExitStack() as stack:
+        with pair.near.entered():
+            sock = stack.enter_context(socket.socket())
+        sock.bind(("127.0.0.1", PORT + 1))
+        sock.listen(4)
+        connecting(stack, pair.near, 1, address="127.0.0.1", port=PORT + 1)
+        row = backlog.wait(PORT + 1, completed=1)
+        assert row["syns"] is None and row["drops_difference"] is None and row["drops"] == 0
+        assert backlog.look().listeners[PORT]["syns"] == 0
+
+
+def test_process_that_hands_a_listener_on(pair):
+    """The parent that called listen() ends; the child that has it is named."""
+    script = f"""
+import os, signal, socket, sys
+sock = socket.create_server(("", {PORT}))
+if os.fork():
+    sys.stdin.readline()
+    os._exit(0)
+print(os.getpid(), flush=True)
+signal.pause()
+"""
+    parent = pair.near.popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    try:
+        with Backlog(pair.near, "--view", "socket") as watching:
+            watching.wait(PORT, pid=lambda pid: pid)
+            parent.stdin.close()  # not communicate(): the child holds the other end of its output
+            assert parent.wait(5) == 0
+            watching.wait(PORT, pid=child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_namespaces_vanish_with_their_listeners(pair):
+    others = [Namespace(f"gone{i}") for i in range(5)]
+    with contextlib.ExitStack() as stack:
+        for other in others:
+            stack.callback(other.remove)
+        socks = [listen(other, 5) for other in others]
+        kept = stack.enter_context(listen(pair.near, 5, port=PORT + 1))
+        words = [word for ns in (pair.near, *others) for word in ("-N", ns.name)]
+        with Backlog(None, "--view", "socket", *words) as watching:
+            rows = {}
+
+            def frame():
+                """The rows of the last whole frame."""
+                for row in tool.parse_json_lines(watching.read()):
+                    if row["schema"] == "tcpwatch.listener.v1":
+                        rows.setdefault(watching.frames, {})[row["netns"]] = row
+                    elif row["netns"] == pair.near.name:
+                        watching.frames += 1
+                return rows.get(watching.frames - 1, {})
+
+            wait_for(lambda: len(frame()) == 6, lambda: f"six listeners; {rows}; {watching.stderr()}")
+            for other, sock in zip(others, socks):
+                sock.close()
+                other.remove()
+            wait_for(lambda: set(frame()) == {pair.near.name}, lambda: f"one listener; {frame()}", 10)
+            assert kept
+
+
 def test_reuseport_group(pair, backlog):
     """Each listener of a group has its own SYNs, as the kernel shares them out."""
     with contextlib.ExitStack() as stack:
@@ -233,7 +342,7 @@ def test_backlog_full_is_told_once_each_way(pair, watch):
         connecting(stack, pair.far, 2)
         wait_for(lambda: of_kind(events, "backlog_full"), events.stderr)
         raised, = of_kind(events, "backlog_full")
-        assert (raised["queue"], raised["reason"], raised["used"], raised["limit"]) == ("accept", "raised", 2, 2)
+        assert (raised["queue"], raised["reason"], raised["used"], raised["limit"]) == ("accept", "raised", 2, 1)
         assert raised["local_port"] == PORT and raised["comm"]
         with contextlib.ExitStack() as refused:
             connecting(refused, pair.far, 1)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """However tcpwatch ends, everything is detached, and the exit status is the documented one."""
+import contextlib
 import signal
 import subprocess
 
 import pytest
 
 from lib import bpf, tool
-from lib.netns import NETS
+from lib.netns import NETS, Namespace, removing
 from lib.traffic import Connection, probe, refused
 from lib.wait import wait_for
 
+MANY = 60
 HOOKS = ["auto", "xdp", "xdp-generic", "tc"]
 
 
@@ -74,6 +76,32 @@ def test_closed_pipe_ends_it_cleanly(pair, args):
 def test_duration_ends_it(pair):
     done = tool.run(pair.near, "events", "-i", pair.near_if, "--duration", "0.2", timeout=5)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@contextlib.contextmanager
+def many_namespaces():
+    with contextlib.ExitStack() as stack:
+        spaces = [stack.enter_context(removing(Namespace("many"))) for _ in range(MANY)]
+        yield [word for ns in spaces for word in ("-N", ns.name)]
+
+
+@contextlib.contextmanager
+def many_interfaces():
+    with removing(Namespace("many")) as ns:
+        with ns.ipr() as ipr:
+            for i in range(MANY // 2):
+                ipr.link("add", ifname=f"many{i}a", kind="veth", peer=f"many{i}b")
+        yield ["-N", ns.name, "-i", "many*"]
+
+
+@pytest.mark.parametrize("many", [many_namespaces, many_interfaces])
+@pytest.mark.parametrize("command", ["backlog --watch -b", "top -b", "events", "sessions --view both"])
+def test_signal_ends_the_start(many, command):
+    """There are so many taps to make that it takes seconds."""
+    with many() as args, tool.Background(None, *command.split(), *args) as process:
+        wait_for(lambda: ("link" in {kind for kind, _ in bpf.held_by(process.pid)}), "the first link", 10)
+        assert process.stop(signal.SIGTERM, seconds=1) == 0
+        assert (process.read(), process.stderr()) == ("", "")
 
 
 def test_two_at_once_do_not_disturb_each_other(pair):

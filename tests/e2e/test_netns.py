@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """-N: sockets of other network namespaces, by name, PID and path, of all of them, and of those to come."""
+import contextlib
 import os
+import re
 import subprocess
 
 import pytest
 
 from lib import ss, tool
 from lib.netns import NETS, Namespace, removing
-from lib.traffic import Connection, probe
+from lib.traffic import Connection, listen, probe
 from lib.wait import wait_for
 
 PORT = 8080
@@ -104,3 +106,31 @@ def test_all_takes_in_a_namespace_made_later(pair):
                 assert events.wait(conn.client_key, "established")
                 assert events.wait(conn.server_key, "established")
             wait_for(lambda: events.kinds(conn.client_key).count("closed") == 1, "the close")
+
+
+def wait_for_frame(top, pattern):
+    """Until the last header of `top -b` is as given."""
+    def is_so():
+        top.assert_running()
+        top.text += top.read()
+        headers = re.findall(r"^\d+ sessions\b.*", top.text, re.M)
+        return headers and re.match(pattern, headers[-1])
+
+    wait_for(is_so, lambda: f"{pattern}; it says {top.text[-2000:]}; {top.stderr()}", 10)
+
+
+@pytest.mark.parametrize("view", ["socket", "both"])
+def test_sockets_go_with_their_namespace(pair, view):
+    """What is left then is what is in the others."""
+    with contextlib.ExitStack() as stack:
+        spaces = [stack.enter_context(removing(Namespace("gone"))) for _ in range(6)]
+        for ns in spaces:
+            stack.enter_context(Connection(ns, ns, "127.0.0.1", PORT))
+            stack.enter_context(listen(ns, "127.0.0.1", PORT + 1))
+        stack.enter_context(Connection(pair.near, pair.far, NETS[4].far, PORT))
+        words = [word for ns in (*spaces, pair.near) for word in ("-N", ns.name)]
+        with tool.Background(None, "top", "-b", "-d", "0.2", "--view", view, *words) as top:
+            wait_for_frame(top, "19 sessions ")
+            for ns in spaces:
+                ns.remove()
+            wait_for_frame(top, "1 sessions ")

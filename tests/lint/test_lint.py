@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The lint checks must be able to fail: each sample here is a tree with one fault, or with none."""
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,15 @@ def test_check(name, tmp_path):
         assert expected in done.stdout and done.returncode == 1
     else:
         assert (done.stdout.strip(), done.returncode) == ("", 0)
+
+
+def test_a_fresh_clone_has_what_headers_include(tmp_path):
+    """`make lint` compiles each header alone: the skeletons that they name are made first."""
+    root = LINT.parents[1]
+    said = subprocess.run(["make", "-n", "lint", f"BUILD={tmp_path}/build"], cwd=root, check=True,
+                          capture_output=True, text=True).stdout
+    named = {name for path in root.glob("tests/*/*.h")
+             for name in re.findall(r'#include "(\w+\.skel\.h)"', path.read_text(encoding="utf-8"))}
+    assert named
+    for name in named:
+        assert f"> {tmp_path}/build/skel/{name}" in said

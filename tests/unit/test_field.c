@@ -12,9 +12,13 @@
 #include "capture.h"
 #include "sample.h"
 #include "user/model/field.h"
+#include "user/model/handshake_stats.h"
+#include "user/model/listener.h"
 #include "user/model/tcp_state.h"
 #include "user/model/timewait_fields.h"
+#include "user/model/timewait_row.h"
 #include "user/output/output.h"
+#include "user/source/syn_totals.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -55,8 +59,28 @@ static void tables_are_whole(void **state)
 	(void)state;
 	check_table(&session_fields);
 	check_table(&event_fields);
+	check_table(&handshake_fields);
 	check_table(&timewait_fields);
 	check_table(&timewait_netns_fields);
+}
+
+/* What JSON prints is the key itself, whether an identifier or a text gave it. */
+static void json_keys_are_keys(void **state)
+{
+	static const struct field_table *const tables[] = {
+		&session_fields,  &event_fields,	  &handshake_fields, &listener_fields,
+		&timewait_fields, &timewait_netns_fields, &syn_totals_fields};
+	char expected[128];
+
+	(void)state;
+	for (size_t t = 0; t < COUNT_OF(tables); t++)
+		for (size_t i = 0; i < tables[t]->count; i++) {
+			const struct field *field = &tables[t]->fields[i];
+
+			snprintf(expected, sizeof(expected), ",\"%s\":", field->key);
+			assert_string_equal(field->json_key, expected);
+			assert_int_equal(field->json_key_len, strlen(expected));
+		}
 }
 
 /* The keys are a promise to those who parse them: their names and their order. */
@@ -106,6 +130,41 @@ static void getters_keep_their_kind(void **state)
 				fail_msg("%s is of kind %d", field->key, value.kind);
 		}
 	}
+}
+
+/* What the value's memory held before has no part in what it says. */
+static void check_addresses(const struct field_table *table, const void *row, size_t expected)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct field *field = &table->fields[i];
+		struct value value;
+
+		if (field->kind != VALUE_ADDR && field->kind != VALUE_ENDPOINT)
+			continue;
+		memset(&value, 0x01, sizeof(value));
+		field->get(row, &sample_moment, &value);
+		assert_int_equal(value.kind, field->kind);
+		if (value.is_v6)
+			fail_msg("%s of %s is of no AF_INET6 socket", field->key, table->schema);
+		count++;
+	}
+	assert_int_equal(count, expected);
+}
+
+static void addresses_are_whole(void **state)
+{
+	const struct endpoint server = {sample__addr("10.0.0.1"), 443};
+	const struct handshake_group group = {.has_server = true, .server = server};
+	const struct timewait_row waiting = {.local = server, .remote = server};
+	struct sample s;
+
+	(void)state;
+	sample__init_wire(&s);
+	check_addresses(&session_fields, &s.session, 4);
+	check_addresses(&handshake_fields, &group, 2);
+	check_addresses(&timewait_fields, &waiting, 4);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -667,8 +726,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_are_whole),
+		cmocka_unit_test(json_keys_are_keys),
 		cmocka_unit_test(session_keys_are_as_promised),
 		cmocka_unit_test(getters_keep_their_kind),
+		cmocka_unit_test(addresses_are_whole),
 		cmocka_unit_test(values_are_the_best_known),
 		cmocka_unit_test(comm_may_fill_its_array),
 		cmocka_unit_test(finds_fields),

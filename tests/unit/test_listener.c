@@ -148,8 +148,8 @@ static void test_fields(void **state)
 		{"synack_retransmits", "5"},
 		{"expired", "5"}, /* 20 queued, 11 done, 4 still wait */
 		{"drops", "9"},
-		{"drops_seen", "8"},
-		{"drops_difference", "1"},
+		{"drops_seen", "10"}, /* a SYN sent again counts there too */
+		{"drops_difference", "-1"},
 		{"drops_ever", "109"},
 		{"pid", "null"},
 	};
@@ -157,7 +157,7 @@ static void test_fields(void **state)
 	rec.drops = 100;
 	snapshot(f, &rec, 1);
 	assert_int_equal(count(f, COOKIE, &none), 0);
-	listener_table__end_counts(f->table, f->now_ns);
+	listener_table__end_counts(f->table, f->now_ns, false);
 	f->now_ns += 2 * SECOND;
 	rec.drops = 109;
 	rec.sock.syn_queue = 4;
@@ -166,7 +166,7 @@ static void test_fields(void **state)
 	rec.oldest_accept_ns = f->now_ns - 2 * SECOND;
 	snapshot(f, &rec, 1);
 	assert_int_equal(count(f, COOKIE, &counts), 0);
-	listener_table__end_counts(f->table, f->now_ns);
+	listener_table__end_counts(f->table, f->now_ns, false);
 	for (size_t i = 0; i < N_OF(cases); i++)
 		assert_field(f, COOKIE, cases[i].key, cases[i].value);
 }
@@ -337,14 +337,14 @@ struct alarms {
 };
 
 static void note(void *ctx, const struct listener *listener, enum listener_queue queue,
-		 enum threshold_change change)
+		 const struct queue_level *level, enum threshold_change change)
 {
 	struct alarms *alarms = ctx;
 	size_t len = strlen(alarms->said);
 
-	snprintf(alarms->said + len, sizeof(alarms->said) - len, "%u %s %s;",
+	snprintf(alarms->said + len, sizeof(alarms->said) - len, "%u %s %u %s;",
 		 (unsigned)listener->sock.cookie, listener_queue__name(queue),
-		 threshold_change__name(change));
+		 (unsigned)level->used, threshold_change__name(change));
 }
 
 static void test_alarms(void **state)
@@ -357,15 +357,15 @@ static void test_alarms(void **state)
 		const char *said;
 	} steps[] = {
 		{"at the limit is not full yet", 9, 9, 0, 0, ""},
-		{"one more is", 10, 0, 0, 0, "7 accept raised;"},
+		{"one more is", 10, 0, 0, 0, "7 accept 10 raised;"},
 		{"told once", 10, 0, 3, 0, ""},
 		{"not over until it is half empty", 6, 0, 0, 0, ""},
-		{"over", 5, 0, 0, 0, "7 accept cleared;"},
-		{"full between two looks", 0, 0, 1, 0, "7 accept raised;"},
-		{"over again", 0, 0, 0, 0, "7 accept cleared;"},
-		{"a cookie means that the SYN queue was full", 0, 3, 0, 1, "7 syn raised;"},
-		{"both", 10, 10, 0, 0, "7 accept raised;"},
-		{"both over", 0, 0, 0, 0, "7 accept cleared;7 syn cleared;"},
+		{"over", 5, 0, 0, 0, "7 accept 5 cleared;"},
+		{"full between two looks", 0, 0, 1, 0, "7 accept 10 raised;"},
+		{"over again", 0, 0, 0, 0, "7 accept 0 cleared;"},
+		{"a cookie means that the SYN queue was full", 0, 3, 0, 1, "7 syn 10 raised;"},
+		{"both", 10, 10, 0, 0, "7 accept 10 raised;"},
+		{"both over", 0, 0, 0, 0, "7 accept 0 cleared;7 syn 0 cleared;"},
 	};
 	struct listener_counters counts = {0};
 	enum listener_queue queue;
@@ -394,6 +394,8 @@ static void test_worst(void **state)
 	enum listener_queue queue;
 	struct alarms alarms = {0};
 
+	const struct listener_counters refused = {.fate = {[SYN_ACCEPT_FULL] = 1}};
+
 	recs[0].sock.rx_queue = 9;
 	recs[1].sock.syn_queue = 12;
 	recs[2].sock.rx_queue = 10;
@@ -402,15 +404,167 @@ static void test_worst(void **state)
 	assert_int_equal(listener_table__worst(f->table, &queue)->sock.cookie, 2);
 	assert_int_equal(queue, QUEUE_SYN);
 	/* Who drops is worse than who is fuller. */
-	listener_table__end_counts(f->table, f->now_ns);
-	recs[2].drops++;
-	snapshot(f, recs, 3);
-	listener_table__end_counts(f->table, f->now_ns + SECOND);
+	listener_table__end_counts(f->table, f->now_ns, false);
+	assert_int_equal(count(f, 3, &refused), 0);
+	listener_table__end_counts(f->table, f->now_ns + SECOND, false);
 	assert_int_equal(listener_table__worst(f->table, &queue)->sock.cookie, 3);
 	assert_int_equal(queue, QUEUE_ACCEPT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
+static void test_no_alarm_where_all_get_cookies(void **state)
+{
+	struct fixture *f = *state;
+	const struct listener_place place = {.netns = NETNS,
+					     .has_taps = true,
+					     .has_limits = true,
+					     .syn_cookies = 2,
+					     .syn_backlog_max = 4096};
+	const struct listener_counters counts = {.fate = {[SYN_COOKIE] = 3}};
+	struct rec_listener rec = listener_record(COOKIE);
+	struct alarms alarms = {0};
+
+	assert_int_equal(listener_table__set_place(f->table, &place), 0);
+	snapshot(f, &rec, 1);
+	assert_int_equal(count(f, COOKIE, &counts), 0);
+	listener_table__observe(f->table, note, &alarms);
+	assert_string_equal(alarms.said, "");
+}
+
+/* What happened to one that was born while we watched is all ours; to an older one it is not. */
+static void test_drops_of_a_new_listener(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(1), listener_record(2)};
+
+	recs[0].drops = recs[1].drops = 5;
+	snapshot(f, recs, 1);
+	snapshot(f, recs, 2);
+	assert_field(f, 1, "drops", "0");
+	assert_field(f, 2, "drops", "5");
+}
+
+static void test_older_kernels_are_full_at_the_limit(void **state)
+{
+	struct fixture *f = *state;
+	const struct listener_place place = {.netns = NETNS,
+					     .has_limits = true,
+					     .syn_cookies = 1,
+					     .syn_backlog_max = 4096,
+					     .full_at_limit = true};
+	struct rec_listener rec = listener_record(COOKIE);
+
+	assert_int_equal(listener_table__set_place(f->table, &place), 0);
+	rec.sock.syn_queue = 9;
+	snapshot(f, &rec, 1);
+	assert_field(f, COOKIE, "syn_queue_limit", "8");
+	assert_true(listener__is_syn_full(listener_table__find(f->table, COOKIE)));
+}
+
+/* A tap elsewhere sees nothing of what comes for a loopback address. */
+static void test_loopback_needs_a_tap_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		struct ip_addr local;
+		bool has_lo;
+		const char *syns;
+	} cases[] = {
+		{"IPv4", {.bytes = {[10] = 255, [11] = 255, [12] = 127, [15] = 3}}, false, "null"},
+		{"… watched", {.bytes = {[10] = 255, [11] = 255, [12] = 127, [15] = 3}}, true, "0"},
+		{"IPv6", {.bytes = {[15] = 1}}, false, "null"},
+		{"any address", {{{0}}}, false, "0"},
+		{"another", {.bytes = {[10] = 255, [11] = 255, [12] = 10, [15] = 127}}, false, "0"},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		const struct listener_place place = {
+			.netns = NETNS, .has_taps = true, .has_lo = cases[i].has_lo};
+		struct rec_listener rec = listener_record(COOKIE);
+
+		rec.sock.local = cases[i].local;
+		assert_int_equal(listener_table__set_place(f->table, &place), 0);
+		snapshot(f, &rec, 1);
+		assert_field(f, COOKIE, "syns", cases[i].syns);
+	}
+}
+
+static void test_no_room(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(1), listener_record(2)};
+	const struct listener_counters counts = {.fate = {[SYN_QUEUED] = 1}};
+
+	snapshot(f, recs, 2);
+	assert_int_equal(count(f, 1, &counts), 0);
+	listener_table__end_counts(f->table, f->now_ns, true);
+	assert_field(f, 1, "syns", "1");
+	assert_field(f, 2, "syns", "null");
+	assert_field(f, 2, "completed", "null");
+}
+
+/* Listeners of several namespaces come and go at once; their last counts are still to come. */
+static void test_namespaces_in_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const struct listener_counters counts = {.fate = {[SYN_QUEUED] = 3}};
+	const union record other[] = {
+		{.snapshot = {.hdr.kind = REC_SNAPSHOT_BEGIN, .netns = NETNS + 1}},
+		{.snapshot = {.hdr.kind = REC_SNAPSHOT_END, .netns = NETNS + 1, .ok = 1}},
+	};
+
+	snapshot(f, &rec, 1);
+	assert_int_equal(count(f, COOKIE, &counts), 0);
+	listener_table__end_counts(f->table, f->now_ns, false);
+	snapshot(f, NULL, 0);
+	for (size_t i = 0; i < N_OF(other); i++)
+		assert_int_equal(listener_table__apply(f->table, &other[i]), 0);
+	assert_int_equal(count(f, COOKIE, &counts), LISTENER_GONE);
+}
+
+static void test_a_namespace_that_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const struct listener_counters counts = {.fate = {[SYN_QUEUED] = 3}};
+	const struct listener_counters stray = {.fate = {[SYN_NO_LISTENER] = 2}};
+	struct syn_fates fates;
+
+	snapshot(f, &rec, 1);
+	assert_int_equal(count(f, COOKIE, &counts), 0);
+	assert_int_equal(count(f, 0, &stray), 0);
+	listener_table__forget_netns(f->table, NETNS);
+	assert_null(listener_table__find(f->table, COOKIE));
+	assert_int_equal(count(f, COOKIE, &counts), LISTENER_GONE);
+	listener_table__end_counts(f->table, f->now_ns, false);
+	listener_table__fates(f->table, 0, &fates);
+	assert_int_equal(fates.fate[SYN_QUEUED], 3);
+	assert_int_equal(fates.fate[SYN_NO_LISTENER], 2);
+	assert_int_equal(fates.n_listeners, 0);
+	listener_table__fates(f->table, NETNS, &fates);
+	assert_int_equal(fates.fate[SYN_QUEUED], 0);
+}
+
+static bool is_not_42(uint32_t pid)
+{
+	return pid != 42;
+}
+
+static void test_an_owner_that_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+
+	rec.sock.pid = 42; /* it called listen() */
+	memcpy(rec.sock.comm, "parent", sizeof("parent"));
+	snapshot(f, &rec, 1);
+	assert_field(f, COOKIE, "pid", "42");
+	listener_table__check_owners(f->table, is_not_42);
+	snapshot(f, &rec, 1);
+	assert_field(f, COOKIE, "pid", "null");
+	assert_true(listener_table__has_unowned(f->table));
+}
 
 /* Of three on one port the drops are the same whichever goes; another port has none of them. */
 static void test_group_keeps_the_drops_of_who_is_gone(void **state)
@@ -433,6 +587,8 @@ static void test_group_keeps_the_drops_of_who_is_gone(void **state)
 	assert_int_equal(listener_table__find(f->table, 4)->drops_inherited, 0);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +605,14 @@ int main(void)
 		TEST(test_alarms),
 		TEST(test_worst),
 		TEST(test_group_keeps_the_drops_of_who_is_gone),
+		TEST(test_no_alarm_where_all_get_cookies),
+		TEST(test_drops_of_a_new_listener),
+		TEST(test_older_kernels_are_full_at_the_limit),
+		TEST(test_loopback_needs_a_tap_of_its_own),
+		TEST(test_no_room),
+		TEST(test_namespaces_in_turn),
+		TEST(test_a_namespace_that_is_gone),
+		TEST(test_an_owner_that_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,44 @@ static void test_snapshots(void **state)
 	session_table__free(fx.table);
 }
 
+/*
+ * A namespace that is gone takes its sockets with it, those of records that come late too, and no
+ * others; what has its number later is new.
+ */
+static void test_namespace_that_is_gone(void **state)
+{
+	struct sock_info infos[] = {
+		make_sock(1, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80),
+		make_sock(2, TCPS_LISTEN, LOCAL_IP, 80, 0, 0),
+		make_sock(0, TCPS_TIME_WAIT, LOCAL_IP, 40001, REMOTE_IP, 80),
+	};
+	struct sock_info elsewhere = infos[0], late = infos[0];
+	struct talk t = outgoing();
+	struct fixture fx;
+
+	(void)state;
+	elsewhere.cookie = 4;
+	elsewhere.netns = NETNS + 1;
+	late.cookie = 5;
+	fixture__init(&fx, false, true, 100);
+	talk__open(&fx, &t);
+	fixture__sock(&fx, &elsewhere);
+	list(&fx, infos, 3, true);
+	assert_int_equal(fixture__rows(&fx).count, 4);
+
+	assert_int_equal(session_table__forget_netns(fx.table, NETNS), 0);
+	fixture__sock(&fx, &late);
+	fixture__settle(&fx);
+	assert_int_equal(fixture__rows(&fx).count, 1);
+	assert_int_equal(fixture__rows(&fx).items[0]->netns, NETNS + 1);
+	assert_int_equal(fixture__stats(&fx).sessions, 1);
+	assert_int_equal(fixture__stats(&fx).wire_sessions, 1);
+
+	list(&fx, infos, 1, true);
+	assert_int_equal(fixture__stats(&fx).sessions, 2);
+	session_table__free(fx.table);
+}
+
 static void test_minisocks_have_no_cookie(void **state)
 {
 	struct sock_info infos[] = {
@@ -221,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_loopback_is_two_rows),
 		cmocka_unit_test(test_forwarded_starts_at_the_originator),
 		cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_namespace_that_is_gone),
 		cmocka_unit_test(test_minisocks_have_no_cookie),
 		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_bounded),

@@ -13,7 +13,7 @@
 struct backlog {
 	const struct options *options;
 	struct live *live;
-	bool needs_owners;
+	bool needs_owners, needs_ages;
 };
 
 static int refresh(void *ctx, uint64_t n_frames)
@@ -22,7 +22,8 @@ static int refresh(void *ctx, uint64_t n_frames)
 	int err = live__refresh(b->live);
 
 	if (!err)
-		err = live__refresh_listeners(b->live);
+		err = b->needs_ages ? live__refresh_listeners(b->live)
+				    : live__refresh_queues(b->live);
 	if (!err && b->needs_owners && live__find_listener_owners(b->live, !n_frames))
 		b->needs_owners = false; /* said by then; the queues matter more */
 	return err;
@@ -102,6 +103,7 @@ static enum exit_status run(struct options *options)
 		.options = options,
 		.needs_owners =
 			options__is_used(options, "pid") || options__is_used(options, "comm"),
+		.needs_ages = options__is_used(options, "syn_queue_oldest_seconds"),
 	};
 	enum exit_status status;
 

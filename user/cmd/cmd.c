@@ -64,6 +64,7 @@ static enum exit_status run(const struct command *command, int argc, char **argv
 	int result = options__parse(&options, command, argc, argv);
 	enum exit_status status;
 
+	options.live.is_stopping = stop__is_asked;
 	if (!result && stop__install()) {
 		log_error("cannot handle signals: %s", strerror(errno));
 		result = EXIT_RUNTIME;
@@ -73,7 +74,7 @@ static enum exit_status run(const struct command *command, int argc, char **argv
 	else
 		status = command->run(&options);
 	options__free(&options);
-	return status;
+	return status == EXIT_STOPPED ? EXIT_OK : status;
 }
 
 enum exit_status command__main(int argc, char **argv)

@@ -92,19 +92,13 @@ static void write_header(void *ctx, struct strbuf *sb, size_t n_rows __attribute
 
 /* ---- the kernel's counters as JSON ----------------------------------------------------------- */
 
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
-
-#define GET_FIGURE(id, key, label, help)                                               \
-	GETTER(key)                                                                    \
-	{                                                                              \
-		const struct counting *c = row;                                        \
-                                                                                       \
-		if (c->kernel.known & NETNS_SET(id))                                   \
-			value__set_u64(out, VALUE_COUNT, c->kernel.value[NETNS_##id]); \
-		else                                                                   \
-			value__set_none(out);                                          \
+#define GET_FIGURE(id, key, label, help)                                           \
+	GETTER(key)                                                                \
+	{                                                                          \
+		const struct counting *c = row;                                    \
+                                                                                   \
+		value__set_known(out, c->kernel.known &NETNS_SET(id), VALUE_COUNT, \
+				 c->kernel.value[NETNS_##id]);                     \
 	}
 HANDSHAKE_FIGURES(GET_FIGURE)
 

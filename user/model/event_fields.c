@@ -52,11 +52,6 @@ static void get_time(const void *row, const struct moment *now, struct value *ou
 	value__set_u64(out, VALUE_TIME, e->time_ns + now->mono_to_real_ns);
 }
 
-/* The head of a getter that needs no time. */
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
-
 GETTER(event)
 {
 	const struct event *e = row;

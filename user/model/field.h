@@ -68,6 +68,14 @@ static inline void value__set_text(struct value *out, const char *text, size_t l
 	out->text_len = len;
 }
 
+/* value__set_known() - unknown unless @is_known */
+static inline void value__set_known(struct value *out, bool is_known, enum value_kind kind,
+				    uint64_t u)
+{
+	out->kind = is_known ? kind : VALUE_NONE;
+	out->u = u;
+}
+
 /* value__set_string() - @text, NUL-terminated, or NULL for unknown */
 static inline void value__set_string(struct value *out, const char *text)
 {
@@ -75,6 +83,22 @@ static inline void value__set_string(struct value *out, const char *text)
 		value__set_text(out, text, strlen(text));
 	else
 		value__set_none(out);
+}
+
+/* value__set_addr() - @is_v6: as struct value has it; false where no socket tells */
+static inline void value__set_addr(struct value *out, const struct ip_addr *addr, bool is_v6)
+{
+	out->kind = VALUE_ADDR;
+	out->is_v6 = is_v6;
+	out->addr = addr;
+}
+
+static inline void value__set_endpoint(struct value *out, const struct endpoint *endpoint,
+				       bool is_v6)
+{
+	out->kind = VALUE_ENDPOINT;
+	out->is_v6 = is_v6;
+	out->endpoint = endpoint;
 }
 
 static inline void value__set_signed(struct value *out, int64_t i)
@@ -115,9 +139,16 @@ struct field {
 /* field__align() - numbers to the right */
 enum field_align field__align(const struct field *field);
 
-/* FIELD_KEY() - the members of struct field that follow from its key, an identifier */
-#define FIELD_KEY(key_) \
-	.key = #key_, .json_key = ",\"" #key_ "\":", .json_key_len = sizeof(",\"" #key_ "\":") - 1
+/* FIELD_KEY() - the members of struct field that follow from its key, an identifier;
+ * FIELD_KEY_TEXT() - from its key as a text */
+#define FIELD_KEY(key_) FIELD_KEY_TEXT(#key_)
+#define FIELD_KEY_TEXT(text) \
+	.key = text, .json_key = ",\"" text "\":", .json_key_len = sizeof(",\"" text "\":") - 1
+
+/* GETTER() - the head of a field's getter that needs no time: get_KEY() */
+#define GETTER(key)                                                                              \
+	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
+			      struct value *out)
 
 struct field_table {
 	const char *schema; /* value of the JSON key "schema": "tcpwatch.session.v1" */

@@ -6,10 +6,6 @@
 #include "handshake_stats.h"
 #include "session_values.h"
 
-/* The head of a getter that needs no time. */
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
 #define GROUP  ((const struct handshake_group *)row)
 #define COUNTS (&GROUP->counts)
 
@@ -20,28 +16,23 @@ GETTER(side)
 
 GETTER(server)
 {
-	value__set_none(out);
-	if (!GROUP->has_server)
-		return;
-	out->kind = VALUE_ENDPOINT;
-	out->endpoint = &GROUP->server;
+	if (GROUP->has_server)
+		value__set_endpoint(out, &GROUP->server, false);
+	else
+		value__set_none(out);
 }
 
 GETTER(server_addr)
 {
-	value__set_none(out);
-	if (!GROUP->has_server)
-		return;
-	out->kind = VALUE_ADDR;
-	out->addr = &GROUP->server.addr;
+	if (GROUP->has_server)
+		value__set_addr(out, &GROUP->server.addr, false);
+	else
+		value__set_none(out);
 }
 
 GETTER(server_port)
 {
-	if (GROUP->has_server)
-		value__set_u64(out, VALUE_PORT, GROUP->server.port);
-	else
-		value__set_none(out);
+	value__set_known(out, GROUP->has_server, VALUE_PORT, GROUP->server.port);
 }
 
 GETTER(client_network)

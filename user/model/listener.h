@@ -7,12 +7,15 @@
 #ifndef TCPWATCH_LISTENER_H
 #define TCPWATCH_LISTENER_H
 
+#include <limits.h>
+
 #include "field.h"
 
 /* Per second, between the last two counts. */
 struct listener_rates {
 	bool known;
 	double syns, drops, fate[SYN_FATE_COUNT];
+	double refused; /* SYNs, or where they are not seen drops */
 };
 
 enum listener_queue { QUEUE_ACCEPT, QUEUE_SYN, QUEUE_COUNT };
@@ -24,9 +27,10 @@ struct listener_alarm {
 };
 
 struct listener {
-	struct session session;	    /* first: what sessions and listeners have in common is got and
-				       filtered alike */
-	struct sock_info sock;	    /* .session.sock */
+	struct session session; /* first: what sessions and listeners have in common is got and
+				   filtered alike */
+	struct sock_info sock;	/* .session.sock */
+	char netns_name[NAME_MAX + 1]; /* .session.netns_name */
 	uint64_t accept_oldest_ns;  /* SYN-ACK of whoever waits longest for accept(), 0: unknown */
 	uint64_t request_oldest_ns; /* of the oldest half-open connection, 0: unknown */
 	uint64_t drops_ever;	    /* as the kernel counts, from the listener's birth … */
@@ -40,7 +44,9 @@ struct listener {
 	uint64_t drops_before, counted_ns;
 	struct listener_rates rates;
 	struct listener_alarm alarm[QUEUE_COUNT];
+	bool refuses_by_choice;	 /* SYN cookies for all: that one is sent means nothing */
 	bool is_seen, is_listed; /* by the snapshot under way; by any */
+	bool is_counted;	 /* the programs have a slot for it */
 	struct listener *next_gone;
 };
 
@@ -55,7 +61,9 @@ struct listener_place {
 	uint32_t netns;
 	bool is_followed; /* transitions of its sockets are counted */
 	bool has_taps;
-	bool has_limits; /* the next two are known: tcp_syncookies, tcp_max_syn_backlog */
+	bool has_lo;	    /* lo is among them: loopback addresses are seen too */
+	bool full_at_limit; /* this kernel's SYN queues hold no more than their limit */
+	bool has_limits;    /* the next two are known: tcp_syncookies, tcp_max_syn_backlog */
 	uint64_t syn_cookies, syn_backlog_max;
 };
 
@@ -65,6 +73,11 @@ struct listener_table;
 struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, uint32_t netns),
 					   void *ctx);
 void listener_table__free(struct listener_table *table);
+
+/* listener_table__forget_netns() - it is gone with its listeners; what was counted stays in the
+ * sums
+ */
+void listener_table__forget_netns(struct listener_table *table, uint32_t netns);
 
 /* listener_table__set_place() - for the snapshots to come. Returns 0 or -ENOMEM */
 int listener_table__set_place(struct listener_table *table, const struct listener_place *place);
@@ -88,8 +101,16 @@ int listener_table__apply(struct listener_table *table, const union record *rec)
 int listener_table__count(struct listener_table *table, const struct listener_key *key,
 			  const struct listener_counters *counts);
 
-/* listener_table__end_counts() - all counts of @now_ns are in: rates follow from those before */
-void listener_table__end_counts(struct listener_table *table, uint64_t now_ns);
+/*
+ * listener_table__end_counts() - all counts of @now_ns are in: rates follow from those before
+ *
+ * @is_full: the programs have no room for more listeners, so one without a count is not one
+ * without SYNs.
+ */
+void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, bool is_full);
+
+/* listener_table__check_owners() - forget those processes that are no more, as @is_there says */
+void listener_table__check_owners(struct listener_table *table, bool (*is_there)(uint32_t pid));
 
 /* listener_table__find() - the listener with @cookie, or NULL */
 const struct listener *listener_table__find(const struct listener_table *table, uint64_t cookie);
@@ -106,8 +127,13 @@ bool listener_table__has_unowned(const struct listener_table *table);
 void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			   struct syn_fates *out);
 
-/* listener__syns() - all SYNs that came for it; listener__drops_seen() - those of them dropped */
+/* listener__syns() - all SYNs that came for it; listener__refused() - those of them dropped */
 uint64_t listener__syns(const struct listener_counters *counts);
+uint64_t listener__refused(const struct listener_counters *counts);
+
+/* listener__drops_seen() - what sk_drops should be by them: a SYN that repeats a request is
+ * answered, and counted there all the same (tcp_check_req() has nothing for tcp_v4_rcv() to go on
+ * with) */
 uint64_t listener__drops_seen(const struct listener_counters *counts);
 
 /* listener__shares_port() - both are on one address and port (SO_REUSEPORT) */

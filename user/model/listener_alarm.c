@@ -29,8 +29,10 @@ static uint64_t refused(const struct listener *listener, enum listener_queue que
 {
 	const __u64 *fate = listener->counts.fate;
 
-	return queue == QUEUE_ACCEPT ? fate[SYN_ACCEPT_FULL]
-				     : fate[SYN_SYN_FULL] + fate[SYN_COOKIE];
+	if (queue == QUEUE_ACCEPT)
+		return fate[SYN_ACCEPT_FULL];
+	return fate[SYN_SYN_FULL] + fate[SYN_BACKLOG_FULL] +
+	       (listener->refuses_by_choice ? 0 : fate[SYN_COOKIE]);
 }
 
 static void observe(struct listener *listener, enum listener_queue queue, listener_alarm_fn tell,
@@ -49,7 +51,7 @@ static void observe(struct listener *listener, enum listener_queue queue, listen
 		level.used = level.limit;
 	change = threshold__observe(&full, &alarm->is_raised, level.used, level.limit);
 	if (change != THRESHOLD_NONE)
-		tell(ctx, listener, queue, change);
+		tell(ctx, listener, queue, &level, change);
 }
 
 struct observing {

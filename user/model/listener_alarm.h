@@ -27,8 +27,10 @@ bool listener__level(const struct listener *listener, enum listener_queue queue,
  * It refuses while it is full, or when SYNs came to grief for it in between (SYNs answered by a
  * cookie too). It no longer does once it is half empty and none did. Each time the counts are new.
  */
+/* @level: as it was, or full if it was so in between */
 typedef void (*listener_alarm_fn)(void *ctx, const struct listener *listener,
-				  enum listener_queue queue, enum threshold_change change);
+				  enum listener_queue queue, const struct queue_level *level,
+				  enum threshold_change change);
 void listener_table__observe(struct listener_table *table, listener_alarm_fn tell, void *ctx);
 
 /* listener_table__worst() - of the listeners that refuse the one with the most drops lately, then

@@ -140,7 +140,7 @@ GETTER(drops)
 
 GETTER(drops_per_second)
 {
-	set_rate(out, LISTENER, LISTENER->rates.drops);
+	value__set_rate(out, LISTENER->rates.known ? LISTENER->rates.drops : NAN);
 }
 
 GETTER(drops_seen)
@@ -193,11 +193,12 @@ GETTER(badness)
 			.get = get_syns_##id##_per_second,                            \
 		},
 
-#define FATE_TITLE_QUEUED      "QUEUED"
-#define FATE_TITLE_COOKIE      "COOKIE"
-#define FATE_TITLE_ACCEPT_FULL "NOACCEPT"
-#define FATE_TITLE_SYN_FULL    "NOSYNQ"
-#define FATE_TITLE_REPEATED    "AGAIN"
+#define FATE_TITLE_QUEUED	"QUEUED"
+#define FATE_TITLE_COOKIE	"COOKIE"
+#define FATE_TITLE_ACCEPT_FULL	"NOACCEPT"
+#define FATE_TITLE_SYN_FULL	"NOSYNQ"
+#define FATE_TITLE_BACKLOG_FULL "NOBACKLOG"
+#define FATE_TITLE_REPEATED	"AGAIN"
 
 static const struct field rows[] = {
 	/* clang-format off */
@@ -230,9 +231,10 @@ static const struct field rows[] = {
 	ROW(drops, "DROPS", "", VALUE_COUNT,
 	    "SYNs and final ACKs that the kernel counts as dropped, since tcpwatch began"),
 	ROW(drops_per_second, "DROP/S", "per second", VALUE_RATE, "the same, lately"),
-	ROW(drops_seen, "SEEN", "", VALUE_COUNT, "SYNs dropped by the state of the queues"),
+	ROW(drops_seen, "SEEN", "", VALUE_COUNT, "the same by the SYNs seen: those dropped, and those sent again, which are counted there too"),
 	ROW(drops_difference, "DIFF", "", VALUE_SIGNED,
-	    "drops less drops_seen: final ACKs, other reasons, SYNs that no tap saw"),
+	    "drops less drops_seen: final ACKs, other reasons, SYNs that no tap saw or whose fate was "
+	    "inferred"),
 	ROW(drops_ever, "EVER", "", VALUE_COUNT, "drops since the listener was made"),
 	FIELD_ROW(badness, "BAD", "", VALUE_COUNT, 0, NULL,
 		  "order of the worst first: drops lately, then how full the fuller queue is", true,

@@ -230,6 +230,11 @@ void session_table__forget_owners(struct session_table *table)
 	socks__forget_owners(table);
 }
 
+int session_table__forget_netns(struct session_table *table, uint32_t netns)
+{
+	return socks__forget_netns(table, netns);
+}
+
 bool session_table__has_unowned(const struct session_table *table)
 {
 	return table->n_unowned > 0;

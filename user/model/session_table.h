@@ -82,6 +82,15 @@ void session_table__forget_owners(struct session_table *table);
  * records help */
 bool session_table__has_unowned(const struct session_table *table);
 
+/*
+ * session_table__forget_netns() - the namespace @netns is gone, and with it its sockets, from the
+ * next settle on
+ *
+ * What the wire saw in it stays, as long as it would have. A snapshot of it is of a new namespace
+ * that has its number. Returns 0 or -ENOMEM.
+ */
+int session_table__forget_netns(struct session_table *table, uint32_t netns);
+
 struct session_table_stats {
 	uint64_t sessions; /* rows that visit gives */
 	uint64_t wire_sessions;

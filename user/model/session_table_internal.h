@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the session table, shared by its files alone: rows of sockets
- * (session_table_socks.c), sessions of the wire (…_wire.c, …_parts.c), and the events that follow
- * from their changes (…_events.c). The table itself ties them together (session_table.c).
+ * (session_table_socks.c, …_snapshots.c), sessions of the wire (…_wire.c, …_parts.c), and the
+ * events that follow from their changes (…_events.c). The table itself ties them together
+ * (session_table.c).
  */
 #ifndef TCPWATCH_SESSION_TABLE_INTERNAL_H
 #define TCPWATCH_SESSION_TABLE_INTERNAL_H
@@ -100,6 +101,7 @@ struct sock_row {
 /* The last whole snapshot of a namespace. */
 struct netns_mark {
 	uint32_t netns;
+	bool is_gone;	/* all its rows are, those of records that come late too */
 	uint32_t begun; /* serial of one under way, 0: none */
 	uint32_t whole; /* rows not seen since this serial are gone */
 };
@@ -162,10 +164,6 @@ int socks__apply_state(struct session_table *table, const struct rec_sock_state 
 void socks__apply_retransmit(struct session_table *table, const struct rec_sock_retransmit *rec);
 void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec);
 void socks__apply_owner(struct session_table *table, const struct rec_owner *rec);
-int socks__begin_snapshot(struct session_table *table, uint32_t netns);
-void socks__end_snapshot(struct session_table *table, uint32_t netns, bool is_whole);
-/* socks__sweep() - remove the rows that whole snapshots did not have */
-void socks__sweep(struct session_table *table);
 void socks__forget_owners(struct session_table *table);
 /* socks__join() - bring the wire half of @sock's row up to date */
 void socks__join(struct session_table *table, struct sock_row *sock);
@@ -176,6 +174,15 @@ void socks__link_wire(struct session_table *table, struct wire_session *wire);
 void socks__drop(struct session_table *table, struct sock_row *sock);
 /* socks__has_child() - the request @sock has given way to a socket on the same tuple */
 bool socks__has_child(const struct session_table *table, const struct sock_row *sock);
+
+/* ---- session_table_snapshots.c ---- */
+
+int socks__begin_snapshot(struct session_table *table, uint32_t netns);
+void socks__end_snapshot(struct session_table *table, uint32_t netns, bool is_whole);
+/* socks__forget_netns() - all rows of @netns go at the next sweep. Returns 0 or -ENOMEM */
+int socks__forget_netns(struct session_table *table, uint32_t netns);
+/* socks__sweep() - remove the rows that whole snapshots did not have, or whose namespace is gone */
+void socks__sweep(struct session_table *table);
 
 /* ---- session_table_requests.c ---- */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rows of sockets: made, renewed and removed as tracepoints and snapshots tell, owned as the
- * iterator tells, linked with what the wire saw of the same tuple. Not here: events that follow.
+ * Rows of sockets: made, renewed and removed as records tell, owned as the iterator tells, linked
+ * with what the wire saw of the same tuple. Not here: what a snapshot does not have
+ * (session_table_snapshots.c), events that follow.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "session_table_internal.h"
@@ -395,65 +395,5 @@ void socks__forget_owners(struct session_table *table)
 		sock->owner_is_listed = false;
 		set_owner(&sock->row.owner, sock->info.pid, sock->info.comm);
 		note_owner(table, sock);
-	}
-}
-
-/* ---- snapshots ---- */
-
-static struct netns_mark *find_mark(struct session_table *table, uint32_t netns)
-{
-	for (size_t i = 0; i < table->n_marks; i++)
-		if (table->marks[i].netns == netns)
-			return &table->marks[i];
-	return NULL;
-}
-
-int socks__begin_snapshot(struct session_table *table, uint32_t netns)
-{
-	struct netns_mark *mark = find_mark(table, netns);
-
-	if (!mark) {
-		mark = realloc(table->marks, (table->n_marks + 1) * sizeof(*mark));
-		if (!mark)
-			return -ENOMEM;
-		table->marks = mark;
-		mark += table->n_marks++;
-		*mark = (struct netns_mark){.netns = netns};
-	}
-	mark->begun = ++table->serial;
-	return 0;
-}
-
-void socks__end_snapshot(struct session_table *table, uint32_t netns, bool is_whole)
-{
-	struct netns_mark *mark = find_mark(table, netns);
-
-	if (!mark || !mark->begun)
-		return;
-	if (is_whole) {
-		mark->whole = mark->begun;
-		table->sweep_is_due = true;
-	}
-	mark->begun = 0;
-}
-
-void socks__sweep(struct session_table *table)
-{
-	const struct netns_mark *mark = NULL;
-
-	table->sweep_is_due = false;
-	for (uint32_t id = 1; id <= table->socks.end; id++) {
-		struct sock_row *sock = pool__get(&table->socks, id);
-
-		if (!sock)
-			continue;
-		if (!mark || mark->netns != sock->info.netns)
-			mark = find_mark(table, sock->info.netns);
-		if (!mark || sock->seen >= mark->whole)
-			continue;
-		if (requests__has(sock))
-			requests__gone(table, sock, table->now_ns);
-		else
-			socks__drop(table, sock);
 	}
 }

@@ -38,32 +38,14 @@ static void set_state(struct value *out, unsigned state)
 /* @u, where 0 means that nobody knows. */
 static void set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
 {
-	if (u)
-		value__set_u64(out, kind, u);
-	else
-		value__set_none(out);
-}
-
-static void set_addr(struct value *out, const struct session *s, const struct ip_addr *addr)
-{
-	out->kind = VALUE_ADDR;
-	out->is_v6 = is_v6_sock(s);
-	out->addr = addr;
-}
-
-static void set_endpoint(struct value *out, const struct session *s,
-			 const struct endpoint *endpoint)
-{
-	out->kind = VALUE_ENDPOINT;
-	out->is_v6 = is_v6_sock(s);
-	out->endpoint = endpoint;
+	value__set_known(out, u, kind, u);
 }
 
 SESSION_VALUE(local_addr)
 {
 	const struct session *s = row;
 
-	set_addr(out, s, &s->local.addr);
+	value__set_addr(out, &s->local.addr, is_v6_sock(s));
 }
 
 SESSION_VALUE(local_port)
@@ -77,7 +59,7 @@ SESSION_VALUE(remote_addr)
 {
 	const struct session *s = row;
 
-	set_addr(out, s, &s->remote.addr);
+	value__set_addr(out, &s->remote.addr, is_v6_sock(s));
 }
 
 SESSION_VALUE(remote_port)
@@ -91,14 +73,14 @@ SESSION_VALUE(local)
 {
 	const struct session *s = row;
 
-	set_endpoint(out, s, &s->local);
+	value__set_endpoint(out, &s->local, is_v6_sock(s));
 }
 
 SESSION_VALUE(remote)
 {
 	const struct session *s = row;
 
-	set_endpoint(out, s, &s->remote);
+	value__set_endpoint(out, &s->remote, is_v6_sock(s));
 }
 
 static const char *direction_name(const struct session *s)

@@ -9,11 +9,6 @@
 #include "session_values.h"
 #include "timewait.h"
 
-/* The head of a getter that needs no time. */
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
-
 static void get_time(const void *row __attribute__((unused)), const struct moment *now,
 		     struct value *out)
 {
@@ -44,27 +39,17 @@ static bool is_any(const struct ip_addr *addr)
 
 static void set_addr(struct value *out, const struct ip_addr *addr)
 {
-	value__set_none(out);
 	if (is_any(addr))
-		return;
-	out->kind = VALUE_ADDR;
-	out->addr = addr;
-}
-
-static void set_port(struct value *out, uint16_t port)
-{
-	if (port)
-		value__set_u64(out, VALUE_PORT, port);
-	else
 		value__set_none(out);
+	else
+		value__set_addr(out, addr, false);
 }
 
 /* "*:8080" where the group has a port but no address in common. */
 static void set_endpoint(struct value *out, const struct endpoint *endpoint)
 {
 	if (!is_any(&endpoint->addr)) {
-		out->kind = VALUE_ENDPOINT;
-		out->endpoint = endpoint;
+		value__set_endpoint(out, endpoint, false);
 	} else if (endpoint->port) {
 		value__set_text(out, out->buf,
 				snprintf(out->buf, sizeof(out->buf), "*:%u", endpoint->port));
@@ -84,7 +69,7 @@ GETTER(local_port)
 {
 	const struct timewait_row *r = row;
 
-	set_port(out, r->local.port);
+	value__set_known(out, r->local.port, VALUE_PORT, r->local.port);
 }
 
 GETTER(remote_addr)
@@ -98,7 +83,7 @@ GETTER(remote_port)
 {
 	const struct timewait_row *r = row;
 
-	set_port(out, r->remote.port);
+	value__set_known(out, r->remote.port, VALUE_PORT, r->remote.port);
 }
 
 GETTER(local)

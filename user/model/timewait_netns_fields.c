@@ -70,10 +70,7 @@
 
 static void set_count(struct value *out, uint64_t count)
 {
-	if (count == UNKNOWN_U64)
-		value__set_none(out);
-	else
-		value__set_u64(out, VALUE_COUNT, count);
+	value__set_known(out, count != UNKNOWN_U64, VALUE_COUNT, count);
 }
 
 NOW_COUNTS(COUNT_GETTER)
@@ -81,11 +78,6 @@ KERNEL_COUNTS(COUNT_GETTER)
 WATCHED_COUNTS(COUNT_GETTER)
 LOST_COUNTS(COUNT_GETTER)
 LIMIT_COUNTS(COUNT_GETTER)
-
-/* The head of a getter that needs no time. */
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
 
 static void get_time(const void *row __attribute__((unused)), const struct moment *now,
 		     struct value *out)
@@ -131,26 +123,18 @@ GETTER(tcp_fin_timeout_seconds)
 		value__set_u64(out, VALUE_DURATION, t->kernel.fin_timeout_s * TW_NSEC_PER_SEC);
 }
 
-static void set_port(struct value *out, uint16_t port)
-{
-	if (port)
-		value__set_u64(out, VALUE_PORT, port);
-	else
-		value__set_none(out);
-}
-
 GETTER(port_range_low)
 {
 	const struct timewait_totals *t = row;
 
-	set_port(out, t->range.low);
+	value__set_known(out, t->range.low, VALUE_PORT, t->range.low);
 }
 
 GETTER(port_range_high)
 {
 	const struct timewait_totals *t = row;
 
-	set_port(out, t->range.high);
+	value__set_known(out, t->range.high, VALUE_PORT, t->range.high);
 }
 
 #define COUNT_ROW(key, member, title, help) \

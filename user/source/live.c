@@ -221,17 +221,15 @@ int live__fd(const struct live *live)
 static int wait(struct live *live, int timeout_ms)
 {
 	struct epoll_event events[WAITED_FOR];
-	bool is_busy = live->taps && tap_set__is_busy(live->taps);
-	int n = epoll_wait(live->epoll_fd, events, WAITED_FOR, is_busy ? 0 : timeout_ms);
+	int n = epoll_wait(live->epoll_fd, events, WAITED_FOR, timeout_ms);
 
 	if (n < 0)
 		return -errno;
 	for (int i = 0; i < n; i++) {
-		is_busy |= live->taps && events[i].data.fd == tap_set__epoll_fd(live->taps);
+		if (live->taps && events[i].data.fd == tap_set__epoll_fd(live->taps))
+			tap_set__follow(live->taps);
 		(void)live_netns__take_sign(live, events[i].data.fd);
 	}
-	if (is_busy)
-		tap_set__follow(live->taps);
 	return n;
 }
 

@@ -44,6 +44,9 @@ struct live_options {
 	bool want_tally;  /* count sockets and what they do: live__figures(); lean, follow and
 			     want_listeners go with it */
 	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
+	/* The process has been told to end: opening, which may take long, is given up then. NULL:
+	 * it cannot be told. */
+	bool (*is_stopping)(void);
 	void *ctx;
 };
 
@@ -53,7 +56,8 @@ struct live;
  * live__open() - load, attach, take the first snapshot (live__refresh() is not needed for it)
  *
  * @options and what it points to must outlive the source. Without -i, interfaces that cannot be
- * watched are no failure while the socket view works. Whatever fails is logged.
+ * watched are no failure while the socket view works. Whatever fails is logged. EXIT_STOPPED:
+ * .is_stopping said so, and nothing is left open.
  */
 enum exit_status live__open(struct live **out, const struct live_options *options);
 void live__close(struct live *live); /* detaches everything */

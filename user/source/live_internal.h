@@ -31,6 +31,8 @@ void pace__took(struct pace *pace, uint64_t began_ns);
 struct netns_counters {
 	struct netns_stats *stats;
 	struct netns_values at_start;
+	struct netns_values last; /* read */
+	bool was_quiet;		  /* … when there were no sockets in it */
 };
 
 /* Whether sockets by state, which are counted by differences, are still what the kernel says. */
@@ -81,6 +83,7 @@ struct live {
 	struct close_wait_leak close_wait;
 	struct netns_values past; /* of namespaces that are gone */
 	struct listener_table *listeners;
+	bool full_at_limit; /* of this kernel's SYN queues: syn_rule.h */
 	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
@@ -179,6 +182,10 @@ int live_figures__begin(struct live *live);
 /* live_figures__tidy() - drop what is too old to be of use, now and then; to be called often */
 void live_figures__tidy(struct live *live);
 
+/* live_stats__now() - what @counters, one of the source's, shows now */
+const struct netns_values *live_stats__now(const struct live *live,
+					   struct netns_counters *counters);
+
 /* live_stats__sum_taps() - add the counters of each tap to @sum */
 void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum);
 
@@ -194,6 +201,8 @@ int live_listeners__begin(struct live *live);
 /* live_listeners__add_netns() - @inum is watched from now on. Returns 0 or -errno */
 int live_listeners__add_netns(struct live *live, uint32_t inum);
 void live_listeners__fini(struct live *live);
+/* live_listeners__forget_netns() - @inum is gone */
+void live_listeners__forget_netns(struct live *live, uint32_t inum);
 /* live_listeners__check() - with watch_listeners: look at them, if it is time. Returns 0 or -errno
  */
 int live_listeners__check(struct live *live);

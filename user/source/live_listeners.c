@@ -4,6 +4,7 @@
  * Not here: what follows from it (model/listener.h).
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <bpf/bpf.h>
 
 #include "live_internal.h"
+#include "syn_rule.h"
 #include "user/util/log.h"
 
 #define PACE_SHARE    20
@@ -39,6 +41,7 @@ int live_listeners__open(struct live *live)
 	live->counts_per_cpu = calloc(live->n_cpus, sizeof(*live->counts_per_cpu));
 	if (!live->listeners || !live->counts_per_cpu)
 		return -ENOMEM;
+	live->full_at_limit = live->options.follow && syn_rule__is_full_at_limit();
 	err = listener_maps__open(&live->listener_maps);
 	if (err)
 		log_error("cannot make maps for listeners: %s", strerror(-err));
@@ -50,6 +53,29 @@ int live_listeners__add_netns(struct live *live, uint32_t inum)
 	const struct listener_key stray = {.netns = inum};
 
 	return listener_maps__add(&live->listener_maps, &stray);
+}
+
+static void sum_over_cpus(const struct live *live, struct listener_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < live->n_cpus; cpu++)
+		listener_counters__add(sum, &live->counts_per_cpu[cpu]);
+}
+
+void live_listeners__forget_netns(struct live *live, uint32_t inum)
+{
+	const struct listener_key stray = {.netns = inum};
+	struct listener_counters sum;
+
+	if (!live->listeners)
+		return;
+	if (!listener_maps__read(&live->listener_maps, &stray, live->counts_per_cpu)) {
+		sum_over_cpus(live, &sum);
+		(void)listener_table__count(live->listeners, &stray, &sum); /* kept in the sums */
+		listener_maps__remove(&live->listener_maps, &stray, live->counts_per_cpu,
+				      live->n_cpus);
+	}
+	listener_table__forget_netns(live->listeners, inum);
 }
 
 int live_listeners__begin(struct live *live)
@@ -88,31 +114,18 @@ static int set_places(struct live *live)
 			.netns = netns_stats__inum(live->counters[i].stats),
 			.is_followed = live->options.follow,
 		};
-		struct netns_values values;
+		const struct netns_values *now = live_stats__now(live, &live->counters[i]);
 
-		netns_stats__read(live->counters[i].stats, &values);
+		place.full_at_limit = live->full_at_limit;
+		place.has_lo = live->taps && tap_set__has_lo(live->taps, place.netns);
 		place.has_taps = live->taps && tap_set__has_fates(live->taps, place.netns);
-		place.has_limits = values.known & NETNS_SET(SYN_COOKIES) &&
-				   values.known & NETNS_SET(SYN_BACKLOG_MAX);
-		place.syn_cookies = values.value[NETNS_SYN_COOKIES];
-		place.syn_backlog_max = values.value[NETNS_SYN_BACKLOG_MAX];
+		place.has_limits = now->known & NETNS_SET(SYN_COOKIES) &&
+				   now->known & NETNS_SET(SYN_BACKLOG_MAX);
+		place.syn_cookies = now->value[NETNS_SYN_COOKIES];
+		place.syn_backlog_max = now->value[NETNS_SYN_BACKLOG_MAX];
 		err = listener_table__set_place(live->listeners, &place);
 	}
 	return err;
-}
-
-static void sum_over_cpus(const struct live *live, struct listener_counters *sum)
-{
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < live->n_cpus; cpu++) {
-		const struct listener_counters *one = &live->counts_per_cpu[cpu];
-
-		for (int i = 0; i < SYN_FATE_COUNT; i++)
-			sum->fate[i] += one->fate[i];
-		for (int i = 0; i < LISTENER_COUNTER_COUNT; i++)
-			sum->value[i] += one->value[i];
-		sum->n_inferred += one->n_inferred;
-	}
 }
 
 /* A key is deleted only after the next is known, so the walk does not begin anew. */
@@ -122,10 +135,12 @@ static int take_counts(struct live *live)
 	struct listener_key key, next;
 	struct listener_counters sum;
 	bool has_next = listener_maps__next(maps, NULL, &next);
+	size_t count = 0;
 	int result = 0;
 
 	while (has_next && result >= 0) {
 		key = next;
+		count++;
 		has_next = listener_maps__next(maps, &key, &next);
 		if (listener_maps__read(maps, &key, live->counts_per_cpu))
 			continue;
@@ -134,7 +149,7 @@ static int take_counts(struct live *live)
 		if (result == LISTENER_GONE)
 			listener_maps__remove(maps, &key, live->counts_per_cpu, live->n_cpus);
 	}
-	listener_table__end_counts(live->listeners, live__now().mono_ns);
+	listener_table__end_counts(live->listeners, live__now().mono_ns, count >= LISTENER_SLOTS);
 	return result < 0 ? result : 0;
 }
 
@@ -186,11 +201,17 @@ const struct listener_table *live__listeners(const struct live *live)
 	return live->listeners;
 }
 
+static bool is_there(uint32_t pid)
+{
+	return !kill((pid_t)pid, 0) || errno == EPERM;
+}
+
 int live__find_listener_owners(struct live *live, bool force)
 {
 	uint64_t now_ns = live__now().mono_ns;
 	int err;
 
+	listener_table__check_owners(live->listeners, is_there);
 	if (!listener_table__has_unowned(live->listeners))
 		return 0;
 	if (!force && !pace__may(&live->listener_owners_pace, now_ns))
@@ -204,10 +225,9 @@ int live__find_listener_owners(struct live *live, bool force)
 
 /* The place, and not the socket: a filter of sessions hides listeners. */
 static void tell(void *ctx, const struct listener *listener, enum listener_queue queue,
-		 enum threshold_change change)
+		 const struct queue_level *level, enum threshold_change change)
 {
 	struct live *live = ctx;
-	struct queue_level level;
 	struct session place;
 	struct event event = {
 		.kind = EVENT_BACKLOG_FULL,
@@ -216,15 +236,15 @@ static void tell(void *ctx, const struct listener *listener, enum listener_queue
 		.view = VIEW_SOCKET,
 		.reason = threshold_change__name(change),
 		.queue = listener_queue__name(queue),
+		.used = level->used,
+		.limit = level->limit - 1, /* as ss has it: full is one more */
 	};
 
-	if (!live->options.want_events || !listener__level(listener, queue, &level))
+	if (!live->options.want_events)
 		return;
 	(void)live__find_listener_owners(live, false);
 	place = listener->session;
 	place.sock = NULL;
-	event.used = level.used;
-	event.limit = level.limit;
 	live->options.on_event(live->options.ctx, &event);
 }
 
@@ -237,7 +257,7 @@ int live_listeners__check(struct live *live)
 	    !pace__may(&live->listeners_pace, now_ns))
 		return 0;
 	live->now_ns = now_ns;
-	err = live__refresh_listeners(live);
+	err = live__refresh_queues(live);
 	if (!err)
 		listener_table__observe(live->listeners, tell, live);
 	pace__took(&live->listeners_pace, now_ns);

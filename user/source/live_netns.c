@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "live_internal.h"
+#include "sock_tally.h"
 #include "user/util/log.h"
 
 #define CHECK_NS TW_NSEC_PER_SEC /* for what goes, and for what comes without a sign */
@@ -15,7 +16,8 @@
  * it. So it is looked again and again, at ever longer intervals up to this one. */
 #define LOOK_FIRST_NS (10 * TW_NSEC_PER_MSEC)
 #define LOOK_LAST_NS  (160 * TW_NSEC_PER_MSEC)
-#define LOOK_SHARE    10 /* of the time, at most, is spent looking */
+#define LOOK_SHARE    10   /* a part in so many of the time, at most, is spent looking … */
+#define CHECK_SHARE   1000 /* … and without a sign */
 
 int live_netns__open(struct live *live)
 {
@@ -139,14 +141,30 @@ static bool is_look_due(struct live *live)
 	return true;
 }
 
+/* A look without a sign is one at every process: it takes no more than its share of the time. */
+static bool may_look(const struct live *live)
+{
+	const struct netns_looks *looks = &live->looks;
+
+	return !live->netns.all || live->now_ns - looks->looked_ns >= CHECK_SHARE * looks->cost_ns;
+}
+
 static void on_gone(void *ctx, uint32_t inum)
 {
 	struct live *live = ctx;
+	int err = session_table__forget_netns(live->table, inum);
 
+	if (err && !live->apply_err)
+		live->apply_err = err;
+	if (live->sock)
+		sock_view__forget_netns(live->sock, inum);
 	if (live->taps)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
 	live_ports__forget_netns(live, inum);
+	live_listeners__forget_netns(live, inum);
+	if (live->options.want_tally && live->sock)
+		sock_tally__forget_netns(live->sock, inum);
 	if (live->containers)
 		containers__forget_netns(live->containers, inum);
 	live__lose_container(live, inum);
@@ -166,6 +184,6 @@ void live_netns__follow(struct live *live)
 		if (live->taps)
 			tap_set__grow(live->taps);
 	}
-	if ((is_check || is_due) && (live->netns.all || live->chosen))
+	if (((is_check && may_look(live)) || is_due) && (live->netns.all || live->chosen))
 		look(live);
 }

@@ -99,6 +99,11 @@ static int open_epoll(struct live *live)
 	return err;
 }
 
+static bool is_stopping(const struct live *live)
+{
+	return live->options.is_stopping && live->options.is_stopping();
+}
+
 /* ---- views ---------------------------------------------------------------------------------- */
 
 static int open_sock(struct live *live)
@@ -113,7 +118,14 @@ static int open_sock(struct live *live)
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listener_maps};
 
+	if (!(live->options.views & VIEW_SOCKET))
+		return 0;
 	return sock_view__open(&live->sock, &live->netns, &config, &maps);
+}
+
+static int begin_listeners(struct live *live)
+{
+	return live->listeners ? live_listeners__begin(live) : 0;
 }
 
 static int open_cache(struct live *live)
@@ -124,10 +136,13 @@ static int open_cache(struct live *live)
 		.listeners = live->listener_maps,
 		.config = {.record_mask = record_mask(&live->options),
 			   .wake_bytes = wake_bytes(&live->options)},
+		.is_stopping = live->options.is_stopping,
 	};
 	uint32_t slots = live->options.cache_slots;
 	int err;
 
+	if (!(live->options.views & VIEW_WIRE))
+		return 0;
 	if (!slots && live->options.lean)
 		slots = UNUSED_CACHE_SLOTS;
 	err = live->options.lean ? wire_view__open_unread(&live->wire, slots)
@@ -135,6 +150,7 @@ static int open_cache(struct live *live)
 	if (err)
 		return err;
 	wire_view__configure(live->wire, &shared.config);
+	shared.config.full_at_limit = live->full_at_limit;
 	shared.config.fate_looks = listener_maps__are_open(&live->listener_maps) ? FATE_LOOKS : 0;
 	shared.cache_fd = wire_view__cache_fd(live->wire);
 	live->taps = tap_set__new(&shared);
@@ -166,6 +182,14 @@ static bool is_glob(const char *pattern)
 	return strpbrk(pattern, "*?[");
 }
 
+static bool has_glob(const struct live_options *options)
+{
+	for (size_t i = 0; i < options->n_ifaces; i++)
+		if (is_glob(options->ifaces[i]))
+			return true;
+	return false;
+}
+
 /* An interface that was named and is nowhere is a mistake; a glob may match later. */
 static int check_names(const struct live *live)
 {
@@ -182,19 +206,29 @@ static int check_names(const struct live *live)
 
 static int open_wire(struct live *live)
 {
-	int n, count = 0, err = 0, tap_err = 0;
+	int n, count = 0, err, tap_err = 0;
 
-	for (size_t i = 0; !err && i < live->netns.count; i++) {
+	if (!(live->options.views & VIEW_WIRE))
+		return 0;
+	for (size_t i = 0; i < live->netns.count && !is_stopping(live); i++) {
 		n = open_taps(live, &live->netns.items[i]);
 		if (n > 0)
 			count += n;
 		else if (n < 0)
 			tap_err = n;
 	}
-	if (!err)
-		err = check_names(live);
+	err = is_stopping(live) ? -EINTR : check_names(live);
+	if (!err && tap_set__n_pending(live->taps))
+		log_warn("%zu interfaces are watched, %zu more follow one by one: the kernel "
+			 "takes its time with each",
+			 tap_set__count(live->taps), tap_set__n_pending(live->taps));
 	if (err || count)
 		return err;
+	if (!tap_err && live__is_following(live) && has_glob(&live->options)) {
+		log_warn(
+			"no interface matches -i yet; one that does later is watched from then on");
+		return 0;
+	}
 	if (live->sock && tap_err != -EPERM) {
 		log_warn("no interface is watched: sessions are shown by their sockets alone");
 		return 0;
@@ -229,58 +263,73 @@ static int open_table(struct live *live)
 	return live->table ? 0 : -ENOMEM;
 }
 
+/* With many namespaces each of these takes long. */
+static int for_each_netns(struct live *live, int (*add)(struct live *, const struct netns *))
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < live->netns.count; i++)
+		err = is_stopping(live) ? -EINTR : add(live, &live->netns.items[i]);
+	return err;
+}
+
 static int open_netns(struct live *live)
 {
 	int err = live__resolve_netns(live);
 
-	for (size_t i = 0; !err && live__has_figures(live) && i < live->netns.count; i++)
-		err = live_stats__add_netns(live, &live->netns.items[i]);
-	return err;
+	if (err || !live__has_figures(live))
+		return err;
+	return for_each_netns(live, live_stats__add_netns);
 }
 
 static int open_ports(struct live *live)
 {
-	int err = 0;
-
 	if (!live->options.watch_ports || !(live->options.views & VIEW_SOCKET))
 		return 0;
 	live->ports = live_ports__new(live->options.want_tally);
 	if (!live->ports)
 		return -ENOMEM;
-	for (size_t i = 0; !err && i < live->netns.count; i++)
-		err = live_ports__add_netns(live, &live->netns.items[i]);
-	return err;
+	return for_each_netns(live, live_ports__add_netns);
+}
+
+static int open_listeners(struct live *live)
+{
+	if (!live->options.want_listeners || !(live->options.views & VIEW_SOCKET))
+		return 0;
+	return live_listeners__open(live);
+}
+
+static int begin(struct live *live)
+{
+	int err = 0;
+
+	if (live->options.want_tally && live->sock)
+		err = live_figures__begin(live);
+	return err || live->options.lean ? err : live__refresh(live);
 }
 
 static int open_all(struct live *live)
 {
-	int err = live__open_containers(live);
+	static int (*const steps[])(struct live *) = {
+		live__open_containers,
+		open_netns,
+		live_netns__open,
+		open_ports,
+		open_ring,
+		open_listeners,
+		open_cache,
+		open_table,
+		open_sock,
+		begin_listeners,
+		open_wire,
+		open_epoll,
+		begin,
+	};
+	int err = 0;
 
-	if (!err)
-		err = open_netns(live);
-	if (!err)
-		err = live_netns__open(live);
-	if (!err)
-		err = open_ports(live);
-	if (!err)
-		err = open_ring(live);
-	if (!err && live->options.want_listeners && live->options.views & VIEW_SOCKET)
-		err = live_listeners__open(live);
-	if (!err && live->options.views & VIEW_WIRE)
-		err = open_cache(live);
-	if (!err)
-		err = open_table(live);
-	if (!err && live->options.views & VIEW_SOCKET)
-		err = open_sock(live);
-	if (!err && live->listeners)
-		err = live_listeners__begin(live);
-	if (!err && live->options.views & VIEW_WIRE)
-		err = open_wire(live);
-	if (!err)
-		err = open_epoll(live);
-	if (!err && live->options.want_tally && live->sock)
-		err = live_figures__begin(live);
-	return err || live->options.lean ? err : live__refresh(live);
+	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++)
+		err = is_stopping(live) ? -EINTR : steps[i](live);
+	return err;
 }
 
 enum exit_status live__open(struct live **out, const struct live_options *options)

@@ -224,8 +224,11 @@ static int look_where_needed(struct live *live)
 
 	for (size_t i = 0; i < live->ports->count; i++) {
 		struct port_watch *watch = live->ports->items[i];
-		const struct netns *ns = find_netns(live, watch->netns);
+		const struct netns *ns;
 
+		if (!watch->has_low && sock_view__is_quiet(live->sock, watch->netns))
+			continue; /* there is no socket in it */
+		ns = find_netns(live, watch->netns);
 		if (ns && (is_worth_a_look(watch) || live->ports->is_thorough))
 			err = look(live, watch, ns);
 	}

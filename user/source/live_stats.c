@@ -29,6 +29,7 @@ int live_stats__add_netns(struct live *live, const struct netns *ns)
 		return -ENOMEM;
 	live->counters = more;
 	counters = &more[live->n_counters];
+	*counters = (struct netns_counters){0};
 	err = netns_stats__open(&counters->stats, ns, wanted(live));
 	if (err)
 		return err == -EPERM || err == -ENOMEM ? err : 0; /* gone: nothing happens in it */
@@ -45,26 +46,37 @@ const struct netns_stats *live__netns_stats(const struct live *live, uint32_t in
 	return NULL;
 }
 
-/* What @counters shows now, less what it showed at the start. */
-static void add_since_start(const struct netns_counters *counters, bool since_boot,
-			    struct netns_values *sum)
+/* A namespace without sockets counts nothing: what was read since it had none is still so. */
+const struct netns_values *live_stats__now(const struct live *live, struct netns_counters *counters)
 {
-	struct netns_values now;
+	bool is_quiet =
+		live->sock && sock_view__is_quiet(live->sock, netns_stats__inum(counters->stats));
 
-	netns_stats__read(counters->stats, &now);
-	sum->known |= now.known;
+	if (!is_quiet || !counters->was_quiet)
+		netns_stats__read(counters->stats, &counters->last);
+	counters->was_quiet = is_quiet;
+	return &counters->last;
+}
+
+/* What @counters shows now, less what it showed at the start. */
+static void add_since_start(const struct live *live, struct netns_counters *counters,
+			    bool since_boot, struct netns_values *sum)
+{
+	const struct netns_values *now = live_stats__now(live, counters);
+
+	sum->known |= now->known;
 	for (int id = 0; id < NETNS_STAT_COUNT; id++)
-		if (now.known & (netns_stat_set)1 << id)
+		if (now->known & (netns_stat_set)1 << id)
 			sum->value[id] +=
-				now.value[id] - (since_boot ? 0 : counters->at_start.value[id]);
+				now->value[id] - (since_boot ? 0 : counters->at_start.value[id]);
 }
 
 /* What was counted in a namespace stays counted; of what was there, nothing is. */
-static void add_past(struct live *live, const struct netns_counters *counters)
+static void add_past(struct live *live, struct netns_counters *counters)
 {
 	uint64_t before = live->past.value[NETNS_MINISOCKS];
 
-	add_since_start(counters, false, &live->past);
+	add_since_start(live, counters, false, &live->past);
 	live->past.value[NETNS_MINISOCKS] = before - counters->at_start.value[NETNS_MINISOCKS];
 }
 
@@ -97,7 +109,7 @@ void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boo
 		*out = live->past;
 	for (size_t i = 0; i < live->n_counters; i++)
 		if (!netns || netns_stats__inum(live->counters[i].stats) == netns)
-			add_since_start(&live->counters[i], since_boot, out);
+			add_since_start(live, &live->counters[i], since_boot, out);
 }
 
 void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
@@ -120,6 +132,7 @@ static const struct listener *keep_full(struct live *live, enum listener_queue *
 		return NULL;
 	live->full_listener = *worst;
 	live->full_listener.session.sock = &live->full_listener.sock;
+	live->full_listener.session.netns_name = live->full_listener.netns_name;
 	return &live->full_listener;
 }
 

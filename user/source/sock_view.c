@@ -130,6 +130,11 @@ int sock_view__follow_netns(struct sock_view *view)
 	return choose_namespaces(view->skel, view->netns);
 }
 
+void sock_view__forget_netns(struct sock_view *view, uint32_t inum)
+{
+	sock_quiet__forget(view, inum);
+}
+
 static int load(struct sock_view *view, const struct sock_config *config,
 		const struct sock_maps *maps, enum effort effort)
 {
@@ -222,6 +227,7 @@ void sock_view__close(struct sock_view *view)
 {
 	if (!view)
 		return;
+	sock_quiet__free(view);
 	sock_bpf__destroy(view->skel);
 	free(view->buffer);
 	free(view);
@@ -312,18 +318,52 @@ int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns)
 	return fd;
 }
 
+struct counting_sink {
+	record_sink sink;
+	void *ctx;
+	size_t count;
+};
+
+static void count_record(void *ctx, const union record *rec)
+{
+	struct counting_sink *counting = ctx;
+
+	counting->count++;
+	counting->sink(counting->ctx, rec);
+}
+
+/* All there is of a namespace, if there is anything. */
+static int list_sockets(struct sock_view *view, int iter_fd, uint32_t inum, record_sink sink,
+			void *ctx)
+{
+	uint32_t activity = sock_quiet__activity(view, inum);
+	struct counting_sink counting = {sink, ctx, 0};
+	int err = sock_view__iterate(view, iter_fd, false, count_record, &counting);
+
+	sock_quiet__listed(view, inum, activity, !err && !counting.count);
+	return err;
+}
+
 /* A namespace that vanished has an empty list that is not ok, and is no failure. */
 static int list_one(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
 		    bool stops_itself, record_sink sink, void *ctx)
 {
+	bool has_all = link == view->skel->links.iter_sockets;
 	int fd = sock_view__iterator_in(link, ns);
 	int err = fd;
 
 	mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
 	if (fd >= 0)
-		err = sock_view__iterate(view, fd, stops_itself, sink, ctx);
+		err = has_all ? list_sockets(view, fd, ns->inum, sink, ctx)
+			      : sock_view__iterate(view, fd, stops_itself, sink, ctx);
 	mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
 	return fd >= 0 ? err : 0;
+}
+
+static void list_nothing(const struct netns *ns, record_sink sink, void *ctx)
+{
+	mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
+	mark(REC_SNAPSHOT_END, ns->inum, true, sink, ctx);
 }
 
 /* All of them are tried. */
@@ -333,7 +373,13 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, bool s
 	int err, result = 0;
 
 	for (size_t i = 0; i < view->netns->count; i++) {
-		err = list_one(view, link, &view->netns->items[i], stops_itself, sink, ctx);
+		const struct netns *ns = &view->netns->items[i];
+
+		if (sock_view__is_quiet(view, ns->inum) || sock_quiet__is_empty(view, ns)) {
+			list_nothing(ns, sink, ctx);
+			continue;
+		}
+		err = list_one(view, link, ns, stops_itself, sink, ctx);
 		result = err ? err : result;
 	}
 	return result;
@@ -359,6 +405,8 @@ int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx)
 	int fd, err = 0;
 
 	for (size_t i = 0; !err && i < view->netns->count; i++) {
+		if (sock_view__is_quiet(view, view->netns->items[i].inum))
+			continue;
 		fd = sock_view__iterator_in(view->skel->links.iter_requests,
 					    &view->netns->items[i]);
 		if (fd >= 0)

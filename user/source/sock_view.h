@@ -70,6 +70,13 @@ int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx);
 int sock_view__tuples_of(struct sock_view *view, const struct netns *ns, record_sink sink,
 			 void *ctx);
 
+/* sock_view__is_quiet() - the namespace @inum had no socket when it was last listed, nor since: it
+ * is given an empty list without a look. Never without the tracepoints */
+bool sock_view__is_quiet(const struct sock_view *view, uint32_t inum);
+
+/* sock_view__forget_netns() - it is gone: the kernel gives its number to another one */
+void sock_view__forget_netns(struct sock_view *view, uint32_t inum);
+
 /* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
  * -errno */
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the socket view, shared by its files alone: loading and listing (sock_view.c),
- * counts kept in the kernel (sock_tally.c).
+ * counts kept in the kernel (sock_tally.c), namespaces with nothing to list (sock_quiet.c).
  */
 #ifndef TCPWATCH_SOCK_VIEW_INTERNAL_H
 #define TCPWATCH_SOCK_VIEW_INTERNAL_H
@@ -17,7 +17,19 @@ struct sock_view {
 	const struct netns_list *netns;
 	int n_cpus;
 	char *buffer;
+	struct quiet_netns *quiet; /* by inode number */
 };
+
+/*
+ * sock_quiet__listed() - a list of all sockets of @inum was made, begun when its activity was so
+ * sock_quiet__activity() - changes whenever a socket of @inum changes its state
+ */
+void sock_quiet__listed(struct sock_view *view, uint32_t inum, uint32_t activity, bool is_empty);
+uint32_t sock_quiet__activity(const struct sock_view *view, uint32_t inum);
+/* sock_quiet__is_empty() - the kernel counts no TCP socket in @ns, which is as good as a list */
+bool sock_quiet__is_empty(struct sock_view *view, const struct netns *ns);
+void sock_quiet__forget(struct sock_view *view, uint32_t inum);
+void sock_quiet__free(struct sock_view *view);
 
 /*
  * sock_view__iterator_in() - an iterator of @link that lists @ns, wherever it is read

@@ -19,18 +19,6 @@ void syn_totals__take(struct syn_totals *totals, const struct live *live, uint32
 
 #define TOTALS ((const struct syn_totals *)row)
 
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
-
-static void set_known(struct value *out, bool is_known, uint64_t u)
-{
-	if (is_known)
-		value__set_u64(out, VALUE_COUNT, u);
-	else
-		value__set_none(out);
-}
-
 GETTER(netns)
 {
 	value__set_string(out, TOTALS->netns_name);
@@ -46,30 +34,31 @@ GETTER(half_open)
 	value__set_u64(out, VALUE_COUNT, TOTALS->fates.half_open);
 }
 
-#define FATE_GETTER(id, key, help)                                               \
-	GETTER(syns_##id)                                                        \
-	{                                                                        \
-		set_known(out, TOTALS->has_fates, TOTALS->fates.fate[SYN_##id]); \
+#define FATE_GETTER(id, key, help)                                    \
+	GETTER(syns_##id)                                             \
+	{                                                             \
+		value__set_known(out, TOTALS->has_fates, VALUE_COUNT, \
+				 TOTALS->fates.fate[SYN_##id]);       \
 	}
 SYN_FATES(FATE_GETTER)
 
 GETTER(syns_inferred)
 {
-	set_known(out, TOTALS->has_fates, TOTALS->fates.n_inferred);
+	value__set_known(out, TOTALS->has_fates, VALUE_COUNT, TOTALS->fates.n_inferred);
 }
 
 /* The kernel's account, ours, and the difference. */
 #define ACCOUNT_GETTERS(id, name, key, seen, why)                                             \
 	GETTER(key)                                                                           \
 	{                                                                                     \
-		set_known(out, TOTALS->kernel.known &NETNS_SET(id),                           \
-			  TOTALS->kernel.value[NETNS_##id]);                                  \
+		value__set_known(out, TOTALS->kernel.known &NETNS_SET(id), VALUE_COUNT,       \
+				 TOTALS->kernel.value[NETNS_##id]);                           \
 	}                                                                                     \
 	GETTER(key##_seen)                                                                    \
 	{                                                                                     \
 		const struct syn_fates *f = &TOTALS->fates;                                   \
                                                                                               \
-		set_known(out, TOTALS->has_fates, f->seen);                                   \
+		value__set_known(out, TOTALS->has_fates, VALUE_COUNT, f->seen);               \
 	}                                                                                     \
 	GETTER(key##_difference)                                                              \
 	{                                                                                     \
@@ -82,19 +71,11 @@ GETTER(syns_inferred)
 	}
 SYN_ACCOUNTS(ACCOUNT_GETTERS)
 
-#define ROW(key, kind_, help_) \
-	{FIELD_KEY(key), .title = #key, .unit = "", .help = help_, .kind = kind_, .get = get_##key},
-#define FATE_ROW(id, name, help_)                                  \
-	{                                                          \
-		.key = "syns_" name,                               \
-		.json_key = ",\"syns_" name "\":",                 \
-		.json_key_len = sizeof(",\"syns_" name "\":") - 1, \
-		.title = name,                                     \
-		.unit = "",                                        \
-		.help = "SYNs " help_,                             \
-		.kind = VALUE_COUNT,                               \
-		.get = get_syns_##id,                              \
-	},
+#define ROW_OF(its_key, title_, kind_, help_, get_) \
+	{its_key, .title = title_, .unit = "", .help = help_, .kind = kind_, .get = get_},
+#define ROW(key, kind, help) ROW_OF(FIELD_KEY(key), #key, kind, help, get_##key)
+#define FATE_ROW(id, name, help) \
+	ROW_OF(FIELD_KEY_TEXT("syns_" name), name, VALUE_COUNT, "SYNs " help, get_syns_##id)
 #define ACCOUNT_ROWS(id, name, key, seen, why)                       \
 	ROW(key, VALUE_COUNT, "the kernel's " name)                  \
 	ROW(key##_seen, VALUE_COUNT, "the same, by the SYNs we saw") \

@@ -20,7 +20,7 @@
 	  "SYNs that no tap saw")                                                                 \
 	X(COOKIES_SENT, "SyncookiesSent", cookies_sent, fate[SYN_COOKIE], "SYNs that no tap saw") \
 	X(LISTEN_DROPS, "ListenDrops", listen_drops,                                              \
-	  fate[SYN_ACCEPT_FULL] + f->fate[SYN_SYN_FULL],                                          \
+	  fate[SYN_ACCEPT_FULL] + f->fate[SYN_SYN_FULL] + f->fate[SYN_BACKLOG_FULL],              \
 	  "final ACKs refused, drops for other reasons, SYNs that no tap saw")
 
 struct syn_totals {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Loading and attaching an instance of the wire programs.
+ * Loading and attaching the wire programs at one direction of one interface: XDP with a program of
+ * its own, tc through one that is shared.
  */
 #include "attach.h"
 
@@ -10,15 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/if_arp.h>
 #include <linux/if_link.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "hook_query.h"
-#include "no_btf.h"
 #include "wire.skel.h"
+#include "wire_object.h"
 
 /* Of tcx links, Linux 6.6, which libbpf before 1.3 has no name for. */
 #define ATTACH_TCX_INGRESS 46
@@ -27,6 +27,7 @@
 /* What every step of one attempt needs. */
 struct attempt {
 	const struct wire_shared *shared;
+	struct shared_taps *programs;
 	const struct netns *ns;
 	const struct tap *tap;
 	bool is_egress;
@@ -34,81 +35,47 @@ struct attempt {
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-static struct bpf_program *program_of(const struct wire_bpf *skel, enum attach_kind kind,
-				      bool is_egress)
+static bool is_tc(enum attach_kind kind)
 {
-	switch (kind) {
-	case ATTACH_XDP:
-	case ATTACH_XDP_GENERIC:
-		return skel->progs.wire_xdp;
-	case ATTACH_XDP_FRAGS:
-		return skel->progs.wire_xdp_frags;
-	default:
-		return is_egress ? skel->progs.wire_tc_egress : skel->progs.wire_tc_ingress;
-	}
+	return kind == ATTACH_TCX || kind == ATTACH_CLSACT;
 }
 
-/* Links without a link-layer header: tunnels, PPP, and the like. */
-static bool is_l3(uint16_t type)
+static bool is_loaded(const struct attachment *a, enum attach_kind kind)
 {
-	switch (type) {
-	case ARPHRD_NONE:
-	case ARPHRD_RAWIP:
-	case ARPHRD_PPP:
-	case ARPHRD_TUNNEL:
-	case ARPHRD_TUNNEL6:
-	case ARPHRD_SIT:
-	case ARPHRD_IPGRE:
-	case ARPHRD_IP6GRE:
-		return true;
-	default:
-		return false;
-	}
+	if (is_tc(kind))
+		return a->seat.program;
+	return a->skel && wire_object__program(a->skel, kind, false) ==
+				  wire_object__program(a->skel, a->kind, false);
 }
 
-static int prepare(struct wire_bpf *skel, const struct attempt *t, enum attach_kind kind,
-		   uint16_t fate_looks)
+static void unload(struct attachment *a)
 {
-	struct wire_config *config = &skel->rodata->cfg;
-	struct bpf_program *program;
-	int err;
+	shared_seat__leave(&a->seat);
+	wire_bpf__destroy(a->skel);
+	a->skel = NULL;
+}
 
-	*config = t->shared->config;
+static int load_own(struct attachment *a, const struct attempt *t, enum attach_kind kind,
+		    uint16_t fate_looks)
+{
+	struct wire_load load = {t->shared, t->shared->config, kind, t->is_egress, 1};
+	struct wire_config *config = &load.config;
+
 	config->fate_looks = fate_looks;
 	config->tap = t->tap->id;
 	config->netns = t->tap->netns;
 	config->mtu = t->tap->iface.mtu < UINT16_MAX ? t->tap->iface.mtu : UINT16_MAX;
-	config->l3 = is_l3(t->tap->iface.type);
-	bpf_object__for_each_program(program, skel->obj)
-		bpf_program__set_autoload(program, program == program_of(skel, kind, t->is_egress));
-	err = bpf_map__reuse_fd(skel->maps.cache, t->shared->cache_fd);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.records, t->shared->records_fd);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.lost, t->shared->lost_fd);
-	if (!err && config->fate_looks)
-		err = listener_maps__share(&t->shared->listeners, skel->obj);
-	return err;
+	config->l3 = wire_object__is_l3(t->tap->iface.type);
+	return wire_object__load(&a->skel, &load);
 }
 
 static int load_with(struct attachment *a, const struct attempt *t, enum attach_kind kind,
 		     uint16_t fate_looks)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts);
-	int err;
+	const struct seat_wanted wanted = {t->shared, t->tap, t->is_egress, fate_looks};
+	int err = is_tc(kind) ? shared_seat__take(&a->seat, t->programs, &wanted)
+			      : load_own(a, t, kind, fate_looks);
 
-	if (!fate_looks)
-		opts.btf_custom_path = no_btf__path();
-	a->skel = wire_bpf__open_opts(&opts);
-	if (!a->skel)
-		return -errno;
-	err = prepare(a->skel, t, kind, fate_looks);
-	if (!err)
-		err = wire_bpf__load(a->skel);
-	if (err) {
-		wire_bpf__destroy(a->skel);
-		a->skel = NULL;
-	}
 	a->has_fates = !err && fate_looks;
 	return err;
 }
@@ -121,14 +88,18 @@ static int load(struct attachment *a, const struct attempt *t, enum attach_kind 
 	uint16_t fate_looks = is_of_syns_in ? t->shared->config.fate_looks : 0;
 	int err = -ENOENT;
 
-	if (a->skel &&
-	    program_of(a->skel, kind, t->is_egress) == program_of(a->skel, a->kind, t->is_egress))
+	if (is_loaded(a, kind))
 		return 0; /* the last attempt's will do */
-	wire_bpf__destroy(a->skel);
-	a->skel = NULL;
+	unload(a);
 	if (fate_looks)
 		err = load_with(a, t, kind, fate_looks);
 	return err ? load_with(a, t, kind, 0) : 0;
+}
+
+static int program_fd(const struct attachment *a, enum attach_kind kind)
+{
+	return is_tc(kind) ? a->seat.prog_fd
+			   : bpf_program__fd(wire_object__program(a->skel, kind, false));
 }
 
 /* ---- attaching ------------------------------------------------------------------------------- */
@@ -143,7 +114,7 @@ static int make_link(struct attachment *a, int prog_fd, uint32_t ifindex, int ty
 
 static int attach_inside(struct attachment *a, const struct attempt *t, enum attach_kind kind)
 {
-	int fd = bpf_program__fd(program_of(a->skel, kind, t->is_egress));
+	int fd = program_fd(a, kind);
 	uint32_t ifindex = t->tap->iface.ifindex;
 
 	switch (kind) {
@@ -167,7 +138,7 @@ static int attach_inside(struct attachment *a, const struct attempt *t, enum att
 
 static const char *cause_of(enum attach_kind kind, int err)
 {
-	if (kind == ATTACH_TCX || kind == ATTACH_CLSACT)
+	if (is_tc(kind))
 		return err == -ERANGE ? "it has as many programs as there may be" : strerror(-err);
 	switch (-err) {
 	case EOPNOTSUPP:
@@ -225,10 +196,11 @@ static int try_kind(struct attachment *a, const struct attempt *t, enum attach_k
 	return err;
 }
 
-int attachment__open(struct attachment *a, const struct wire_shared *shared, const struct netns *ns,
-		     const struct tap *tap, bool is_egress, const enum attach_kind *kinds)
+int attachment__open(struct attachment *a, const struct wire_shared *shared,
+		     struct shared_taps *programs, const struct netns *ns, const struct tap *tap,
+		     bool is_egress, const enum attach_kind *kinds)
 {
-	const struct attempt t = {shared, ns, tap, is_egress};
+	const struct attempt t = {shared, programs, ns, tap, is_egress};
 	int err = -EINVAL;
 
 	*a = (struct attachment){.link_fd = -1, .filter = CLSACT_FILTER_INIT};
@@ -239,36 +211,26 @@ int attachment__open(struct attachment *a, const struct wire_shared *shared, con
 		if (err == -EPERM || err == -ENODEV)
 			break;
 	}
-	wire_bpf__destroy(a->skel);
-	a->skel = NULL;
+	unload(a);
 	a->kind = ATTACH_NONE;
 	return err;
 }
 
 void attachment__close(struct attachment *a)
 {
-	if (!a->skel)
+	if (a->kind == ATTACH_NONE)
 		return;
 	if (a->link_fd >= 0)
 		close(a->link_fd);
 	else
 		clsact__detach(&a->filter);
-	wire_bpf__destroy(a->skel);
+	unload(a);
 	*a = (struct attachment){.link_fd = -1};
 }
 
 int attachment__add_counters(const struct attachment *a, struct wire_counters *sum)
 {
-	int n_cpus = libbpf_num_possible_cpus();
-	uint32_t zero = 0;
-
-	if (!a->skel || n_cpus < 0)
-		return a->skel ? n_cpus : 0;
-	struct wire_counters per_cpu[n_cpus];
-
-	if (bpf_map_lookup_elem(bpf_map__fd(a->skel->maps.counters), &zero, per_cpu))
-		return -errno;
-	for (int cpu = 0; cpu < n_cpus; cpu++)
-		wire_counters__add(sum, &per_cpu[cpu]);
-	return 0;
+	if (a->seat.program)
+		return shared_seat__add_counters(&a->seat, sum);
+	return a->skel ? wire_object__add_counters(a->skel, 0, sum) : 0;
 }

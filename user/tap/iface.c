@@ -39,6 +39,10 @@ static int take_link(const struct nlmsghdr *message, void *ctx)
 				     ? (int32_t)mnl_attr_get_u32(attrs[IFLA_LINK_NETNSID])
 				     : -1,
 	};
+	if (attrs[IFLA_ADDRESS] &&
+	    mnl_attr_get_payload_len(attrs[IFLA_ADDRESS]) == sizeof(iface->address))
+		memcpy(iface->address, mnl_attr_get_payload(attrs[IFLA_ADDRESS]),
+		       sizeof(iface->address));
 	snprintf(iface->name, sizeof(iface->name), "%s", mnl_attr_get_str(attrs[IFLA_IFNAME]));
 	if (!attrs[IFLA_LINKINFO])
 		return MNL_CB_OK;

@@ -20,7 +20,8 @@ struct iface {
 	char kind[16];	/* IFLA_INFO_KIND: "veth", "bridge", …; "" for hardware */
 	uint32_t flags; /* IFF_UP … */
 	uint32_t mtu;
-	uint16_t type; /* ARPHRD_ETHER, ARPHRD_NONE … */
+	uint8_t address[6]; /* of Ethernet; else 0 */
+	uint16_t type;	    /* ARPHRD_ETHER, ARPHRD_NONE … */
 	uint32_t peer; /* of a veth: its other end; of macvlan, VLAN …: what it is on; 0: none */
 	int32_t peer_nsid; /* in which namespace that is, by its number here; -1: in this one */
 	bool has_default_route; /* a default route of any table main, IPv4 or IPv6, leaves through

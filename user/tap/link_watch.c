@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Following the interfaces and addresses of a namespace. A notification only says that it is time
- * to look: what changed is the difference between two dumps, so that an overrun of the socket, or
- * many changes at once, are nothing special.
+ * Following the interfaces, addresses and default routes of a namespace. A notification only says
+ * that it is time to look: what changed is the difference between two dumps, so that an overrun of
+ * the socket, or many changes at once, are nothing special. But for one thing that no dump shows:
+ * an interface that was deleted and another made with its index.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include "iface.h"
 #include "rtnl.h"
 
-#define GROUPS	    (RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+#define GROUPS                                                                       \
+	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | \
+	 RTMGRP_IPV6_ROUTE)
 #define DRAIN_BYTES 32768
 
 struct addr_list {
@@ -25,6 +28,14 @@ struct link_watch {
 	struct mnl_socket *news, *dumps;
 	struct iface_list ifaces;
 	struct addr_list addrs;
+};
+
+/* What the notifications since the last look say. */
+struct news {
+	bool is_any;	   /* a look is due: most routes are of no interest */
+	bool is_overrun;   /* some were lost */
+	uint32_t *deleted; /* indices */
+	size_t n_deleted;
 };
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -112,48 +123,127 @@ static bool is_same(const struct iface *a, const struct iface *b)
 	       a->has_default_route == b->has_default_route;
 }
 
-static void tell_changes(const struct iface_list *old, const struct iface_list *new,
-			 link_change_fn on_change, void *ctx)
+static bool was_deleted(const struct news *news, uint32_t ifindex)
 {
-	for (size_t i = 0; i < old->count; i++)
-		if (!find(new, old->items[i].ifindex))
+	for (size_t i = 0; i < news->n_deleted; i++)
+		if (news->deleted[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* @now is not @before with other properties, but another one with its index. */
+static bool is_another(const struct iface *before, const struct iface *now, const struct news *news)
+{
+	if (was_deleted(news, now->ifindex))
+		return true;
+	return news->is_overrun &&
+	       (strcmp(before->kind, now->kind) != 0 ||
+		memcmp(before->address, now->address, sizeof(now->address)) != 0);
+}
+
+static void tell_changes(const struct link_watch *watch, const struct iface_list *old,
+			 const struct news *news, link_change_fn on_change, void *ctx)
+{
+	const struct iface_list *new = &watch->ifaces;
+
+	for (size_t i = 0; i < old->count; i++) {
+		const struct iface *now = find(new, old->items[i].ifindex);
+
+		if (!now || is_another(&old->items[i], now, news))
 			on_change(ctx, LINK_DELETED, &old->items[i]);
+	}
 	for (size_t i = 0; i < new->count; i++) {
 		const struct iface *before = find(old, new->items[i].ifindex);
 
-		if (!before)
+		if (!before || is_another(before, &new->items[i], news))
 			on_change(ctx, LINK_NEW, &new->items[i]);
 		else if (!is_same(before, &new->items[i]))
 			on_change(ctx, LINK_CHANGED, &new->items[i]);
 	}
 }
 
-/* Takes all news off the socket: that there were some is all they say. */
-static int drain(struct link_watch *watch)
-{
-	char buffer[DRAIN_BYTES];
+/* ---- notifications --------------------------------------------------------------------------- */
 
-	while (recv(mnl_socket_get_fd(watch->news), buffer, sizeof(buffer), MSG_DONTWAIT) >= 0 ||
-	       errno == ENOBUFS || errno == EINTR)
-		;
-	return errno == EAGAIN ? 0 : -errno;
+static int take_deleted(struct news *news, const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	uint32_t *more;
+
+	if (info->ifi_family != AF_UNSPEC) /* a port left its bridge */
+		return MNL_CB_OK;
+	more = reallocarray(news->deleted, news->n_deleted + 1, sizeof(*more));
+	if (!more)
+		return MNL_CB_ERROR;
+	news->deleted = more;
+	more[news->n_deleted++] = (uint32_t)info->ifi_index;
+	return MNL_CB_OK;
 }
 
-int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx)
+static int take_news(const struct nlmsghdr *message, void *ctx)
+{
+	const struct rtmsg *route;
+	struct news *news = ctx;
+
+	switch (message->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		route = mnl_nlmsg_get_payload(message);
+		news->is_any |= !route->rtm_dst_len && route->rtm_table == RT_TABLE_MAIN;
+		return MNL_CB_OK;
+	case RTM_DELLINK:
+		news->is_any = true;
+		return take_deleted(news, message);
+	default:
+		news->is_any = true;
+		return MNL_CB_OK;
+	}
+}
+
+/* Takes all news off the socket. */
+static int drain(struct link_watch *watch, struct news *news)
+{
+	char buffer[DRAIN_BYTES];
+	ssize_t n;
+
+	for (;;) {
+		n = recv(mnl_socket_get_fd(watch->news), buffer, sizeof(buffer), MSG_DONTWAIT);
+		if (n >= 0) {
+			/* Out of memory for one that was deleted is as if it had been lost. */
+			news->is_overrun |= mnl_cb_run(buffer, n, 0, 0, take_news, news) < 0;
+		} else if (errno == ENOBUFS) {
+			news->is_overrun = true;
+		} else if (errno != EINTR) {
+			news->is_any |= news->is_overrun;
+			return errno == EAGAIN ? 0 : -errno;
+		}
+	}
+}
+
+static int look(struct link_watch *watch, const struct news *news, link_change_fn on_change,
+		void *ctx)
 {
 	struct iface_list old = watch->ifaces, new;
-	int err = drain(watch);
+	int err = read_addrs(watch);
 
-	if (!err)
-		err = read_addrs(watch);
 	if (!err)
 		err = iface_list__dump(&new, watch->dumps);
 	if (err)
 		return err;
 	watch->ifaces = new;
-	tell_changes(&old, &new, on_change, ctx);
+	tell_changes(watch, &old, news, on_change, ctx);
 	iface_list__free(&old);
 	return 0;
+}
+
+int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx)
+{
+	struct news news = {0};
+	int err = drain(watch, &news);
+
+	if (!err && news.is_any)
+		err = look(watch, &news, on_change, ctx);
+	free(news.deleted);
+	return err;
 }
 
 struct link_watch *link_watch__new(const struct netns *ns)

@@ -10,12 +10,9 @@
 
 #include <bpf/bpf.h>
 
-/* Room for so many listeners: what comes for more is counted as of none. */
-#define SLOTS 4096
-
 static int make(int *fd, enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size)
 {
-	*fd = bpf_map_create(type, name, key_size, value_size, SLOTS, NULL);
+	*fd = bpf_map_create(type, name, key_size, value_size, LISTENER_SLOTS, NULL);
 	return *fd < 0 ? -errno : 0;
 }
 
@@ -36,7 +33,7 @@ int listener_maps__open(struct listener_maps *maps)
 			   sizeof(__u32), sizeof(struct listener_counters));
 	if (!err)
 		err = make(&maps->free_fd, BPF_MAP_TYPE_QUEUE, "tcpw_slots", 0, sizeof(__u32));
-	for (__u32 slot = 0; !err && slot < SLOTS; slot++)
+	for (__u32 slot = 0; !err && slot < LISTENER_SLOTS; slot++)
 		err = free_slot(maps, slot);
 	return err;
 }

@@ -13,6 +13,9 @@
 
 #include "bpf/shared/abi.h"
 
+/* Room for so many listeners: what comes for more is counted as of none. */
+#define LISTENER_SLOTS 4096
+
 struct listener_maps {
 	int slots_fd;  /* struct listener_key → slot */
 	int counts_fd; /* slot → per-CPU struct listener_counters */

@@ -59,13 +59,24 @@ static bool find_name(uint32_t inum, char *name, size_t size)
 	return is_found;
 }
 
+uint32_t netns__own(void)
+{
+	uint32_t inum;
+
+	return inum_of(OWN_PATH, &inum) ? inum : 0;
+}
+
 static void name_it(struct netns *ns)
 {
-	uint32_t own;
+	const char *name = ns->path + strlen(NETNS_NAMES "/");
 
+	if (!strncmp(ns->path, NETNS_NAMES "/", strlen(NETNS_NAMES "/")) && !strchr(name, '/')) {
+		snprintf(ns->name, sizeof(ns->name), "%s", name);
+		return;
+	}
 	if (find_name(ns->inum, ns->name, sizeof(ns->name)))
 		return;
-	if (inum_of(OWN_PATH, &own) && own == ns->inum)
+	if (netns__own() == ns->inum)
 		snprintf(ns->name, sizeof(ns->name), "self");
 	else
 		snprintf(ns->name, sizeof(ns->name), "%u", ns->inum);
@@ -113,34 +124,25 @@ int netns_list__add(struct netns_list *list, const char *path)
 	return add(list, path);
 }
 
-/*
- * Adds the namespace of each entry of @dir that @is_wanted. What vanishes while it is looked at is
- * left out. Returns the number added; *@denied becomes true if one may not be looked into.
- */
-static int add_all(struct netns_list *list, const char *dir_path, const char *suffix,
-		   bool (*is_wanted)(const char *name), bool *denied)
+/* Called with a path that leads to a namespace, and its inode number; 0: who knows which. */
+typedef void (*path_visitor)(void *ctx, const char *path, uint32_t inum);
+
+static void visit_dir(const char *dir_path, const char *suffix, bool (*is_wanted)(const char *name),
+		      path_visitor visit, void *ctx)
 {
 	DIR *dir = opendir(dir_path);
 	struct dirent *entry;
-	int result, added = 0;
+	char path[512];
+	uint32_t inum;
 
 	while (dir && (entry = readdir(dir))) {
-		char path[512];
-		uint32_t inum;
-
 		if (!is_wanted(entry->d_name))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s%s", dir_path, entry->d_name, suffix);
-		if (inum_of(path, &inum) && find(list, inum))
-			continue;
-		result = add(list, path);
-		if (result > 0)
-			added++;
-		*denied |= result == -EACCES || result == -EPERM;
+		snprintf(path, sizeof(path), "%s%s%s", dir_path, entry->d_name, suffix);
+		visit(ctx, path, inum_of(path, &inum) ? inum : 0);
 	}
 	if (dir)
 		closedir(dir);
-	return added;
 }
 
 static bool is_pid(const char *name)
@@ -153,31 +155,50 @@ static bool is_name(const char *name)
 	return *name != '.';
 }
 
-static int add_host(struct netns_list *list, bool *denied)
+static void visit_host(path_visitor visit, void *ctx)
 {
-	int named = add_all(list, NETNS_NAMES, "", is_name, denied);
+	visit_dir(NETNS_NAMES "/", "", is_name, visit, ctx);
+	visit_dir("/proc/", "/ns/net", is_pid, visit, ctx);
+}
 
-	return named + add_all(list, "/proc", "/ns/net", is_pid, denied);
+/* What vanishes while it is looked at is left out. */
+struct adding {
+	struct netns_list *list;
+	int added;
+	bool denied; /* one may not be looked into */
+};
+
+static void add_visited(void *ctx, const char *path, uint32_t inum)
+{
+	struct adding *adding = ctx;
+	int result;
+
+	if (inum && find(adding->list, inum))
+		return;
+	result = add(adding->list, path);
+	adding->added += result > 0;
+	adding->denied |= result == -EACCES || result == -EPERM;
 }
 
 int netns_list__rescan(struct netns_list *list)
 {
-	bool denied = false; /* told at the start */
+	struct adding adding = {.list = list};
 
-	return add_host(list, &denied);
+	visit_host(add_visited, &adding); /* what is denied was told at the start */
+	return adding.added;
 }
 
 /* The own namespace is the first, whatever else there is. */
 static int add_everything(struct netns_list *list)
 {
-	bool denied = false;
+	struct adding adding = {.list = list};
 	int err = add(list, OWN_PATH);
 
 	list->all = true;
 	if (err < 0)
 		return err;
-	(void)add_host(list, &denied);
-	if (denied)
+	visit_host(add_visited, &adding);
+	if (adding.denied)
 		log_warn("some network namespaces are left out: only root may look into those of "
 			 "other users' processes");
 	return 0;
@@ -245,25 +266,38 @@ void netns_list__free(struct netns_list *list)
 	*list = (struct netns_list){0};
 }
 
-/* Looks where it was found, then everywhere. */
-static bool is_abandoned(struct netns *ns)
+static bool is_where_it_was(const struct netns *ns)
 {
-	struct netns_list everything = {0};
-	struct netns *found;
 	uint32_t inum;
 
-	if (inum_of(ns->path, &inum) && inum == ns->inum)
-		return false;
-	(void)netns_list__rescan(&everything);
-	found = find(&everything, ns->inum);
-	if (found) {
-		char *path = ns->path;
+	return inum_of(ns->path, &inum) && inum == ns->inum;
+}
 
-		ns->path = found->path;
-		found->path = path;
+/* One that is not where it was may go by another path now. */
+static void take_path(void *ctx, const char *path, uint32_t inum)
+{
+	struct netns *ns = inum ? find(ctx, inum) : NULL;
+
+	if (!ns || ns->path)
+		return;
+	ns->path = strdup(path);
+}
+
+/* Those that are not where they were have no path then. Returns how many. */
+static size_t drop_paths(struct netns_list *list)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct netns *ns = &list->items[i];
+
+		if (is_where_it_was(ns))
+			continue;
+		free(ns->path);
+		ns->path = NULL;
+		count++;
 	}
-	netns_list__free(&everything);
-	return !found;
+	return count;
 }
 
 void netns_list__prune(struct netns_list *list, void (*on_gone)(void *ctx, uint32_t inum),
@@ -271,15 +305,18 @@ void netns_list__prune(struct netns_list *list, void (*on_gone)(void *ctx, uint3
 {
 	size_t kept = 0;
 
+	if (!drop_paths(list))
+		return;
+	visit_host(take_path, list); /* one look does for all of them */
 	for (size_t i = 0; i < list->count; i++) {
 		struct netns *ns = &list->items[i];
 
-		if (is_abandoned(ns)) {
-			on_gone(ctx, ns->inum);
-			release(ns);
-		} else {
+		if (ns->path) {
 			list->items[kept++] = *ns;
+			continue;
 		}
+		on_gone(ctx, ns->inum);
+		release(ns);
 	}
 	list->count = kept;
 }
@@ -293,11 +330,10 @@ const char *netns_list__name(const struct netns_list *list, uint32_t inum)
 
 int netns__enter(const struct netns *ns, struct netns_return *back)
 {
-	uint32_t own;
 	int err;
 
 	back->fd = -1;
-	if (inum_of(OWN_PATH, &own) && own == ns->inum)
+	if (netns__own() == ns->inum)
 		return 0;
 	back->fd = open(OWN_PATH, O_RDONLY | O_CLOEXEC);
 	if (back->fd < 0)

@@ -41,6 +41,9 @@ void netns_list__free(struct netns_list *list);
  */
 int netns_list__add(struct netns_list *list, const char *path);
 
+/* netns__own() - inode number of the namespace that this thread is in; 0: nobody knows */
+uint32_t netns__own(void);
+
 /* netns_list__name() - what the namespace @inum of @list is called; NULL: it is not in the list */
 const char *netns_list__name(const struct netns_list *list, uint32_t inum);
 

@@ -52,14 +52,15 @@ static void take_note(struct slot *slot)
 static int attach(struct slot *slot)
 {
 	const struct tap *tap = &slot->tap;
-	const struct wire_shared *shared = &slot->place->set->shared;
+	struct tap_set *set = slot->place->set;
 	const struct netns *ns = &slot->place->ns;
 	const enum attach_kind *egress = hook__egress_kinds(&tap->iface);
-	int err = attachment__open(&slot->ingress, shared, ns, tap, false,
+	int err = attachment__open(&slot->ingress, &set->shared, set->programs, ns, tap, false,
 				   hook__ingress_kinds(tap->mode, &tap->iface));
 
 	if (!err && *egress != ATTACH_NONE)
-		err = attachment__open(&slot->egress, shared, ns, tap, true, egress);
+		err = attachment__open(&slot->egress, &set->shared, set->programs, ns, tap, true,
+				       egress);
 	if (!err)
 		take_note(slot);
 	return err;
@@ -121,9 +122,12 @@ int slot__add(struct place *place, struct place *inside, const struct iface *ifa
 	      enum hook_mode mode)
 {
 	struct tap_set *set = place->set;
-	struct slot *slot = add_slot(set);
+	struct slot *slot;
 	int err;
 
+	if (set->shared.is_stopping && set->shared.is_stopping())
+		return -EINTR;
+	slot = add_slot(set);
 	if (!slot) {
 		log_error("cannot watch %s: too many interfaces", iface->name);
 		return -ENOMEM;

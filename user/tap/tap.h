@@ -54,6 +54,7 @@ struct wire_shared {
 	int lost_fd;			/* per-CPU struct lost_counters */
 	struct listener_maps listeners; /* with config.fate_looks */
 	struct wire_config config;
+	bool (*is_stopping)(void); /* make no more taps: the process is to end; NULL: never */
 };
 
 struct tap {
@@ -80,8 +81,10 @@ void tap_set__free(struct tap_set *set); /* detaches everything */
  * Interfaces that come to match @pattern later are tapped then; NULL: those that get a default
  * route, or are made anew. The file descriptor of @ns and @pattern must outlive the set; but for
  * tap_set__forget_netns().
+ * Of a great many some are put off: tap_set__follow() makes them.
  * Returns how many are tapped, 0 if none matches (not logged: there may be more namespaces, see
- * tap_set__has()); or -errno, logged, if none of those that match could be tapped.
+ * tap_set__has()); or -errno, logged, if none of those that match could be tapped; or -EINTR, not
+ * logged, if the process is to end.
  */
 int tap_set__add(struct tap_set *set, const struct netns *ns, const char *pattern,
 		 enum hook_mode mode);
@@ -125,6 +128,9 @@ void tap_set__complain(const struct tap_set *set, const char *name);
 /* tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps */
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum);
 
+/* tap_set__has_lo() - lo of the namespace @inum is watched */
+bool tap_set__has_lo(const struct tap_set *set, uint32_t inum);
+
 /* tap_set__has_fates() - what becomes of SYNs is known in the namespace @inum; 0: in one of them */
 bool tap_set__has_fates(const struct tap_set *set, uint32_t inum);
 
@@ -140,11 +146,12 @@ int tap_set__counters(const struct tap_set *set, size_t index, struct wire_count
  * tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes
  * in
  *
- * A tap takes a tenth of a second: each call makes one at most, so that records are read in
- * between. While tap_set__is_busy() there are more to make.
+ * A tap takes some 30 ms, for which the kernel waits: each call makes one at most, so that records
+ * are read in between. While there are more to make, tap_set__n_pending() of them, it stays
+ * readable.
  */
 int tap_set__epoll_fd(const struct tap_set *set);
 void tap_set__follow(struct tap_set *set);
-bool tap_set__is_busy(const struct tap_set *set);
+size_t tap_set__n_pending(const struct tap_set *set);
 
 #endif

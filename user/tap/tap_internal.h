@@ -51,6 +51,7 @@ struct pending {
 
 struct tap_set {
 	struct wire_shared shared;
+	struct shared_taps *programs;
 	int epoll_fd;
 	struct slot **slots; /* by id - 1 */
 	size_t n_slots;
@@ -58,6 +59,7 @@ struct tap_set {
 	size_t n_places;
 	struct pending *pending; /* in the order in which they came */
 	size_t n_pending;
+	int turn_fd; /* readable while there are any */
 };
 
 /* place__get() - that of @ns, made if there is none; NULL: errno says why, logged */
@@ -69,8 +71,8 @@ const struct iface *place__iface(const struct place *place, uint32_t ifindex);
 /* slot__find() - the tap of that interface of @place, or NULL */
 struct slot *slot__find(const struct place *place, uint32_t ifindex);
 
-/* slot__add() - tap @iface of @place for the sessions of @inside. Returns 0 or -errno, logged. A
- * tap that could not be had leaves no row. */
+/* slot__add() - tap @iface of @place for the sessions of @inside. Returns 0 or -errno, logged but
+ * for -EINTR: the process is to end. A tap that could not be had leaves no row. */
 int slot__add(struct place *place, struct place *inside, const struct iface *iface,
 	      enum hook_mode mode);
 

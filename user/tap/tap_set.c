@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tap_internal.h"
@@ -16,6 +17,10 @@
 
 #define MAX_EVENTS 16
 #define YOUTH	   2
+/* Before the first screen; the rest in their turn. The kernel waits for an RCU grace period with
+ * each program that is attached to tc (tcx_entry_sync() in include/net/tcx.h), ten milliseconds or
+ * more. */
+#define TAPS_AT_START 64
 
 /* ---- which interfaces ------------------------------------------------------------------------ */
 
@@ -61,6 +66,17 @@ const struct iface *place__iface(const struct place *place, uint32_t ifindex)
 	return NULL;
 }
 
+/* The set's descriptor is readable as long as something is pending. */
+static void ask_for_a_turn(const struct tap_set *set, bool is_wanted)
+{
+	uint64_t count = 1;
+
+	if (is_wanted)
+		(void)!write(set->turn_fd, &count, sizeof(count));
+	else
+		(void)!read(set->turn_fd, &count, sizeof(count));
+}
+
 /* Another try for what is pending already is the same. Without memory there is a tap less, told. */
 static void put_off(struct place *place, const struct iface *iface, enum hook_mode mode)
 {
@@ -77,6 +93,7 @@ static void put_off(struct place *place, const struct iface *iface, enum hook_mo
 	}
 	set->pending = more;
 	more[set->n_pending++] = (struct pending){place, iface->ifindex, mode};
+	ask_for_a_turn(set, true);
 }
 
 /* The first that is pending, if it is still there. */
@@ -88,6 +105,8 @@ static void make_one(struct tap_set *set)
 	if (!set->n_pending)
 		return;
 	memmove(set->pending, set->pending + 1, --set->n_pending * sizeof(first));
+	if (!set->n_pending)
+		ask_for_a_turn(set, false);
 	iface = first.place->watch ? place__iface(first.place, first.ifindex) : NULL;
 	if (iface && !slot__find(first.place, first.ifindex))
 		(void)slot__add(first.place, first.place, iface, first.mode); /* logged */
@@ -104,7 +123,9 @@ static int fulfil(struct place *place, const struct wish *wish)
 
 		if (!is_wished(place, wish, iface))
 			continue;
-		if (!slot__find(place, iface->ifindex))
+		if (place->set->n_slots >= TAPS_AT_START)
+			put_off(place, iface, wish->mode);
+		else if (!slot__find(place, iface->ifindex))
 			err = slot__add(place, place, iface, wish->mode);
 		if (!err)
 			count++;
@@ -354,8 +375,11 @@ void tap_set__follow(struct tap_set *set)
 
 	for (int i = 0; i < n; i++) {
 		struct place *place = events[i].data.ptr;
-		int err = link_watch__read(place->watch, on_change, place);
+		int err;
 
+		if (!place) /* somebody's turn */
+			continue;
+		err = link_watch__read(place->watch, on_change, place);
 		place->nsids_are_old = true;
 		if (err)
 			log_warn("cannot follow the interfaces of network namespace %s: %s",
@@ -364,12 +388,24 @@ void tap_set__follow(struct tap_set *set)
 	make_one(set);
 }
 
-bool tap_set__is_busy(const struct tap_set *set)
+size_t tap_set__n_pending(const struct tap_set *set)
 {
 	return set->n_pending;
 }
 
 /* ---- the set --------------------------------------------------------------------------------- */
+
+static int open_set(struct tap_set *set)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	set->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	set->programs = shared_taps__new();
+	if (set->epoll_fd < 0 || set->turn_fd < 0 || !set->programs)
+		return -ENOMEM;
+	return epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, set->turn_fd, &event) ? -errno : 0;
+}
 
 struct tap_set *tap_set__new(const struct wire_shared *shared)
 {
@@ -378,11 +414,16 @@ struct tap_set *tap_set__new(const struct wire_shared *shared)
 	if (!set)
 		return NULL;
 	set->shared = *shared;
-	set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (set->epoll_fd >= 0)
+	if (!open_set(set))
 		return set;
-	free(set);
+	tap_set__free(set);
 	return NULL;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 void tap_set__free(struct tap_set *set)
@@ -397,11 +438,24 @@ void tap_set__free(struct tap_set *set)
 		close_place(set->places[i]);
 		free(set->places[i]);
 	}
-	close(set->epoll_fd);
+	shared_taps__free(set->programs);
+	close_fd(set->turn_fd);
+	close_fd(set->epoll_fd);
 	free(set->pending);
 	free((void *)set->slots);
 	free((void *)set->places);
 	free(set);
+}
+
+bool tap_set__has_lo(const struct tap_set *set, uint32_t inum)
+{
+	for (size_t i = 0; i < set->n_slots; i++) {
+		const struct tap *tap = &set->slots[i]->tap;
+
+		if (tap->netns == inum && !tap->is_gone && tap->iface.flags & IFF_LOOPBACK)
+			return true;
+	}
+	return false;
 }
 
 bool tap_set__has_fates(const struct tap_set *set, uint32_t inum)

@@ -27,6 +27,7 @@ static void add_fates(struct flow *flow, const struct syn_fates *fates)
 		[SYN_COOKIE] = "cookie",
 		[SYN_ACCEPT_FULL] = "dropped, accept queue full",
 		[SYN_SYN_FULL] = "dropped, SYN queue full",
+		[SYN_BACKLOG_FULL] = "dropped, tcp_max_syn_backlog",
 		[SYN_REPEATED] = "sent again",
 		[SYN_IN_SESSION] = "in an open session",
 		[SYN_NO_LISTENER] = "no listener",

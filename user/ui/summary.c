@@ -60,12 +60,13 @@ static void add_rates(struct flow *flow, const struct summary *s)
 static void add_refusals(struct flow *flow, const struct live_stats *stats)
 {
 	const uint64_t *fate = stats->fates.fate;
+	uint64_t dropped = fate[SYN_ACCEPT_FULL] + fate[SYN_SYN_FULL] + fate[SYN_BACKLOG_FULL];
 	const struct listener *listener = stats->full_listener;
 	struct queue_level level;
 	struct value where;
 
-	if (fate[SYN_ACCEPT_FULL] + fate[SYN_SYN_FULL])
-		flow__add_count(flow, "SYNs dropped", fate[SYN_ACCEPT_FULL] + fate[SYN_SYN_FULL]);
+	if (dropped)
+		flow__add_count(flow, "SYNs dropped", dropped);
 	if (fate[SYN_COOKIE])
 		flow__add_count(flow, "SYN cookies", fate[SYN_COOKIE]);
 	if (!listener || !listener__level(listener, stats->full_queue, &level))

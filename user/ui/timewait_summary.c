@@ -45,15 +45,17 @@ static void add_rate(struct flow *flow, const char *label, double per_second)
 
 static void add_endpoint(struct flow *flow, const struct endpoint *endpoint)
 {
-	struct value value = {.kind = VALUE_ENDPOINT, .endpoint = endpoint};
+	struct value value;
 
+	value__set_endpoint(&value, endpoint, false);
 	text__value(&flow->part, &value);
 }
 
 static void add_address(struct flow *flow, const struct ip_addr *addr)
 {
-	struct value value = {.kind = VALUE_ADDR, .addr = addr};
+	struct value value;
 
+	value__set_addr(&value, addr, false);
 	text__value(&flow->part, &value);
 }
 

@@ -13,6 +13,7 @@ enum exit_status {
 	EXIT_USAGE,	/* unknown option, interface or field; a filter that cannot be read */
 	EXIT_PRIVILEGE, /* a privilege is missing */
 	EXIT_KERNEL,	/* the kernel lacks something required */
+	EXIT_STOPPED,	/* told to end before it began: never seen outside, where it is EXIT_OK */
 };
 
 /* exit_status__of() - for a negative errno that a failed start gave; 0: EXIT_OK */
@@ -21,6 +22,8 @@ static inline enum exit_status exit_status__of(int err)
 	switch (-err) {
 	case 0:
 		return EXIT_OK;
+	case EINTR:
+		return EXIT_STOPPED;
 	case EPERM:
 	case EACCES:
 		return EXIT_PRIVILEGE;
