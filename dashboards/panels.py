@@ -130,7 +130,7 @@ BACKLOG = Row("Backlog", (
     Panel("Listener overflows", "cps",
           "What each listener dropped per second, by the kernel's own count, which holds SYNs that were sent again too. A"
           " queue that was full for less than an interval shows here and not in its length.",
-          (Query("rate(tcpwatch_listener_overflows_total{@netns}[@rate])", "{{netns}} {{address}} {{port}}"),)),
+          (Query("rate(tcpwatch_listener_drops_total{@netns}[@rate])", "{{netns}} {{address}} {{port}}"),)),
 ))
 
 TIME_WAIT = Row("TIME_WAIT and ports", (

@@ -361,7 +361,7 @@ def test_accept_queue_that_fills(pair, export, path):
 
         def same(found):
             dropped = nstat(pair.far, "TcpExtListenOverflows") - overflows
-            return dropped >= 3 and found.get("listener_overflows_total", **labels) == dropped and \
+            return dropped >= 3 and found.get("listener_drops_total", **labels) == dropped and \
                 found.get("syn_fate_total", fate="dropped_accept_queue") == dropped
 
         found = wait_metrics(exporter, path, same, "the drops of nstat")
@@ -424,12 +424,12 @@ def test_group_that_shrinks_keeps_its_drops(pair, export, path):
         def dropped():
             return nstat(pair.near, "TcpExtListenOverflows") - overflows
 
-        wait_metrics(exporter, path, lambda f: f.get("listener_overflows_total", **labels) == dropped() >= 12, "drops")
+        wait_metrics(exporter, path, lambda f: f.get("listener_drops_total", **labels) == dropped() >= 12, "drops")
         before = dropped()
         group.pop().close()
         found = wait_metrics(exporter, path, lambda f: f.get("listener_accept_queue_limit", **labels) == 0 and
                              f.get("sessions", netns=pair.near.name, state="listening") == 1, "one listener less")
-        assert found.get("listener_overflows_total", **labels) >= before
+        assert found.get("listener_drops_total", **labels) >= before
 
 
 # ---- ports -------------------------------------------------------------------------------------
