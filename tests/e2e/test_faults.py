@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What is watched changes under tcpwatch: the rest goes on, and the header says what happened."""
+import contextlib
 import os
 import re
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 from lib import bpf, tool
 from lib.netns import NETS, Namespace, Pair, removing
-from lib.traffic import Connection, probe
+from lib.traffic import Connection, listen, probe
 from lib.wait import wait_for
 
 PORT = 8080
@@ -133,6 +134,35 @@ def test_descriptors_are_enough_for_many_interfaces():
         done = tool.run_argv(["prlimit", "--nofile=64:4096", tool.BINARY, "sessions", "-i", "one*",
                               "--duration", "0.1"], many)
     assert done.returncode == 0, done.stderr
+
+
+def run_with_few_descriptors(args):
+    """In 100 namespaces, one of which has a listener."""
+    with contextlib.ExitStack() as stack:
+        spaces = [stack.enter_context(removing(Namespace("many"))) for _ in range(100)]
+        stack.enter_context(listen(spaces[-1], "127.0.0.1", 8080))
+        words = [word for ns in spaces for word in ("-N", ns.name)]
+        done = tool.run_argv(["prlimit", "--nofile=256:256", tool.BINARY, *args.split(), *words])
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("args, seen", [
+    ("timewait", ""), ("backlog", "^1 listener "), ("top -b -n 1 --view socket", "^1 sessions"),
+    ("export --stdout --once", 'netns="twe2e-.*-many"')])
+def test_descriptors_are_enough_for_many_namespaces(args, seen):
+    done = run_with_few_descriptors(args)
+    assert done.stderr == ""
+    assert re.search(seen, done.stdout, re.M), done.stdout
+
+
+@pytest.mark.parametrize("args, seen", [("backlog -w -b -n 1", "^1 listener "), ("top -b -n 1", "^1 sessions")])
+def test_taps_leave_descriptors_for_the_rest(args, seen):
+    """They are too few for taps in all: some are not tapped, and the sockets of all are listed."""
+    done = run_with_few_descriptors(args)
+    told, = done.stderr.splitlines()
+    assert "only 256 files may be open" in told and "ulimit -Hn" in told
+    assert re.search(seen, done.stdout, re.M), done.stdout
 
 
 def test_without_btf_it_says_what_to_do():

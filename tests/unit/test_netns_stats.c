@@ -79,21 +79,35 @@ static void test_only_what_is_wanted(void **state)
 	assert_true(values.known == NETNS_SET(PASSIVE_OPENS));
 }
 
-/* Each figure of the table is one that this kernel has, under the name given there. */
+/* How many file descriptors are open. */
+static int count_files(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* Each figure of the table is one that this kernel has, under the name given there. Nothing stays
+ * open for it. */
 static void test_this_namespace(void **state)
 {
 	const struct netns own = {.fd = open("/proc/thread-self/ns/net", O_RDONLY), .inum = 1};
 	struct netns_stats *stats;
 	struct netns_values values;
+	int n_files = count_files();
 
 	(void)state;
 	assert_int_equal(netns_stats__open(&stats, &own, ALL), 0);
+	assert_int_equal(count_files(), n_files);
 	for (int again = 0; again < 2; again++) {
 		netns_stats__read(stats, &values);
 		for (int id = 0; id < NETNS_STAT_COUNT; id++)
 			if (!(values.known & (netns_stat_set)1 << id))
 				fail_msg("figure %d is not there", id);
 	}
+	assert_int_equal(count_files(), n_files);
 	assert_int_equal(netns_stats__inum(stats), 1);
 	netns_stats__close(stats);
 	close(own.fd);

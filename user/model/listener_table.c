@@ -4,38 +4,10 @@
  * cookies.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "listener.h"
-
-#define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
-
-/* The second half of ::1. */
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define TW_LOOPBACK_LOW (1ULL << 56)
-#else
-#define TW_LOOPBACK_LOW 1ULL
-#endif
-
-struct place {
-	struct listener_place about;
-	struct listener_counters stray; /* of no listener */
-	struct listener_counters past;	/* of listeners that are gone */
-	bool had_snapshot;
-};
-
-struct listener_table {
-	const char *(*netns_name)(void *ctx, uint32_t netns);
-	void *ctx;
-	struct listener **items; /* by cookie */
-	size_t count, size;
-	struct listener *gone; /* a list of those whose last counts are still to come */
-	struct place *places;
-	size_t n_places;
-	struct listener_counters past; /* of namespaces that are gone */
-};
+#include "listener_internal.h"
 
 struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, uint32_t netns),
 					   void *ctx)
@@ -90,7 +62,7 @@ static size_t position_of(const struct listener_table *table, uint64_t cookie)
 	return low;
 }
 
-static struct listener *find(const struct listener_table *table, uint64_t cookie)
+struct listener *listeners__find(const struct listener_table *table, uint64_t cookie)
 {
 	size_t at = position_of(table, cookie);
 
@@ -114,10 +86,10 @@ static bool make_room(struct listener_table *table)
 	return true;
 }
 
-static struct listener *get(struct listener_table *table, uint64_t cookie, uint32_t netns)
+struct listener *listeners__get(struct listener_table *table, uint64_t cookie, uint32_t netns)
 {
 	size_t at = position_of(table, cookie);
-	struct listener *listener = find(table, cookie);
+	struct listener *listener = listeners__find(table, cookie);
 
 	if (listener)
 		return listener;
@@ -133,7 +105,7 @@ static struct listener *get(struct listener_table *table, uint64_t cookie, uint3
 	return listener;
 }
 
-static struct place *find_place(const struct listener_table *table, uint32_t netns)
+struct place *places__find(const struct listener_table *table, uint32_t netns)
 {
 	for (size_t i = 0; i < table->n_places; i++)
 		if (table->places[i].about.netns == netns)
@@ -141,9 +113,9 @@ static struct place *find_place(const struct listener_table *table, uint32_t net
 	return NULL;
 }
 
-static struct place *get_place(struct listener_table *table, uint32_t netns)
+struct place *places__get(struct listener_table *table, uint32_t netns)
 {
-	struct place *place = find_place(table, netns), *more;
+	struct place *place = places__find(table, netns), *more;
 
 	if (place)
 		return place;
@@ -157,195 +129,12 @@ static struct place *get_place(struct listener_table *table, uint32_t netns)
 
 int listener_table__set_place(struct listener_table *table, const struct listener_place *about)
 {
-	struct place *place = get_place(table, about->netns);
+	struct place *place = places__get(table, about->netns);
 
 	if (!place)
 		return -ENOMEM;
 	place->about = *about;
 	return 0;
-}
-
-/* ---- records --------------------------------------------------------------------------------- */
-
-/*
- * Without cookies the kernel keeps a quarter of tcp_max_syn_backlog back for peers it knows
- * (tcp_conn_request() in net/ipv4/tcp_input.c).
- */
-static uint64_t syn_queue_limit(const struct listener_place *place, uint64_t backlog)
-{
-	uint64_t most = place->syn_backlog_max - (place->syn_backlog_max >> 2);
-
-	if (!place->has_limits)
-		return UNKNOWN_U64;
-	if (place->full_at_limit && backlog)
-		backlog--;
-	return !place->syn_cookies && most < backlog ? most : backlog;
-}
-
-/* One that is there at the first look has a past; what happens to a later one is all new. */
-static void take_drops(struct listener *listener, const struct rec_listener *rec, bool has_past)
-{
-	uint32_t more = rec->drops - (uint32_t)listener->drops_ever; /* the kernel's has 32 bits */
-
-	if (!listener->is_listed && has_past) {
-		listener->drops_ever = rec->drops;
-		listener->syn_queue_0 = rec->sock.syn_queue;
-		return;
-	}
-	listener->drops_ever += more;
-	listener->drops += more;
-}
-
-/* Of the SYNs for a loopback address a tap of another interface sees none. */
-static bool sees_syns(const struct listener_place *place, const struct sock_info *sock)
-{
-	const struct ip_addr *local = &sock->local;
-	bool is_v4_loopback = ip_addr__is_v4(local) && local->bytes[12] == 127;
-	bool is_v6_loopback = !local->quads[0] && local->quads[1] == TW_LOOPBACK_LOW;
-
-	return place->has_taps && (place->has_lo || !(is_v4_loopback || is_v6_loopback));
-}
-
-static void set_owner(struct listener *listener, uint32_t pid, const char *comm)
-{
-	struct owner *owner = &listener->session.owner;
-
-	if (owner->pid)
-		return; /* of several that hold it one is as good as another */
-	owner->pid = pid;
-	memcpy(owner->comm, comm, sizeof(owner->comm));
-	owner->comm[sizeof(owner->comm) - 1] = '\0';
-}
-
-/* A copy, as the namespace may go before the listener does. */
-static void name_netns(const struct listener_table *table, struct listener *listener)
-{
-	const char *name = table->netns_name(table->ctx, listener->sock.netns);
-
-	listener->session.netns_name = NULL;
-	if (!name)
-		return;
-	snprintf(listener->netns_name, sizeof(listener->netns_name), "%s", name);
-	listener->session.netns_name = listener->netns_name;
-}
-
-static int take_listener(struct listener_table *table, const struct rec_listener *rec)
-{
-	struct listener *listener = get(table, rec->sock.cookie, rec->sock.netns);
-	struct place *place = get_place(table, rec->sock.netns);
-	struct session *session;
-
-	if (!listener || !place)
-		return -ENOMEM;
-	take_drops(listener, rec, !place->had_snapshot);
-	listener->sock = rec->sock;
-	session = &listener->session;
-	session->sock = &listener->sock;
-	session->local = (struct endpoint){rec->sock.local, rec->sock.local_port};
-	session->remote = (struct endpoint){rec->sock.remote, 0};
-	session->netns = rec->sock.netns;
-	name_netns(table, listener);
-	if (rec->sock.pid && !listener->is_listed)
-		set_owner(listener, rec->sock.pid, rec->sock.comm);
-	listener->accept_oldest_ns = rec->oldest_accept_ns;
-	listener->request_oldest_ns = 0;
-	listener->syn_queue_limit = syn_queue_limit(&place->about, rec->sock.tx_queue);
-	listener->has_counts = place->about.is_followed;
-	listener->has_fates = sees_syns(&place->about, &rec->sock);
-	listener->refuses_by_choice = place->about.syn_cookies == SYN_COOKIES_ALWAYS;
-	listener->is_seen = listener->is_listed = true;
-	return 0;
-}
-
-static void take_request(struct listener_table *table, const struct rec_request *rec)
-{
-	struct listener *listener = find(table, rec->listener);
-
-	if (!listener || !rec->syn_ns)
-		return;
-	if (!listener->request_oldest_ns || rec->syn_ns < listener->request_oldest_ns)
-		listener->request_oldest_ns = rec->syn_ns;
-}
-
-static void take_owner(struct listener_table *table, const struct rec_owner *rec)
-{
-	struct listener *listener = find(table, rec->cookie);
-
-	if (listener)
-		set_owner(listener, rec->pid, rec->comm);
-}
-
-static int begin_snapshot(struct listener_table *table, uint32_t netns)
-{
-	for (size_t i = 0; i < table->count; i++)
-		if (table->items[i]->sock.netns == netns)
-			table->items[i]->is_seen = false;
-	return get_place(table, netns) ? 0 : -ENOMEM;
-}
-
-static void drop_unseen(struct listener_table *table, uint32_t netns)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < table->count; i++) {
-		struct listener *listener = table->items[i];
-
-		if (listener->sock.netns != netns || listener->is_seen) {
-			table->items[kept++] = listener;
-			continue;
-		}
-		listener->next_gone = table->gone;
-		table->gone = listener;
-	}
-	table->count = kept;
-}
-
-static int end_snapshot(struct listener_table *table, uint32_t netns)
-{
-	struct place *place = get_place(table, netns);
-
-	drop_unseen(table, netns);
-	if (!place)
-		return -ENOMEM;
-	place->had_snapshot = true;
-	return 0;
-}
-
-void listener_table__forget_netns(struct listener_table *table, uint32_t netns)
-{
-	if (begin_snapshot(table, netns))
-		return;
-	drop_unseen(table, netns);
-	for (size_t i = 0; i < table->n_places; i++) {
-		struct place *place = &table->places[i];
-
-		if (place->about.netns != netns)
-			continue;
-		listener_counters__add(&table->past, &place->past);
-		listener_counters__add(&table->past, &place->stray);
-		*place = table->places[--table->n_places];
-		return;
-	}
-}
-
-int listener_table__apply(struct listener_table *table, const union record *rec)
-{
-	switch (rec->hdr.kind) {
-	case REC_SNAPSHOT_BEGIN:
-		return begin_snapshot(table, rec->snapshot.netns);
-	case REC_LISTENER:
-		return take_listener(table, &rec->listener);
-	case REC_REQUEST:
-		take_request(table, &rec->request);
-		return 0;
-	case REC_OWNER:
-		take_owner(table, &rec->owner);
-		return 0;
-	case REC_SNAPSHOT_END:
-		return rec->snapshot.ok ? end_snapshot(table, rec->snapshot.netns) : 0;
-	default:
-		return 0;
-	}
 }
 
 /* ---- counts ---------------------------------------------------------------------------------- */
@@ -381,7 +170,7 @@ static void take_rates(struct listener *listener, uint64_t now_ns)
 static bool bury(struct listener_table *table, const struct listener_key *key,
 		 const struct listener_counters *counts)
 {
-	struct place *place = find_place(table, key->netns);
+	struct place *place = places__find(table, key->netns);
 
 	for (struct listener **at = &table->gone; *at; at = &(*at)->next_gone) {
 		struct listener *listener = *at;
@@ -405,7 +194,7 @@ static int count_listener(struct listener_table *table, const struct listener_ke
 
 	if (bury(table, key, counts))
 		return LISTENER_GONE;
-	listener = get(table, key->cookie, key->netns);
+	listener = listeners__get(table, key->cookie, key->netns);
 	if (!listener)
 		return -ENOMEM;
 	listener->counts = *counts;
@@ -420,7 +209,7 @@ int listener_table__count(struct listener_table *table, const struct listener_ke
 
 	if (key->cookie)
 		return count_listener(table, key, counts);
-	place = get_place(table, key->netns);
+	place = places__get(table, key->netns);
 	if (!place)
 		return -ENOMEM;
 	place->stray = *counts;
@@ -506,7 +295,7 @@ uint64_t listener__badness(const struct listener *listener)
 
 const struct listener *listener_table__find(const struct listener_table *table, uint64_t cookie)
 {
-	const struct listener *listener = find(table, cookie);
+	const struct listener *listener = listeners__find(table, cookie);
 
 	return listener && listener->is_listed ? listener : NULL;
 }

@@ -37,7 +37,7 @@ static const char page_head[] =
 	"- A metric of which nothing is known is left out: those of interfaces without the wire "
 	"view,\n  those of sockets without the socket view, and with `--once` whatever is counted "
 	"over time.\n"
-	"- Counters begin at 0 when tcpwatch starts, but for `listener_overflows_total`, which "
+	"- Counters begin at 0 when tcpwatch starts, but for `listener_drops_total`, which "
 	"begins\n  with the listener.\n"
 	"- No label holds an address tuple, a process or a client. `netns` is a name of "
 	"/run/netns, `self`,\n  or an inode number; `state` is a state as the filters of `ss` "

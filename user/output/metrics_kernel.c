@@ -74,7 +74,7 @@ void metrics_write__listener_accept_queue_limit(struct writing *w)
 	PUT_LISTENERS(accept_queue_limit);
 }
 
-void metrics_write__listener_overflows_total(struct writing *w)
+void metrics_write__listener_drops_total(struct writing *w)
 {
 	PUT_LISTENERS(overflows);
 }

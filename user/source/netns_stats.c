@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reads the kernel's figures of one network namespace. A file of /proc/net or /proc/sys/net stays
- * that of the namespace it was opened in and gives new values from its start, so each is opened
- * once.
+ * Reads the kernel's figures of one network namespace, from within it. Nothing stays open: a host
+ * has hundreds of namespaces, each would take a dozen file descriptors.
  */
 #include "netns_stats.h"
 
@@ -25,16 +24,11 @@ static const struct row rows[NETNS_STAT_COUNT] = {
 #undef X
 };
 
-struct source {
-	const char *path;
-	int fd;
-};
-
 struct netns_stats {
-	uint32_t inum;
+	struct netns ns; /* .fd is the list's, .path is NULL */
 	netns_stat_set wanted;
-	size_t n_sources;
-	struct source sources[NETNS_STAT_COUNT];
+	size_t n_paths;
+	const char *paths[NETNS_STAT_COUNT]; /* that hold what is wanted, each once */
 };
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -108,37 +102,19 @@ void netns_stats__parse(const char *path, const char *text, netns_stat_set wante
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static const struct source *find_source(const struct netns_stats *stats, const char *path)
+static bool has_path(const struct netns_stats *stats, const char *path)
 {
-	for (size_t i = 0; i < stats->n_sources; i++)
-		if (!strcmp(stats->sources[i].path, path))
-			return &stats->sources[i];
-	return NULL;
+	for (size_t i = 0; i < stats->n_paths; i++)
+		if (!strcmp(stats->paths[i], path))
+			return true;
+	return false;
 }
 
-/* Within the namespace. What lies below /proc/net is that of the thread, not of its process. */
-static int open_source(struct netns_stats *stats, const char *path)
+static void list_paths(struct netns_stats *stats)
 {
-	char full[128];
-	int fd;
-
-	snprintf(full, sizeof(full), "/proc/%s%s", strncmp(path, "net/", 4) ? "" : "thread-self/",
-		 path);
-	fd = open(full, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE ? -errno : 0;
-	stats->sources[stats->n_sources++] = (struct source){path, fd};
-	return 0;
-}
-
-static int open_sources(struct netns_stats *stats)
-{
-	int err = 0;
-
-	for (int id = 0; !err && id < NETNS_STAT_COUNT; id++)
-		if (stats->wanted & (netns_stat_set)1 << id && !find_source(stats, rows[id].path))
-			err = open_source(stats, rows[id].path);
-	return err;
+	for (int id = 0; id < NETNS_STAT_COUNT; id++)
+		if (stats->wanted & (netns_stat_set)1 << id && !has_path(stats, rows[id].path))
+			stats->paths[stats->n_paths++] = rows[id].path;
 }
 
 int netns_stats__open(struct netns_stats **out, const struct netns *ns, netns_stat_set wanted)
@@ -149,59 +125,77 @@ int netns_stats__open(struct netns_stats **out, const struct netns *ns, netns_st
 
 	if (!stats)
 		return -ENOMEM;
-	stats->inum = ns->inum;
+	stats->ns = *ns;
+	stats->ns.path = NULL;
 	stats->wanted = wanted;
+	list_paths(stats);
 	err = netns__enter(ns, &back);
-	if (!err) {
-		err = open_sources(stats);
-		netns__leave(&back);
-	}
 	if (err) {
 		netns_stats__close(stats);
 		return err;
 	}
+	netns__leave(&back);
 	*out = stats;
 	return 0;
 }
 
 void netns_stats__close(struct netns_stats *stats)
 {
-	if (!stats)
-		return;
-	for (size_t i = 0; i < stats->n_sources; i++)
-		close(stats->sources[i].fd);
 	free(stats);
 }
 
 uint32_t netns_stats__inum(const struct netns_stats *stats)
 {
-	return stats->inum;
+	return stats->ns.inum;
 }
 
-static ssize_t read_source(const struct source *source, char *text, size_t size)
+/* Within the namespace. What lies below /proc/net is that of the thread, not of its process. */
+static ssize_t read_file(const char *path, char *text, size_t size)
 {
-	ssize_t n = pread(source->fd, text, size - 1, 0);
+	char full[128];
+	ssize_t n;
+	int fd;
 
-	if (n < 0)
+	snprintf(full, sizeof(full), "/proc/%s%s", strncmp(path, "net/", 4) ? "" : "thread-self/",
+		 path);
+	fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return -errno;
-	text[n] = '\0';
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		n = -errno;
+	else
+		text[n] = '\0';
+	close(fd);
 	return n;
 }
 
 ssize_t netns_stats__text(const struct netns_stats *stats, enum netns_stat id, char *text,
 			  size_t size)
 {
-	const struct source *source = find_source(stats, rows[id].path);
+	struct netns_return back;
+	ssize_t n;
 
-	return source ? read_source(source, text, size) : -ENOENT;
+	if (!has_path(stats, rows[id].path))
+		return -ENOENT;
+	n = netns__enter(&stats->ns, &back);
+	if (n)
+		return n;
+	n = read_file(rows[id].path, text, size);
+	netns__leave(&back);
+	return n;
 }
 
 void netns_stats__read(const struct netns_stats *stats, struct netns_values *values)
 {
+	struct netns_return back;
 	char text[TEXT_BYTES];
 
 	*values = (struct netns_values){0};
-	for (size_t i = 0; i < stats->n_sources; i++)
-		if (read_source(&stats->sources[i], text, sizeof(text)) >= 0)
-			netns_stats__parse(stats->sources[i].path, text, stats->wanted, values);
+	if (netns__enter(&stats->ns, &back))
+		return;
+	for (size_t i = 0; i < stats->n_paths; i++)
+		if (read_file(stats->paths[i], text, sizeof(text)) >= 0)
+			netns_stats__parse(stats->paths[i], text, stats->wanted, values);
+	netns__leave(&back);
 }

@@ -70,11 +70,10 @@ struct netns_values {
 };
 
 /*
- * netns_stats__open() - open what @wanted of @ns is read from
+ * netns_stats__open() - for reading what is @wanted of @ns
  *
- * Open files of /proc/net keep the namespace alive until netns_stats__close(). Returns 0 or -errno:
- * -EPERM: the namespace cannot be entered; -ENOMEM; -EMFILE. What this kernel does not have is no
- * error.
+ * The file descriptor of @ns must outlive it; it keeps none of its own. Returns 0 or -errno:
+ * -EPERM: the namespace cannot be entered; -ENOMEM. What this kernel does not have is no error.
  */
 struct netns_stats;
 int netns_stats__open(struct netns_stats **out, const struct netns *ns, netns_stat_set wanted);

@@ -357,7 +357,7 @@ static int list_one(struct sock_view *view, const struct bpf_link *link, const s
 		err = has_all ? list_sockets(view, fd, ns->inum, sink, ctx)
 			      : sock_view__iterate(view, fd, stops_itself, sink, ctx);
 	mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
-	return fd >= 0 ? err : 0;
+	return fd >= 0 || fd == -EMFILE || fd == -ENFILE ? err : 0;
 }
 
 static void list_nothing(const struct netns *ns, record_sink sink, void *ctx)

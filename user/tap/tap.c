@@ -7,10 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "hook.h"
 #include "tap_internal.h"
 #include "user/util/log.h"
+
+/* A tap takes up to 40 file descriptors while it is made, a few once it is; the rest is for all
+ * that is opened for a moment. */
+#define SPARE_FILES 64
 
 void slot__release(struct slot *slot)
 {
@@ -162,6 +168,26 @@ static void give_up(struct tap_set *set, struct slot *slot)
 	set->n_slots--;
 }
 
+bool tap_set__has_room(struct tap_set *set)
+{
+	int lowest = dup(set->epoll_fd);
+	struct rlimit limit;
+	bool has_room;
+
+	if (lowest >= 0)
+		close(lowest);
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return true;
+	has_room = lowest >= 0 && (rlim_t)lowest + SPARE_FILES <= limit.rlim_cur;
+	if (!has_room && !set->is_full_told)
+		log_error("not all interfaces are watched, as only %llu files may be open: allow "
+			  "more "
+			  "with ulimit -Hn, or LimitNOFILE= of the systemd unit",
+			  (unsigned long long)limit.rlim_cur);
+	set->is_full_told |= !has_room;
+	return has_room;
+}
+
 int slot__add(struct place *place, struct place *inside, const struct iface *iface,
 	      enum hook_mode mode)
 {
@@ -171,6 +197,8 @@ int slot__add(struct place *place, struct place *inside, const struct iface *ifa
 
 	if (set->shared.is_stopping && set->shared.is_stopping())
 		return -EINTR;
+	if (!tap_set__has_room(set))
+		return -EMFILE;
 	slot = add_slot(set);
 	if (!slot) {
 		log_error("cannot watch %s: too many interfaces", iface->name);

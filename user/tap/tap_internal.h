@@ -65,6 +65,7 @@ struct tap_set {
 	uint64_t n_lost;
 	size_t n_gone, gone_max;   /* rows of taps that are gone, of which so many are kept */
 	struct wire_counters past; /* of the others */
+	bool is_full_told;
 };
 
 /* place__get() - that of @ns, made if there is none; NULL: errno says why, logged */
@@ -72,6 +73,10 @@ struct place *place__get(struct tap_set *set, const struct netns *ns);
 
 /* place__iface() - its interface of that index, or NULL */
 const struct iface *place__iface(const struct place *place, uint32_t ifindex);
+
+/* tap_set__has_room() - there are file descriptors for one more tap, and for everybody else's needs
+ * after it. False is logged, once */
+bool tap_set__has_room(struct tap_set *set);
 
 /* slot__find() - the tap of that interface of @place, or NULL */
 struct slot *slot__find(const struct place *place, uint32_t ifindex);

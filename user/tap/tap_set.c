@@ -134,6 +134,10 @@ struct place *place__get(struct tap_set *set, const struct netns *ns)
 
 	if (place)
 		return place;
+	if (!tap_set__has_room(set)) {
+		errno = EMFILE;
+		return NULL;
+	}
 	more = reallocarray(set->places, set->n_places + 1, sizeof(struct place *));
 	place = more ? calloc(1, sizeof(*place)) : NULL;
 	if (more)
@@ -429,58 +433,4 @@ void tap_set__free(struct tap_set *set)
 	free((void *)set->slots);
 	free((void *)set->places);
 	free(set);
-}
-
-bool tap_set__has_lo(const struct tap_set *set, uint32_t inum)
-{
-	for (size_t i = 0; i < set->n_slots; i++) {
-		const struct tap *tap = &set->slots[i]->tap;
-
-		if (tap->netns == inum && !tap->is_gone && tap->iface.flags & IFF_LOOPBACK)
-			return true;
-	}
-	return false;
-}
-
-bool tap_set__has_fates(const struct tap_set *set, uint32_t inum)
-{
-	for (size_t i = 0; i < set->n_slots; i++) {
-		const struct tap *tap = &set->slots[i]->tap;
-
-		if (tap->has_fates && !tap->is_gone && (!inum || tap->netns == inum))
-			return true;
-	}
-	return false;
-}
-
-size_t tap_set__count(const struct tap_set *set)
-{
-	return set->n_slots;
-}
-
-const struct tap *tap_set__get(const struct tap_set *set, size_t index)
-{
-	return &set->slots[index]->tap;
-}
-
-const struct tap *tap_set__by_id(const struct tap_set *set, uint16_t id)
-{
-	return id && id <= set->n_slots ? &set->slots[id - 1]->tap : NULL;
-}
-
-bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_addr *addr)
-{
-	const struct place *place = id && id <= set->n_slots ? set->slots[id - 1]->inside : NULL;
-
-	return place && place->watch && link_watch__is_local(place->watch, addr);
-}
-
-int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out)
-{
-	const struct slot *slot = set->slots[index];
-	int err;
-
-	*out = slot->past;
-	err = attachment__add_counters(&slot->ingress, out);
-	return err ? err : attachment__add_counters(&slot->egress, out);
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The inside of the table of listeners, shared by its files alone: taking records in
+ * (listener_records.c), counts and reading (listener_table.c).
+ */
+#ifndef TCPWATCH_LISTENER_INTERNAL_H
+#define TCPWATCH_LISTENER_INTERNAL_H
+
+#include "listener.h"
+
+struct place {
+	struct listener_place about;
+	struct listener_counters stray; /* of no listener */
+	struct listener_counters past;	/* of listeners that are gone */
+	bool had_snapshot;
+};
+
+struct listener_table {
+	const char *(*netns_name)(void *ctx, uint32_t netns);
+	void *ctx;
+	struct listener **items; /* by cookie */
+	size_t count, size;
+	struct listener *gone; /* a list of those whose last counts are still to come */
+	struct place *places;
+	size_t n_places;
+	struct listener_counters past; /* of namespaces that are gone */
+};
+
+/* listeners__find() - or NULL; listeners__get() - made if need be, NULL: out of memory */
+struct listener *listeners__find(const struct listener_table *table, uint64_t cookie);
+struct listener *listeners__get(struct listener_table *table, uint64_t cookie, uint32_t netns);
+
+/* places__find(), places__get() - likewise, of a namespace; valid until another is made */
+struct place *places__find(const struct listener_table *table, uint32_t netns);
+struct place *places__get(struct listener_table *table, uint32_t netns);
+
+#endif
