@@ -221,13 +221,14 @@ int BPF_PROG(sock_retransmit, const struct sock *sk, const struct sk_buff *skb)
 
 	if (!tp)
 		return 0;
+	state = sk->__sk_common.skc_state;
 	count_many(SOCKC_RETRANSMIT, segments_of(skb));
+	sock_tally__retransmit(state, segments_of(skb));
 	if (!is_wanted(REC_SOCK_RETRANSMIT))
 		return 0;
 	rec = reserve(REC_SOCK_RETRANSMIT, sizeof(*rec), bpf_ktime_get_ns());
 	if (!rec)
 		return 0;
-	state = sk->__sk_common.skc_state;
 	sock_info__fill(&rec->sock, tp, sock_memory__find(tp), state, state);
 	record__submit(rec, cfg.wake_bytes);
 	return 0;

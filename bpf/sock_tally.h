@@ -377,4 +377,16 @@ static __always_inline void sock_tally__reset_received(int state)
 		add_at(tally->resets_received, phase, RESET_PHASE_COUNT, 1);
 }
 
+/* sock_tally__retransmit() - a socket in @state sends @segments again */
+static __always_inline void sock_tally__retransmit(int state, __u16 segments)
+{
+	enum retransmit_kind kind = state == TCPS_SYN_SENT || state == TCPS_SYN_RECV
+					    ? RETRANSMIT_OF_SYN
+					    : RETRANSMIT_OF_DATA;
+	struct sock_tally *tally = sock_tally__here();
+
+	if (tally)
+		add_at(tally->retransmits, kind, RETRANSMIT_KIND_COUNT, segments);
+}
+
 #endif

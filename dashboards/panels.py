@@ -128,8 +128,8 @@ BACKLOG = Row("Backlog", (
           (Query("tcpwatch_listener_accept_queue{@netns} / (tcpwatch_listener_accept_queue_limit{@netns} > 0)",
                  "{{netns}} {{address}} {{port}}"),), warn=0.9),
     Panel("Listener overflows", "cps",
-          "What each listener dropped per second, by the kernel's own count. A queue that was full for less than an"
-          " interval shows here and not in its length.",
+          "What each listener dropped per second, by the kernel's own count, which holds SYNs that were sent again too. A"
+          " queue that was full for less than an interval shows here and not in its length.",
           (Query("rate(tcpwatch_listener_overflows_total{@netns}[@rate])", "{{netns}} {{address}} {{port}}"),)),
 ))
 
@@ -157,7 +157,7 @@ TIME_WAIT = Row("TIME_WAIT and ports", (
 ))
 
 RESETS = Row("Retransmits and resets", (
-    Panel("Retransmits", "cps", "Segments sent again per second: data, and SYN-ACKs that no client acknowledged.",
+    Panel("Retransmits", "cps", "Segments sent again per second: data, SYNs that nobody answered, and SYN-ACKs that no client acknowledged.",
           (Query("sum by (kind) (rate(tcpwatch_retransmits_total{@host}[@rate]))", "{{kind}}"),)),
     Panel("Retransmits per segment", "percentunit",
           "Segments of data sent again, as share of all segments at the taps. Above 1 % users notice.",

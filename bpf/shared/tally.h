@@ -58,6 +58,12 @@
 	X(SESSION_DURATION, 10, 2, 15) \
 	X(SRTT, 5, 1, 18)
 
+/* What a socket sent again; SYN-ACKs of half-open connections are not its own. X(enumerator, label)
+ */
+#define RETRANSMIT_KINDS(X) \
+	X(DATA, "data")     \
+	X(SYN, "syn")
+
 enum open_side {
 #define X(id, label) OPEN_SIDE_##id,
 	OPEN_SIDES(X)
@@ -93,6 +99,13 @@ enum reset_phase {
 		RESET_PHASE_COUNT,
 };
 
+enum retransmit_kind {
+#define X(id, label) RETRANSMIT_OF_##id,
+	RETRANSMIT_KINDS(X)
+#undef X
+		RETRANSMIT_KIND_COUNT,
+};
+
 enum tally_histogram {
 #define X(id, first, step, n_bounds) TALLY_##id,
 	TALLY_HISTOGRAMS(X)
@@ -110,6 +123,7 @@ struct sock_tally {
 	__u64 ended[END_REASON_COUNT][END_SIDE_COUNT];
 	__u64 resets_sent[RESET_REASON_SLOTS];
 	__u64 resets_received[RESET_PHASE_COUNT];
+	__u64 retransmits[RETRANSMIT_KIND_COUNT]; /* segments */
 	struct log2_histogram histogram[TALLY_HISTOGRAM_COUNT];
 };
 

@@ -235,8 +235,15 @@ static bool is_bare(const struct tap_fixture *f, const char *name)
 	return !query.xdp.count && !query.tcx_ingress.count && !query.tcx_egress.count;
 }
 
-bool tap_fixture__is_bare(const struct tap_fixture *f)
+static bool is_all_bare(void *ctx)
 {
+	const struct tap_fixture *f = ctx;
+
 	return is_bare(f, "near0") && is_bare(f, "lo") &&
 	       !tap_fixture__count(&f->near, "tc qdisc show | grep clsact");
+}
+
+bool tap_fixture__becomes_bare(const struct tap_fixture *f)
+{
+	return fixture_until(is_all_bare, (void *)f);
 }

@@ -52,8 +52,9 @@ void tap_fixture__await_syns(const struct tap_fixture *f, size_t index, uint64_t
 
 /* tap_fixture__iface() - as read anew; fails the test if there is none called @name */
 struct iface tap_fixture__iface(const struct netns *ns, const char *name);
-/* tap_fixture__is_bare() - no program is attached to near0 or to lo, by whatever hook */
-bool tap_fixture__is_bare(const struct tap_fixture *f);
+/* tap_fixture__becomes_bare() - no program is attached to near0 or to lo, by whatever hook; or
+ * soon, for whoever lists all links of the host keeps each of them for a moment */
+bool tap_fixture__becomes_bare(const struct tap_fixture *f);
 /* tap_fixture__query() - who is attached to @name */
 struct hook_query tap_fixture__query(const struct netns *ns, const char *name);
 /* tap_fixture__count() - lines of the output of a shell command inside @ns */

@@ -89,7 +89,7 @@ static void test_each_hook(void **state)
 		tap_fixture__exchange(f, "near0");
 		tap_fixture__await_syns(f, 0, RECEIVED + SENT);
 		begin_anew(f);
-		assert_true(tap_fixture__is_bare(f));
+		assert_true(tap_fixture__becomes_bare(f));
 	}
 }
 
@@ -288,7 +288,7 @@ static void test_no_privilege(void **state)
 	assert_non_null(strstr(text, "may not watch near0"));
 	assert_non_null(strstr(text, "run as root, or with CAP_BPF, CAP_NET_ADMIN and "
 				     "CAP_PERFMON"));
-	assert_true(tap_fixture__is_bare(f));
+	assert_true(tap_fixture__becomes_bare(f));
 }
 
 struct child {
@@ -303,9 +303,13 @@ static bool watch(void *ctx)
 	return tap_set__add(child->f->set, &child->f->near, "near0", child->mode) == 1;
 }
 
-static bool is_bare(void *ctx)
+/* One program for each direction. */
+static bool has_one_each(void *ctx)
 {
-	return tap_fixture__is_bare(ctx);
+	const struct tap_fixture *f = ctx;
+	struct hook_query query = tap_fixture__query(&f->near, "near0");
+
+	return query.tcx_egress.count == 1 && query.xdp.count + query.tcx_ingress.count == 1;
 }
 
 /* Of clsact, where a filter stays until the next run, see test_clsact.c. */
@@ -321,7 +325,6 @@ static void test_killed_run_leaves_nothing(void **state)
 	for (size_t i = 0; i < N_OF(modes); i++) {
 		struct child task = {f, modes[i]};
 		struct capture said;
-		struct hook_query query;
 		pid_t child;
 
 		print_message("%s\n", hook_mode__name(modes[i]));
@@ -329,11 +332,9 @@ static void test_killed_run_leaves_nothing(void **state)
 		child = fixture_child(watch, &task);
 		capture__end(&said);
 		assert_true(child > 0);
-		query = tap_fixture__query(&f->near, "near0");
-		assert_int_equal(query.tcx_egress.count, 1);
-		assert_int_equal(query.xdp.count + query.tcx_ingress.count, 1);
+		assert_true(fixture_until(has_one_each, f));
 		fixture_kill(child);
-		assert_true(fixture_until(is_bare, f));
+		assert_true(tap_fixture__becomes_bare(f));
 	}
 }
 

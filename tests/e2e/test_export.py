@@ -261,6 +261,17 @@ def test_retransmits_are_those_of_nstat(pair, export, path):
         wait_metrics(exporter, path, same, "the retransmissions of nstat")
 
 
+def test_syns_sent_again_are_no_data(pair, export, path):
+    before, exporter = nstat(pair.near, "TcpExtTCPSynRetrans"), export(pair.near, "--view", "socket")
+    with unanswered(pair.near, NETS[4].ghost):
+        def same(found):
+            again = nstat(pair.near, "TcpExtTCPSynRetrans") - before
+            return again and found.get("retransmits_total", kind="syn") == again
+
+        found = wait_metrics(exporter, path, same, "the SYNs of nstat")
+    assert found.get("retransmits_total", kind="data") == 0
+
+
 def test_close_wait_is_old_after_a_minute_only(pair, path):
     """What closed long ago is old at once; what closes now is not. The kernel's own time of the last segment counts."""
     with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:
@@ -394,6 +405,33 @@ def test_group_on_one_port_is_one_listener(pair):
     assert found.get("listener_accept_queue_limit", netns=pair.near.name, address=NETS[4].near, port=str(PORT)) == 21
 
 
+def test_group_that_shrinks_keeps_its_drops(pair, export, path):
+    """A counter that fell would be taken for one that began anew: what is left of it for as many more."""
+    labels = {"netns": pair.near.name, "address": NETS[4].near, "port": str(PORT)}
+    exporter = export(pair.near, "--view", "socket")
+    with contextlib.ExitStack() as stack:
+        group = []
+        for _ in range(2):
+            with pair.near.entered():
+                group.append(stack.enter_context(socket.socket()))
+            group[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            group[-1].bind((NETS[4].near, PORT))
+            group[-1].listen(0)
+        overflows = nstat(pair.near, "TcpExtListenOverflows")
+        for _ in range(24):
+            stack.enter_context(unanswered(pair.far, NETS[4].near))
+
+        def dropped():
+            return nstat(pair.near, "TcpExtListenOverflows") - overflows
+
+        wait_metrics(exporter, path, lambda f: f.get("listener_overflows_total", **labels) == dropped() >= 12, "drops")
+        before = dropped()
+        group.pop().close()
+        found = wait_metrics(exporter, path, lambda f: f.get("listener_accept_queue_limit", **labels) == 0 and
+                             f.get("sessions", netns=pair.near.name, state="listening") == 1, "one listener less")
+        assert found.get("listener_overflows_total", **labels) >= before
+
+
 # ---- ports -------------------------------------------------------------------------------------
 
 
@@ -422,3 +460,22 @@ def test_ports_are_bounded(pair):
                 stack.enter_context(connect(pair.near, NETS[4].far, port))
         used = metrics.once(pair.near).by("ports_used", "remote")
     assert used == {f"{NETS[4].far}:{PORT + i}": i + 1 for i in range(2, 12)}
+
+
+def test_clients_are_not_named(pair):
+    """Of a server on a port that connect() might have chosen; also when it listens no more."""
+    pair.near.sysctl("ipv4/ip_local_port_range", "40000 40009")
+    pair.near.sysctl("ipv4/ip_local_reserved_ports", "")
+    server, remote = 40005, {"netns": pair.near.name, "remote": f"{NETS[4].far}:{PORT}"}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.far, NETS[4].far, PORT))
+        for _ in range(2):
+            stack.enter_context(connect(pair.near, NETS[4].far, PORT))
+        with listen(pair.near, NETS[4].near, server) as listener:
+            for _ in range(3):
+                stack.enter_context(connect(pair.far, NETS[4].near, server))
+                stack.enter_context(listener.accept()[0])
+            found = metrics.once(pair.near)
+            assert found.by("ports_used", "remote") == {remote["remote"]: 2}
+            assert found.get("ports_available", **remote) == 9
+        assert metrics.once(pair.near).by("ports_used", "remote") == {remote["remote"]: 2}

@@ -63,11 +63,11 @@ def scene():
             full = traffic.listen(pair.far, FAR, FULL_PORT, backlog=BACKLOG)
             waiting = [traffic.connect(pair.near, FAR, FULL_PORT) for _ in range(BACKLOG + 1)]
             back = traffic.listen(pair.near, NEAR, BACK_PORT + 1)
-            held = traffic.connect(pair.far, NEAR, BACK_PORT + 1)
+            held = [traffic.connect(pair.far, NEAR, BACK_PORT + 1) for _ in range(2)]
             the_scene.traffic()
             the_scene.settled()
             yield the_scene
-            for sock in (full, *waiting, back, held):
+            for sock in (full, *waiting, back, *held):
                 sock.close()
 
 

@@ -566,6 +566,27 @@ static void test_an_owner_that_ended(void **state)
 	assert_true(listener_table__has_unowned(f->table));
 }
 
+/* Of three on one port the drops are the same whichever goes; another port has none of them. */
+static void test_group_keeps_the_drops_of_who_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener group[] = {listener_record(1), listener_record(2), listener_record(3),
+				       listener_record(4)};
+
+	group[1].sock.local_port = group[2].sock.local_port = group[0].sock.local_port;
+	for (uint32_t i = 0; i < 3; i++)
+		group[i].drops = 10 + i;
+	snapshot(f, group, 4);
+	group[3].drops = 0;
+	snapshot(f, group + 1, 3);
+	assert_int_equal(listener_table__find(f->table, 2)->drops_inherited, 10);
+	snapshot(f, group + 2, 2);
+	assert_int_equal(listener_table__find(f->table, 3)->drops_inherited, 10 + 11);
+	assert_int_equal(listener_table__find(f->table, 3)->drops_ever, 12);
+	snapshot(f, group + 3, 1);
+	assert_int_equal(listener_table__find(f->table, 4)->drops_inherited, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
 
 int main(void)
@@ -583,6 +604,7 @@ int main(void)
 		TEST(test_owner),
 		TEST(test_alarms),
 		TEST(test_worst),
+		TEST(test_group_keeps_the_drops_of_who_is_gone),
 		TEST(test_no_alarm_where_all_get_cookies),
 		TEST(test_drops_of_a_new_listener),
 		TEST(test_older_kernels_are_full_at_the_limit),

@@ -118,13 +118,12 @@ static void test_refused(void **state __attribute__((unused)))
 		{"no directory", "none/x.prom", -ENOENT},
 		{"a file for a directory", "file/x.prom", -ENOTDIR},
 		{"the hidden file is a directory", "busy.prom", -EISDIR},
-		{"the hidden file is a link", "evil.prom", -ELOOP},
 		{"all of nothing", "", -EISDIR},
 	};
 
 	assert_int_equal(mkdir("dir", 0755) | mkdir(".busy.prom.tmp", 0755) |
 				 symlink("file", "link") | symlink("none", "dangling") |
-				 symlink("file", ".evil.prom.tmp") | mkfifo("fifo", 0644),
+				 mkfifo("fifo", 0644),
 			 0);
 	assert_int_equal(write_text("file", "old\n"), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -135,6 +134,36 @@ static void test_refused(void **state __attribute__((unused)))
 	}
 	assert_holds("file", "old\n");
 	assert_holds("link", "old\n");
+}
+
+/* Put there by whoever may write to the directory: never written to, never published. */
+static void test_what_has_the_hidden_name(void **state __attribute__((unused)))
+{
+	static const char *const kinds[] = {"symlink", "hard link", "fifo", "another user's"};
+	struct stat precious, published;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		assert_int_equal(write_text("precious", "precious\n"), 0);
+		if (i == 0)
+			assert_int_equal(symlink("precious", HIDDEN), 0);
+		else if (i == 1)
+			assert_int_equal(link("precious", HIDDEN), 0);
+		else if (i == 2)
+			assert_int_equal(mkfifo(HIDDEN, 0644), 0);
+		else if (geteuid() || rename("precious", HIDDEN) || chown(HIDDEN, 65534, 65534))
+			return; /* only root can give a file away */
+		if (i == 3)
+			assert_int_equal(write_text("precious", "precious\n"), 0);
+		if (write_text(NAME, "new\n"))
+			fail_msg("%s is not replaced", kinds[i]);
+		assert_holds(NAME, "new\n");
+		assert_holds("precious", "precious\n");
+		assert_int_equal(stat("precious", &precious) | lstat(NAME, &published), 0);
+		assert_int_equal(published.st_mode, S_IFREG | 0644);
+		assert_int_equal(published.st_uid, geteuid());
+		assert_true(published.st_ino != precious.st_ino);
+		assert_int_equal(access(HIDDEN, F_OK), -1);
+	}
 }
 
 static void test_out_of_memory_writes_nothing(void **state __attribute__((unused)))
@@ -153,6 +182,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_takes_over_what_was_left, enter, leave),
 		cmocka_unit_test_setup_teardown(test_another_writer, enter, leave),
 		cmocka_unit_test_setup_teardown(test_refused, enter, leave),
+		cmocka_unit_test_setup_teardown(test_what_has_the_hidden_name, enter, leave),
 		cmocka_unit_test_setup_teardown(test_out_of_memory_writes_nothing, enter, leave),
 	};
 

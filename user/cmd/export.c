@@ -244,13 +244,19 @@ static void decide(struct options *options)
 	options->live.figures = LIVE_FIGURES;
 }
 
-static enum exit_status export(struct exporter *e, struct options *options) {
-	enum exit_status status; int err = 0;
+/* Not "export", which clang-format takes for a word of C++. */
+static enum exit_status open_and_write(struct exporter *e, struct options *options)
+{
+	enum exit_status status;
+	int err = 0;
 
-	if (e->to->listen) err = export_http__open(&e->http, e->to->listen, render, e);
-	if (err) return err == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
+	if (e->to->listen)
+		err = export_http__open(&e->http, e->to->listen, render, e);
+	if (err)
+		return err == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
 	status = live__open(&e->live, &options->live);
-	if (status != EXIT_OK) return status;
+	if (status != EXIT_OK)
+		return status;
 	err = e->to->once ? write_all(e) : follow(e);
 	return err && err != -EPIPE ? EXIT_RUNTIME : EXIT_OK;
 }
@@ -266,7 +272,7 @@ static enum exit_status run(struct options *options)
 		return EXIT_USAGE;
 	decide(options);
 	e.interval_ns = options->export.interval_ns;
-	status = export(&e, options);
+	status = open_and_write(&e, options);
 	export_http__close(e.http);
 	live__close(e.live);
 	strbuf__free(&e.text);

@@ -16,9 +16,9 @@
 
 #include "user/util/log.h"
 
-/* Whoever connects and says nothing holds one of these, for so long. */
+/* Whoever connects and says nothing holds one of these, for so long: less than a scrape waits. */
 #define CONNECTIONS_MAX	   64
-#define CONNECTION_SECONDS 10
+#define CONNECTION_SECONDS 3
 #define CONNECTION_BYTES   (32u << 10)
 #define BACKLOG		   64
 

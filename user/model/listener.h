@@ -35,6 +35,7 @@ struct listener {
 	uint64_t request_oldest_ns; /* of the oldest half-open connection, 0: unknown */
 	uint64_t drops_ever;	    /* as the kernel counts, from the listener's birth … */
 	uint64_t drops;		    /* … and since it was first seen */
+	uint64_t drops_inherited;   /* of listeners on the same address and port that are gone */
 	uint64_t syn_queue_0;	    /* in its SYN queue when first seen */
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */
@@ -134,6 +135,15 @@ uint64_t listener__refused(const struct listener_counters *counts);
  * answered, and counted there all the same (tcp_check_req() has nothing for tcp_v4_rcv() to go on
  * with) */
 uint64_t listener__drops_seen(const struct listener_counters *counts);
+
+/* listener__shares_port() - both are on one address and port (SO_REUSEPORT) */
+static inline bool listener__shares_port(const struct listener *one, const struct listener *other)
+{
+	const struct sock_info *a = &one->sock, *b = &other->sock;
+
+	return a->netns == b->netns && a->family == b->family && a->local_port == b->local_port &&
+	       ip_addr__equal(&a->local, &b->local);
+}
 
 /* listener__is_accept_full() - the next SYN is dropped (sk_acceptq_is_full() in include/net/sock.h)
  */

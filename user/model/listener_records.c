@@ -133,6 +133,19 @@ static int begin_snapshot(struct listener_table *table, uint32_t netns)
 	return places__get(table, netns) ? 0 : -ENOMEM;
 }
 
+/* Of a group on one port (SO_REUSEPORT) one takes over the drops of @gone: its sum never falls. */
+static void bequeath(struct listener_table *table, const struct listener *gone)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct listener *heir = table->items[i];
+
+		if (!heir->is_seen || !listener__shares_port(heir, gone))
+			continue;
+		heir->drops_inherited += gone->drops_ever + gone->drops_inherited;
+		return;
+	}
+}
+
 static void drop_unseen(struct listener_table *table, uint32_t netns)
 {
 	size_t kept = 0;
@@ -144,6 +157,7 @@ static void drop_unseen(struct listener_table *table, uint32_t netns)
 			table->items[kept++] = listener;
 			continue;
 		}
+		bequeath(table, listener);
 		listener->next_gone = table->gone;
 		table->gone = listener;
 	}

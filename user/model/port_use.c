@@ -47,6 +47,8 @@ int port_use__add(struct port_use *use, const struct rec_tuple *tuple,
 	};
 	struct timewait_row *row;
 
+	if (tuple->state == TCPS_LISTEN)
+		port_range__listen(&use->range, tuple->local_port);
 	if (!tuple->remote_port || !port_range__has(&use->range, tuple->local_port))
 		return 0;
 	row = timewait_rows__get(use->rows, &key);

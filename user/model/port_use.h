@@ -44,6 +44,8 @@ static inline struct timewait_age timewait_age__of(const struct rec_tuple *tuple
 /*
  * port_use__add() - count the socket @tuple, of whatever state; listeners are to come first
  *
+ * A listener's port is no longer in the range: sockets on it are of clients, which chose their own.
+ *
  * @age: of a TIME_WAIT sock, else NULL. Returns 0 or -ENOMEM.
  */
 int port_use__add(struct port_use *use, const struct rec_tuple *tuple,

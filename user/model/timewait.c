@@ -225,9 +225,8 @@ static int add_time_wait(struct timewait *a, const struct rec_tuple *tuple, uint
 int timewait__add(struct timewait *a, const struct rec_tuple *tuple, uint64_t tick_ns)
 {
 	if (tuple->state == TCPS_LISTEN) {
-		port_range__listen(&a->ports.range, tuple->local_port);
 		port_range__listen(&a->listeners, tuple->local_port);
-		return 0;
+		return port_use__add(&a->ports, tuple, NULL);
 	}
 	if (tuple->is_time_wait)
 		return add_time_wait(a, tuple, tick_ns);

@@ -27,7 +27,7 @@
 	X(sessions_closed_total, "counter", "reason, by", "12", "tracepoints",                     \
 	  "Sockets of established connections that ended, by what ended them and by who closed "   \
 	  "first. TIME_WAIT comes after.")                                                         \
-	X(handshakes_total, "counter", "side, outcome", "9",                                       \
+	X(handshakes_total, "counter", "side, outcome", "10",                                      \
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
 	  "/proc/net/netstat",                                                                     \
 	  "Handshakes of this host's sockets, by how they ended.")                                 \
@@ -58,7 +58,9 @@
 	  "iteration over listeners", "Connections waiting beyond which SYNs are dropped.")        \
 	X(listener_overflows_total, "counter", "netns, address, port", "--max-listeners and 1",    \
 	  "iteration over listeners: the socket's drops",                                          \
-	  "SYNs and last acknowledgements that a listener dropped since it was made.")             \
+	  "Handshake segments that a listener dropped since it was made, for a full queue or "     \
+	  "another reason, such as a SYN that was sent again; and those of earlier members of "    \
+	  "its SO_REUSEPORT group.")                                                               \
 	X(time_wait, "gauge", "netns", "1 per namespace", "`tw` of /proc/net/sockstat",            \
 	  "TIME_WAIT minisocks, orphaned FIN_WAIT2 included.")                                     \
 	X(time_wait_limit, "gauge", "netns", "1 per namespace", "sysctl tcp_max_tw_buckets",       \
@@ -74,7 +76,7 @@
 	X(ports_used, "gauge", "netns, remote", "10",                                              \
 	  "iteration over sockets, for a thousandth of the time at most",                          \
 	  "Local ports of ip_local_port_range that connections to a remote endpoint hold, "        \
-	  "TIME_WAIT included; of the most used ones.")                                            \
+	  "TIME_WAIT included; of the most used ones, with two ports or more.")                    \
 	X(ports_available, "gauge", "netns, remote", "10",                                         \
 	  "sysctls ip_local_port_range, ip_local_reserved_ports; listeners",                       \
 	  "Local ports that connect() may choose from in all, used ones included.")                \
@@ -82,8 +84,8 @@
 	  "tracepoints; of sockets older than tcpwatch: the time of the last acknowledgement",     \
 	  "Sockets that have been in CLOSE_WAIT for more than a minute: the application does not " \
 	  "close them.")                                                                           \
-	X(retransmits_total, "counter", "kind", "2", "tracepoints",                                \
-	  "Segments and SYN-ACKs sent again.")                                                     \
+	X(retransmits_total, "counter", "kind", "3", "tracepoints",                                \
+	  "Segments sent again: of data, SYNs, and SYN-ACKs.")                                     \
 	X(resets_total, "counter", "direction, reason", "68",                                      \
 	  "tracepoints; `reason` sent: the kernel's own from 6.10 on; received: the phase of the " \
 	  "connection",                                                                            \

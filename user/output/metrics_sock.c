@@ -112,9 +112,12 @@ void metrics_write__srtt_seconds(struct writing *w)
 
 void metrics_write__retransmits_total(struct writing *w)
 {
+	static const char *const kinds[] = {RETRANSMIT_KINDS(METRIC_NAMES)};
+
 	if (!writing__has_events(w))
 		return;
-	writing__put_by(w, "kind", "data", w->figures->sock.value[SOCKC_RETRANSMIT]);
+	for (int kind = 0; kind < RETRANSMIT_KIND_COUNT; kind++)
+		writing__put_by(w, "kind", kinds[kind], w->figures->tally.retransmits[kind]);
 	writing__put_by(w, "kind", "syn_ack", w->figures->sock.value[SOCKC_SYNACK_RETRANSMIT]);
 }
 

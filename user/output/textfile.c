@@ -75,23 +75,57 @@ static bool is_hidden(const struct replacing *r)
 	struct stat mine, named;
 
 	return !fstat(r->fd, &mine) && !fstatat(r->dir, r->hidden, &named, AT_SYMLINK_NOFOLLOW) &&
-	       mine.st_ino == named.st_ino && mine.st_dev == named.st_dev && S_ISREG(mine.st_mode);
+	       mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
+/* A writer before this one left a regular file of its own, under one name. */
+static bool is_own(const struct replacing *r)
+{
+	struct stat st;
+
+	return !fstat(r->fd, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	       st.st_uid == geteuid();
+}
+
+/*
+ * Whatever else has the name was put there by somebody who may write to the directory: a link to a
+ * file that would be overwritten, or a file that he could change once it is published.
+ */
+static int drop_foreign(const struct replacing *r)
+{
+	return result(unlinkat(r->dir, r->hidden, 0) && errno != ENOENT);
+}
+
+/* Returns 0, -EAGAIN: something else had the name, or another writer was faster; or -errno. */
+static int try_hidden(struct replacing *r)
+{
+	const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int err;
+
+	r->fd = openat(r->dir, r->hidden, flags, MODE);
+	if (r->fd < 0 && errno != ELOOP && errno != ENXIO) /* a symbolic link, a fifo */
+		return -errno;
+	if (r->fd >= 0 && flock(r->fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (r->fd >= 0 && !is_hidden(r))
+		return -EAGAIN;
+	if (r->fd >= 0 && is_own(r))
+		return 0;
+	err = drop_foreign(r); /* under its lock: no writer is at work on it */
+	return err ? err : -EAGAIN;
 }
 
 static int open_hidden(struct replacing *r)
 {
-	const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int err;
 
 	r->step = "create";
 	for (int i = 0; i < OPEN_TRIES; i++) {
-		r->fd = openat(r->dir, r->hidden, flags, MODE);
-		if (r->fd < 0)
-			return -errno;
-		if (flock(r->fd, LOCK_EX | LOCK_NB))
-			return errno == EWOULDBLOCK ? -EBUSY : -errno;
-		if (is_hidden(r))
-			return 0;
-		close(r->fd);
+		err = try_hidden(r);
+		if (err != -EAGAIN)
+			return err;
+		if (r->fd >= 0)
+			close(r->fd);
 		r->fd = -1;
 	}
 	return -EBUSY;

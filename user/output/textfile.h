@@ -11,7 +11,8 @@
  * textfile__write() - replace the file @path by @text, mode 0644
  *
  * By way of a hidden file beside it that is written, synced and renamed; after a crash at any
- * moment @path is as it was or new. One such file may stay behind, which the next write takes over.
+ * moment @path is as it was or new. One such file may stay behind, which the next write takes over;
+ * a link or a file of another user that has its name is removed, not written to.
  * A symbolic link and whatever is no regular file are left alone.
  *
  * Returns 0 or -errno, and then @path is as it was: -ELOOP: a symbolic link; -EISDIR; -EEXIST:

@@ -40,11 +40,15 @@ static uint64_t in_use(const struct netns_values *values)
 
 static int begin_count(struct live *live)
 {
-	struct netns_values sum;
+	struct netns_values values;
+	size_t expected = 0;
 	int err;
 
-	live__kernel_counts(live, 0, true, &sum);
-	err = sock_tally__begin(live->sock, in_use(&sum));
+	for (size_t i = 0; i < live->netns.count; i++) {
+		live__kernel_counts(live, live->netns.items[i].inum, true, &values);
+		expected += in_use(&values);
+	}
+	err = sock_tally__begin(live->sock, expected);
 	if (err)
 		log_error("cannot count the sockets: %s; sessions by state are too few",
 			  strerror(-err));
@@ -218,7 +222,7 @@ static void on_listener(void *ctx, const struct listener *listener)
 	row->syn_queue = sock->syn_queue;
 	row->accept_queue = sock->rx_queue;
 	row->accept_queue_limit = sock->tx_queue;
-	row->overflows = listener->drops_ever;
+	row->overflows = listener->drops_ever + listener->drops_inherited;
 	if (listener->syn_queue_limit != UNKNOWN_U64)
 		row->syn_queue_limit = figure__of(listener->syn_queue_limit);
 }

@@ -14,6 +14,8 @@
 #include "timewait_figures.h"
 
 #define THOROUGH_SHARE 1000
+/* An endpoint that holds one port may be a client, of a listener that is gone: none is named. */
+#define RANKED_USED_MIN 2
 
 struct port_watch {
 	uint32_t netns;
@@ -256,7 +258,7 @@ static void rank(struct live_ports *ports, const struct port_watch *watch)
 	for (struct timewait_row *row = NULL; (row = timewait_rows__next(&watch->rows, row));) {
 		size_t at = place_of(ports, watch->netns, row);
 
-		if (!row->used)
+		if (row->used < RANKED_USED_MIN)
 			continue;
 		if (at < ports->n_top &&
 		    port_use__taken(row) <= port_use__taken(ports->top[at].row))

@@ -71,6 +71,15 @@ static void add_since_start(const struct live *live, struct netns_counters *coun
 				now->value[id] - (since_boot ? 0 : counters->at_start.value[id]);
 }
 
+/* What was counted in a namespace stays counted; of what was there, nothing is. */
+static void add_past(struct live *live, struct netns_counters *counters)
+{
+	uint64_t before = live->past.value[NETNS_MINISOCKS];
+
+	add_since_start(live, counters, false, &live->past);
+	live->past.value[NETNS_MINISOCKS] = before - counters->at_start.value[NETNS_MINISOCKS];
+}
+
 void live_stats__forget_netns(struct live *live, uint32_t inum)
 {
 	for (size_t i = 0; i < live->n_counters; i++) {
@@ -78,7 +87,7 @@ void live_stats__forget_netns(struct live *live, uint32_t inum)
 
 		if (netns_stats__inum(counters->stats) != inum)
 			continue;
-		add_since_start(live, counters, false, &live->past);
+		add_past(live, counters);
 		netns_stats__close(counters->stats);
 		*counters = live->counters[--live->n_counters];
 		return;
