@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "tests/unit/capture.h"
+#include "user/tap/tap_internal.h"
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -125,6 +126,30 @@ static void test_made_anew(void **state)
 	}
 }
 
+/* When too many are gone the oldest row is taken over, and what it counted is kept. */
+static void test_rows_of_the_gone_are_used_again(void **state)
+{
+	struct tap_fixture *f = watch(state, "near0");
+	struct wire_counters past = {0};
+
+	f->set->gone_max = 2;
+	for (size_t i = 0; i < 5; i++) {
+		size_t index = i < 3 ? i : i - 3;
+
+		await(f, index, "near0", true);
+		assert_int_equal(tap_set__get(f->set, index)->id, index + 1);
+		tap_fixture__exchange(f, "near0");
+		tap_fixture__await_syns(f, index, RECEIVED + SENT);
+		tap_fixture__in(&f->near, "ip link del near0");
+		await_gone(f, index, "near0");
+		tap_fixture__make_veth(f);
+	}
+	await(f, 2, "near0", true);
+	assert_int_equal(tap_set__count(f->set), 3);
+	tap_set__past(f->set, &past);
+	assert_int_equal(past.value[WIRE_SYN], 3 * (RECEIVED + SENT));
+}
+
 static void test_comes_to_match(void **state)
 {
 	struct tap_fixture *f = watch(state, "near*");
@@ -236,7 +261,7 @@ int main(void)
 		TEST(test_renamed_down_and_up),	 TEST(test_made_anew),
 		TEST(test_comes_to_match),	 TEST(test_default_route_moves),
 		TEST(test_moved_away),		 TEST(test_namespace_forgotten),
-		TEST(test_refusal_is_told_once),
+		TEST(test_refusal_is_told_once), TEST(test_rows_of_the_gone_are_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, tap_fixture__begin, NULL);

@@ -134,3 +134,20 @@ def test_sockets_go_with_their_namespace(pair, view):
             for ns in spaces:
                 ns.remove()
             wait_for_frame(top, "1 sessions ")
+
+
+@pytest.mark.parametrize("opens", ["listener", "session"])
+def test_a_namespace_that_was_empty_is_shown_as_soon_as_it_is_not(opens):
+    """It was not looked at any more, as there was nothing in it."""
+    with removing(Namespace("empty")) as ns, tool.Background(
+            None, "top", "-b", "-d", "0.2", "-N", ns.name, "--view", "socket", "state", "all") as top:
+        frames = []
+        wait_for(lambda: frames.append(top.read()) or "".join(frames).count("0 sessions") >= 5, "empty frames", 10)
+        if opens == "listener":
+            with listen(ns, "127.0.0.1", PORT):
+                wait_for(lambda: "LISTEN" in top.read(), "the listener", 10)
+        else:
+            with Connection(ns, ns, "127.0.0.1", PORT):
+                wait_for(lambda: "ESTAB" in top.read(), "the session", 10)
+        frames.clear()
+        wait_for(lambda: "TIME-WAIT" in top.read() or opens == "listener", "its end", 10)

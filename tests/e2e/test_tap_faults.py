@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import tool
+from lib import podman, tool
 from lib.bpf import attachments, held_by, wait_all_gone, wait_attached
 from lib.netns import Namespace, removing
 from lib.traffic import Connection
@@ -179,3 +179,18 @@ def test_the_taps_of_many_tell_themselves_apart(host):
                 told = events.wait(conn.client_key, "established")
                 assert told["netns"] == box.name
         assert {event["netns"] for event in events.all() if event["event"] == "established"} == {b.name for b in boxes}
+
+
+@pytest.mark.skipif(bool(podman.missing()), reason=str(podman.missing()))
+def test_containers_that_are_started_and_removed_leave_nothing():
+    with removing(podman.Podman()) as engine, tool.Background(
+            None, "top", "-b", "-d", "0.5", "-N", "all", "--fields", "container,state", "state", "all") as top:
+        wait_for(top.read, "the first frame", 10)
+        shown = []
+        for number in range(6):
+            engine.start_web(f"short{number}")
+            wait_for(lambda: shown.append(top.read()) or f"short{number}" in "".join(shown), "its listener", 10)
+            engine.remove_containers()
+        wait_for(lambda: not deleted_namespaces(top.pid), "no namespace to be held open", 10)
+        frame = last_frame(top)
+        assert engine.prefix not in frame

@@ -56,7 +56,7 @@
 	  "iteration over listeners", "Connections that wait for accept().")                       \
 	X(listener_accept_queue_limit, "gauge", "netns, address, port", "--max-listeners and 1",   \
 	  "iteration over listeners", "Connections waiting beyond which SYNs are dropped.")        \
-	X(listener_drops_total, "counter", "netns, address, port", "--max-listeners and 1",    \
+	X(listener_drops_total, "counter", "netns, address, port", "--max-listeners and 1",        \
 	  "iteration over listeners: the socket's drops",                                          \
 	  "Handshake segments that a listener dropped since it was made, for a full queue or "     \
 	  "another reason, such as a SYN that was sent again; and those of earlier members of "    \

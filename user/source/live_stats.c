@@ -116,6 +116,7 @@ void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
 {
 	struct wire_counters one;
 
+	tap_set__past(taps, sum);
 	for (size_t i = 0; i < tap_set__count(taps); i++) {
 		if (tap_set__counters(taps, i, &one))
 			continue;

@@ -370,12 +370,15 @@ static void list_nothing(const struct netns *ns, record_sink sink, void *ctx)
 static int list_each(struct sock_view *view, const struct bpf_link *link, bool stops_itself,
 		     record_sink sink, void *ctx)
 {
+	/* A list of tuples tells something else at its end. */
+	bool may_skip = link != view->skel->links.iter_tuples;
 	int err, result = 0;
 
 	for (size_t i = 0; i < view->netns->count; i++) {
 		const struct netns *ns = &view->netns->items[i];
 
-		if (sock_view__is_quiet(view, ns->inum) || sock_quiet__is_empty(view, ns)) {
+		if (may_skip &&
+		    (sock_view__is_quiet(view, ns->inum) || sock_quiet__is_empty(view, ns))) {
 			list_nothing(ns, sink, ctx);
 			continue;
 		}

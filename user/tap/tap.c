@@ -33,6 +33,8 @@ void slot__lose(struct slot *slot, const char *why)
 	(void)attachment__add_counters(&slot->egress, &slot->past);
 	slot__release(slot);
 	slot->tap.is_gone = true;
+	slot->lost = ++slot->place->set->n_lost;
+	slot->place->set->n_gone++;
 	snprintf(slot->tap.note, sizeof(slot->tap.note), "%s", why);
 }
 
@@ -89,11 +91,41 @@ static void explain(const struct slot *slot, int err)
 			  why[0] ? why : strerror(-err));
 }
 
+static struct slot *find_longest_gone(const struct tap_set *set)
+{
+	struct slot *found = NULL;
+
+	for (size_t i = 0; i < set->n_slots; i++) {
+		struct slot *slot = set->slots[i];
+
+		if (slot->lost && (!found || slot->lost < found->lost))
+			found = slot;
+	}
+	return found;
+}
+
+/* Interfaces of containers come and go for ever: the row of the one that is gone for longest, and
+ * its id, are used again when there are too many. */
+static struct slot *take_over(struct tap_set *set)
+{
+	struct slot *slot = set->n_gone > set->gone_max ? find_longest_gone(set) : NULL;
+
+	if (!slot)
+		return NULL;
+	wire_counters__add(&set->past, &slot->past);
+	set->n_gone--;
+	*slot = (struct slot){.tap.id = slot->tap.id};
+	slot->ingress.link_fd = slot->egress.link_fd = -1;
+	return slot;
+}
+
 static struct slot *add_slot(struct tap_set *set)
 {
+	struct slot *slot = take_over(set);
 	struct slot **more;
-	struct slot *slot;
 
+	if (slot)
+		return slot;
 	if (set->n_slots == MAX_TAPS)
 		return NULL;
 	more = reallocarray(set->slots, set->n_slots + 1, sizeof(struct slot *));
@@ -123,6 +155,18 @@ static bool is_first_refusal(struct place *place, uint32_t ifindex)
 	place->refused = more;
 	more[place->n_refused++] = ifindex;
 	return true;
+}
+
+/* It leaves no row, unless it took one over. */
+static void give_up(struct tap_set *set, struct slot *slot)
+{
+	if (slot != set->slots[set->n_slots - 1]) {
+		slot__lose(slot, "it could not be watched");
+		return;
+	}
+	slot__release(slot);
+	free(slot);
+	set->n_slots--;
 }
 
 /* The lowest free number is taken first: where a high one is in use all below it have been. */
@@ -169,8 +213,6 @@ int slot__add(struct place *place, struct place *inside, const struct iface *ifa
 		return 0;
 	if (is_first_refusal(place, iface->ifindex))
 		explain(slot, err);
-	slot__release(slot);
-	free(slot);
-	set->n_slots--;
+	give_up(set, slot);
 	return err;
 }

@@ -125,7 +125,12 @@ bool tap_set__has(const struct tap_set *set, const char *name);
 /* tap_set__complain() - log that no interface is called @name, and which one is nearest */
 void tap_set__complain(const struct tap_set *set, const char *name);
 
-/* tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps */
+/*
+ * tap_set__forget_netns() - the namespace is gone: detach, keep the rows of its taps
+ *
+ * Of taps that are gone a thousand rows are kept; beyond, the id and the row of the one gone for
+ * longest become those of the next tap, and what it counted goes to tap_set__past().
+ */
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum);
 
 /* tap_set__has_lo() - lo of the namespace @inum is watched */
@@ -141,6 +146,9 @@ bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_a
 
 /* tap_set__counters() - sums over CPUs, of one tap; returns 0 or -errno */
 int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out);
+
+/* tap_set__past() - add what taps counted whose rows are no more to @sum */
+void tap_set__past(const struct tap_set *set, struct wire_counters *sum);
 
 /*
  * tap_set__epoll_fd() - readable when interfaces changed; tap_set__follow() then takes the changes

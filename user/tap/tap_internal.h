@@ -10,6 +10,7 @@
 #include "netnsid.h"
 
 #define MAX_TAPS UINT16_MAX
+#define GONE_MAX 1024
 
 /* A pattern asked for. */
 struct wish {
@@ -40,6 +41,7 @@ struct slot {
 		*inside; /* whose sessions it shows: that of the other end of a veth, or .place */
 	struct attachment ingress, egress;
 	struct wire_counters past; /* of attachments that are no more */
+	uint64_t lost; /* which of the losses of the set was that of this one; 0: none */
 };
 
 /* An interface that is to be tapped. */
@@ -60,6 +62,9 @@ struct tap_set {
 	struct pending *pending; /* in the order in which they came */
 	size_t n_pending;
 	int turn_fd; /* readable while there are any */
+	uint64_t n_lost;
+	size_t n_gone, gone_max;   /* rows of taps that are gone, of which so many are kept */
+	struct wire_counters past; /* of the others */
 	bool is_full_told;
 };
 
@@ -80,6 +85,14 @@ struct slot *slot__find(const struct place *place, uint32_t ifindex);
  * for -EINTR: the process is to end. A tap that could not be had leaves no row. */
 int slot__add(struct place *place, struct place *inside, const struct iface *iface,
 	      enum hook_mode mode);
+
+/* tap_turn__forget() - nothing of @place is to be tapped any more */
+void tap_turn__forget(struct place *place);
+/* tap_turn__put_off() - tap @iface in its turn; again is the same. Without memory there is a tap
+ * less, logged */
+void tap_turn__put_off(struct place *place, const struct iface *iface, enum hook_mode mode);
+/* tap_turn__make_one() - the first whose turn it is, if it is still there */
+void tap_turn__make_one(struct tap_set *set);
 
 /* slot__lose() - its interface or its namespace is gone, @why: detach, keep the row */
 void slot__lose(struct slot *slot, const char *why);

@@ -66,52 +66,6 @@ const struct iface *place__iface(const struct place *place, uint32_t ifindex)
 	return NULL;
 }
 
-/* The set's descriptor is readable as long as something is pending. */
-static void ask_for_a_turn(const struct tap_set *set, bool is_wanted)
-{
-	uint64_t count = 1;
-
-	if (is_wanted)
-		(void)!write(set->turn_fd, &count, sizeof(count));
-	else
-		(void)!read(set->turn_fd, &count, sizeof(count));
-}
-
-/* Another try for what is pending already is the same. Without memory there is a tap less, told. */
-static void put_off(struct place *place, const struct iface *iface, enum hook_mode mode)
-{
-	struct tap_set *set = place->set;
-	struct pending *more;
-
-	for (size_t i = 0; i < set->n_pending; i++)
-		if (set->pending[i].place == place && set->pending[i].ifindex == iface->ifindex)
-			return;
-	more = reallocarray(set->pending, set->n_pending + 1, sizeof(*more));
-	if (!more) {
-		log_error("cannot watch %s: out of memory", iface->name);
-		return;
-	}
-	set->pending = more;
-	more[set->n_pending++] = (struct pending){place, iface->ifindex, mode};
-	ask_for_a_turn(set, true);
-}
-
-/* The first that is pending, if it is still there. */
-static void make_one(struct tap_set *set)
-{
-	const struct pending first = set->n_pending ? set->pending[0] : (struct pending){0};
-	const struct iface *iface;
-
-	if (!set->n_pending)
-		return;
-	memmove(set->pending, set->pending + 1, --set->n_pending * sizeof(first));
-	if (!set->n_pending)
-		ask_for_a_turn(set, false);
-	iface = first.place->watch ? place__iface(first.place, first.ifindex) : NULL;
-	if (iface && !slot__find(first.place, first.ifindex))
-		(void)slot__add(first.place, first.place, iface, first.mode); /* logged */
-}
-
 static int fulfil(struct place *place, const struct wish *wish)
 {
 	const struct iface_list *list = link_watch__ifaces(place->watch);
@@ -124,7 +78,7 @@ static int fulfil(struct place *place, const struct wish *wish)
 		if (!is_wished(place, wish, iface))
 			continue;
 		if (place->set->n_slots >= TAPS_AT_START)
-			put_off(place, iface, wish->mode);
+			tap_turn__put_off(place, iface, wish->mode);
 		else if (!slot__find(place, iface->ifindex))
 			err = slot__add(place, place, iface, wish->mode);
 		if (!err)
@@ -211,7 +165,7 @@ static void fulfil_later(struct place *place, const struct wish *wish)
 	for (size_t i = 0; i < list->count; i++)
 		if (is_wished(place, wish, &list->items[i]) &&
 		    !slot__find(place, list->items[i].ifindex))
-			put_off(place, &list->items[i], wish->mode);
+			tap_turn__put_off(place, &list->items[i], wish->mode);
 }
 
 static int add_wish(struct tap_set *set, const struct netns *ns, const struct wish *wish)
@@ -298,12 +252,40 @@ void tap_set__complain(const struct tap_set *set, const char *name)
 		log_error("no interface is called %s; `ip link` lists them", name);
 }
 
+static bool is_referred_to(const struct place *place)
+{
+	for (size_t i = 0; i < place->set->n_slots; i++) {
+		const struct slot *slot = place->set->slots[i];
+
+		if (slot->place == place || slot->inside == place)
+			return true;
+	}
+	return false;
+}
+
+/* Of namespaces that are gone, those that no row of a tap refers to any more. */
+static void drop_places(struct tap_set *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->n_places; i++) {
+		struct place *place = set->places[i];
+
+		if (place->watch || is_referred_to(place))
+			set->places[kept++] = place;
+		else
+			free(place);
+	}
+	set->n_places = kept;
+}
+
 void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
 {
 	struct place *place = find_place(set, inum);
 
 	if (!place)
 		return;
+	tap_turn__forget(place);
 	for (size_t i = 0; i < set->n_slots; i++) {
 		struct slot *slot = set->slots[i];
 
@@ -311,6 +293,12 @@ void tap_set__forget_netns(struct tap_set *set, uint32_t inum)
 			slot__lose(slot, "its network namespace is gone");
 	}
 	close_place(place);
+	drop_places(set);
+}
+
+void tap_set__past(const struct tap_set *set, struct wire_counters *sum)
+{
+	wire_counters__add(sum, &set->past);
 }
 
 /* ---- following ------------------------------------------------------------------------------- */
@@ -362,7 +350,7 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 
 		if (!is_wished_later(place, wish, iface))
 			continue;
-		put_off(place, iface, wish->mode);
+		tap_turn__put_off(place, iface, wish->mode);
 		return;
 	}
 }
@@ -389,12 +377,7 @@ void tap_set__follow(struct tap_set *set)
 			log_warn("cannot follow the interfaces of network namespace %s: %s",
 				 place->ns.name, strerror(-err));
 	}
-	make_one(set);
-}
-
-size_t tap_set__n_pending(const struct tap_set *set)
-{
-	return set->n_pending;
+	tap_turn__make_one(set);
 }
 
 /* ---- the set --------------------------------------------------------------------------------- */
@@ -418,6 +401,7 @@ struct tap_set *tap_set__new(const struct wire_shared *shared)
 	if (!set)
 		return NULL;
 	set->shared = *shared;
+	set->gone_max = GONE_MAX;
 	if (!open_set(set))
 		return set;
 	tap_set__free(set);
