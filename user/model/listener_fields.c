@@ -9,28 +9,16 @@
 #define LISTENER ((const struct listener *)row)
 #define SOCK	 (&LISTENER->sock)
 
-#define GETTER(key)                                                                              \
-	static void get_##key(const void *row, const struct moment *now __attribute__((unused)), \
-			      struct value *out)
-
-static void set_known(struct value *out, bool is_known, enum value_kind kind, uint64_t u)
-{
-	if (is_known)
-		value__set_u64(out, kind, u);
-	else
-		value__set_none(out);
-}
-
 /* The time since @then_ns, 0: unknown. */
 static void set_age(struct value *out, uint64_t then_ns, const struct moment *now)
 {
-	set_known(out, then_ns, VALUE_DURATION,
-		  now->mono_ns > then_ns ? now->mono_ns - then_ns : 0);
+	value__set_known(out, then_ns, VALUE_DURATION,
+			 now->mono_ns > then_ns ? now->mono_ns - then_ns : 0);
 }
 
 static void set_fate(struct value *out, const struct listener *listener, uint64_t count)
 {
-	set_known(out, listener->has_fates, VALUE_COUNT, count);
+	value__set_known(out, listener->has_fates, VALUE_COUNT, count);
 }
 
 static void set_rate(struct value *out, const struct listener *listener, double per_second)
@@ -45,8 +33,8 @@ GETTER(syn_queue)
 
 GETTER(syn_queue_limit)
 {
-	set_known(out, LISTENER->syn_queue_limit != UNKNOWN_U64, VALUE_COUNT,
-		  LISTENER->syn_queue_limit);
+	value__set_known(out, LISTENER->syn_queue_limit != UNKNOWN_U64, VALUE_COUNT,
+			 LISTENER->syn_queue_limit);
 }
 
 GETTER(syn_queue_young)
@@ -104,7 +92,7 @@ LISTENER_FATES(FATE_GETTERS)
 static void set_counter(struct value *out, const struct listener *listener,
 			enum listener_counter which)
 {
-	set_known(out, listener->has_counts, VALUE_COUNT, listener->counts.value[which]);
+	value__set_known(out, listener->has_counts, VALUE_COUNT, listener->counts.value[which]);
 }
 
 GETTER(synack_retransmits)
@@ -130,7 +118,7 @@ GETTER(expired)
 	bool is_known = LISTENER->has_fates && LISTENER->has_counts && !counts->fate[SYN_COOKIE] &&
 			!counts->n_inferred;
 
-	set_known(out, is_known && went_on <= began, VALUE_COUNT, began - went_on);
+	value__set_known(out, is_known && went_on <= began, VALUE_COUNT, began - went_on);
 }
 
 GETTER(drops)
@@ -171,26 +159,18 @@ GETTER(badness)
 #define COMMON(key, title, unit, kind, width, choices, help) \
 	FIELD_ROW(key, title, unit, kind, width, choices, help, false, session_value__##key),
 /* The keys of fates are those of the metrics: syns_queued, syns_queued_per_second. */
-#define FATE_ROW(id, name, help_)                                                     \
-	{                                                                             \
-		.key = "syns_" name,                                                  \
-		.json_key = ",\"syns_" name "\":",                                    \
-		.json_key_len = sizeof(",\"syns_" name "\":") - 1,                    \
-		.title = FATE_TITLE_##id,                                             \
-		.unit = "",                                                           \
-		.help = "SYNs " help_,                                                \
-		.kind = VALUE_COUNT,                                                  \
-		.get = get_syns_##id,                                                 \
-	},                                                                            \
-		{                                                                     \
-			.key = "syns_" name "_per_second",                            \
-			.json_key = ",\"syns_" name "_per_second\":",                 \
-			.json_key_len = sizeof(",\"syns_" name "_per_second\":") - 1, \
-			.title = FATE_TITLE_##id "/S",                                \
-			.unit = "per second",                                         \
-			.help = "SYNs " help_ ", lately",                             \
-			.kind = VALUE_RATE,                                           \
-			.get = get_syns_##id##_per_second,                            \
+#define FATE_ROW(id, name, help_)                                                             \
+	{                                                                                     \
+		FIELD_KEY_TEXT("syns_" name), .title = FATE_TITLE_##id, .unit = "",           \
+		.help = "SYNs " help_,	      .kind = VALUE_COUNT,	.get = get_syns_##id, \
+	},                                                                                    \
+		{                                                                             \
+			FIELD_KEY_TEXT("syns_" name "_per_second"),                           \
+			.title = FATE_TITLE_##id "/S",                                        \
+			.unit = "per second",                                                 \
+			.help = "SYNs " help_ ", lately",                                     \
+			.kind = VALUE_RATE,                                                   \
+			.get = get_syns_##id##_per_second,                                    \
 		},
 
 #define FATE_TITLE_QUEUED	"QUEUED"

@@ -4,11 +4,12 @@
  * interfaces are tapped (tap_set.c).
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "hook.h"
 #include "tap_internal.h"
@@ -168,21 +169,18 @@ static void give_up(struct tap_set *set, struct slot *slot)
 	set->n_slots--;
 }
 
+/* The lowest free number is taken first: where a high one is in use all below it have been. */
 bool tap_set__has_room(struct tap_set *set)
 {
-	int lowest = dup(set->epoll_fd);
 	struct rlimit limit;
 	bool has_room;
 
-	if (lowest >= 0)
-		close(lowest);
-	if (getrlimit(RLIMIT_NOFILE, &limit))
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > INT_MAX)
 		return true;
-	has_room = lowest >= 0 && (rlim_t)lowest + SPARE_FILES <= limit.rlim_cur;
+	has_room = fcntl((int)limit.rlim_cur - SPARE_FILES, F_GETFD) < 0;
 	if (!has_room && !set->is_full_told)
 		log_error("not all interfaces are watched, as only %llu files may be open: allow "
-			  "more "
-			  "with ulimit -Hn, or LimitNOFILE= of the systemd unit",
+			  "more with ulimit -Hn, or LimitNOFILE= of the systemd unit",
 			  (unsigned long long)limit.rlim_cur);
 	set->is_full_told |= !has_room;
 	return has_room;
