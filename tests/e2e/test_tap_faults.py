@@ -15,6 +15,7 @@ from lib.traffic import Connection
 from lib.wait import wait_for
 
 PORT = 8080
+HOT = f"hot{os.getpid()}"  # others may run this at the same time
 
 
 def taps(pid):
@@ -83,10 +84,10 @@ def test_it_goes_to_another_namespace_and_comes_back(host):
 
 
 def test_a_namespace_that_only_a_descriptor_keeps_is_let_go_of():
-    with tool.Background(None, "top", "-b", "-d", "1", "--view", "wire", "-N", "all", "-i", "hot*") as top:
+    with tool.Background(None, "top", "-b", "-d", "1", "--view", "wire", "-N", "all", "-i", HOT + "*") as top:
         wait_for(top.read, "the first frame")
         with removing(Namespace("held")) as held:
-            held.run("ip", "link", "add", "hot0", "type", "veth", "peer", "name", "other0")
+            held.run("ip", "link", "add", HOT, "type", "veth", "peer", "name", "other0")
             wait_for(lambda: len(taps(top.pid)) == 2, "taps")
             subprocess.run(["ip", "netns", "del", held.name], check=True)
             wait_for(lambda: not taps(top.pid), "that it is let go of")
@@ -97,14 +98,14 @@ class Life:
 
     def __init__(self, number):
         with removing(Namespace(f"life{number}")) as ns:
-            ns.run("ip", "link", "add", "hot0", "type", "veth", "peer", "name", "other0")
+            ns.run("ip", "link", "add", HOT, "type", "veth", "peer", "name", "other0")
             with Connection(ns, ns, "127.0.0.1", PORT) as conn:
                 conn.send(b"x")
             self.name = ns.name
 
 
 def watching_lives(*options):
-    top = tool.Background(None, "top", "-b", "-d", "0.5", "-N", "all", "-i", "hot*", "--fields", "+netns", *options)
+    top = tool.Background(None, "top", "-b", "-d", "0.5", "-N", "all", "-i", HOT + "*", "--fields", "+netns", *options)
     wait_for(top.read, "the first frame", 10)
     return top
 
@@ -120,15 +121,19 @@ def last_frame(top):
 def test_a_hundred_lives_leave_nothing():
     """No link, no program, no descriptor, no row."""
     with removing(Namespace("first")) as first:
-        first.run("ip", "link", "add", "hot0", "type", "veth", "peer", "name", "other0")
+        first.run("ip", "link", "add", HOT, "type", "veth", "peer", "name", "other0")
         with watching_lives() as top:
             wait_for(lambda: len(taps(top.pid)) == 2, "the tap of the one that stays")
-            before = {thing for thing in held_by(top.pid) if thing[0] != "map"}
+            before = programs_and_links(top.pid)
             names = [Life(number).name for number in range(100)]
             wait_for(lambda: len(taps(top.pid)) == 2, lambda: f"2 links, not {len(taps(top.pid))}", 20)
-            assert {thing for thing in held_by(top.pid) if thing[0] != "map"} == before
+            wait_for(lambda: programs_and_links(top.pid) == before, "the programs and links of before")
             wait_for(lambda: not deleted_namespaces(top.pid), "no namespace to be held open")
             wait_for(lambda: not set(names) & set(last_frame(top).split()), "no row of them")
+
+
+def programs_and_links(pid):
+    return {thing for thing in held_by(pid) if thing[0] != "map"}
 
 
 def deleted_namespaces(pid):
