@@ -48,6 +48,9 @@ void table__name_row(struct session_table *table, struct session *row)
 	row->netns_name = netns->name;
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
+	row->close_wait = NULL;
+	if (table->env.close_wait && row->sock && row->sock->state == TCPS_CLOSE_WAIT)
+		row->close_wait = table->env.close_wait(table->env.ctx, row);
 }
 
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state)

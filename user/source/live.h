@@ -11,6 +11,7 @@
 #include "wire_view.h"
 #include "user/model/close_wait.h"
 #include "user/model/figures.h"
+#include "user/model/handshake_alarm.h"
 #include "user/model/listener_alarm.h"
 #include "user/model/session_table.h"
 #include "user/model/timewait_row.h"
@@ -41,6 +42,9 @@ struct live_options {
 	bool lean;
 	record_sink on_record;
 	bool watch_ports; /* look for ports that run low: EVENT_PORTS_LOW, live_stats.ports_low */
+	/* Look once a second whether TIME_WAIT is near its limit, processes leak sockets in
+	 * CLOSE_WAIT, handshakes fail: EVENT_TIME_WAIT_FULL, …; live_stats */
+	bool watch_alarms;
 	bool want_tally;  /* count sockets and what they do: live__figures(); lean, follow and
 			     want_listeners go with it */
 	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
@@ -123,6 +127,10 @@ const struct netns_list *live__netns(const struct live *live);
  */
 int live__find_owners(struct live *live, bool force);
 
+/* live__look_close_wait() - for the fields of a session that tell what its process has in CLOSE_WAIT;
+ * the owners are to be known */
+void live__look_close_wait(struct live *live);
+
 /* live__needs_owners() - containers are asked for, and cgroups of version 1 in use: where a runtime
  * used those alone only the process of a socket tells its container */
 bool live__needs_owners(const struct live *live);
@@ -148,6 +156,10 @@ struct live_stats {
 	const struct listener *full_listener; /* a copy that the source keeps */
 	enum listener_queue full_queue;
 	struct close_wait_leak close_wait;
+	/* With watch_alarms: of namespaces whose TIME_WAIT is nearly full the fullest, NULL: none. */
+	const char *time_wait_full; /* its name, valid until namespaces are followed again */
+	uint64_t time_wait_count, time_wait_limit;
+	struct handshake_ends client_failing, server_failing; /* .all 0: they do not fail */
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

@@ -248,6 +248,7 @@ static int open_table(struct live *live)
 		.tap_ifname = live__tap_ifname,
 		.netns_name = live__netns_name,
 		.container = live->containers ? live__container : NULL,
+		.close_wait = live__close_wait,
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
@@ -315,6 +316,7 @@ static int open_all(struct live *live)
 		open_netns,
 		live_netns__open,
 		open_ports,
+		live_alarms__open,
 		open_ring,
 		open_listeners,
 		open_cache,
@@ -376,6 +378,7 @@ void live__close(struct live *live)
 	ring_buffer__free(live->ring);
 	wire_view__close(live->wire);
 	session_table__free(live->table);
+	live_alarms__fini(live);
 	live_stats__fini(live);
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
