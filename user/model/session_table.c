@@ -116,7 +116,8 @@ void session_table__free(struct session_table *table)
 	pool__fini(&table->socks);
 	pool__fini(&table->wires);
 	free(table->pending);
-	free(table->requests);
+	free(table->requests.ids);
+	free(table->answered.ids);
 	free(table->marks);
 	free(table);
 }
@@ -200,6 +201,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns)
 	if (table->sweep_is_due)
 		socks__sweep(table);
 	requests__expire(table);
+	answers__expire(table);
 	wire__settle(table);
 }
 
