@@ -245,6 +245,13 @@ struct socket {
 struct seq_file {
 };
 
+#pragma clang attribute pop
+
+/*
+ * What the iterators are called with: the arguments of bpf_iter_tcp() and bpf_iter_task_file(), eight
+ * bytes each, which the verifier checks (kernel/bpf/task_iter.c, net/ipv4/tcp_ipv4.c). Not
+ * relocated: looking up a type costs a millisecond at each start.
+ */
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -258,9 +265,8 @@ struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	__u32 fd;
+	__u32 zero;
 	struct file *file;
 };
-
-#pragma clang attribute pop
 
 #endif

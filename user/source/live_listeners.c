@@ -41,7 +41,9 @@ int live_listeners__open(struct live *live)
 	live->counts_per_cpu = calloc(live->n_cpus, sizeof(*live->counts_per_cpu));
 	if (!live->listeners || !live->counts_per_cpu)
 		return -ENOMEM;
-	live->full_at_limit = live->options.follow && syn_rule__is_full_at_limit();
+	if (!live__is_following(live))
+		return 0; /* nothing comes for them in an instant */
+	live->full_at_limit = syn_rule__is_full_at_limit();
 	err = listener_maps__open(&live->listener_maps);
 	if (err)
 		log_error("cannot make maps for listeners: %s", strerror(-err));
@@ -52,6 +54,8 @@ int live_listeners__add_netns(struct live *live, uint32_t inum)
 {
 	const struct listener_key stray = {.netns = inum};
 
+	if (!listener_maps__are_open(&live->listener_maps))
+		return 0;
 	return listener_maps__add(&live->listener_maps, &stray);
 }
 
@@ -112,7 +116,7 @@ static int set_places(struct live *live)
 	for (size_t i = 0; !err && i < live->n_counters; i++) {
 		struct listener_place place = {
 			.netns = netns_stats__inum(live->counters[i].stats),
-			.is_followed = live->options.follow,
+			.is_followed = live__is_following(live),
 		};
 		const struct netns_values *now = live_stats__now(live, &live->counters[i]);
 
@@ -134,7 +138,7 @@ static int take_counts(struct live *live)
 	const struct listener_maps *maps = &live->listener_maps;
 	struct listener_key key, next;
 	struct listener_counters sum;
-	bool has_next = listener_maps__next(maps, NULL, &next);
+	bool has_next = listener_maps__are_open(maps) && listener_maps__next(maps, NULL, &next);
 	size_t count = 0;
 	int result = 0;
 

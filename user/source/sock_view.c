@@ -80,6 +80,7 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 
 	skel->rodata->cfg = *config;
 	skel->rodata->cfg.filter_netns = !netns->all;
+	skel->rodata->cfg.count_listeners = config->count_listeners && config->follow;
 	skel->rodata->cfg.tick_ns = tick_ns();
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
