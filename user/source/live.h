@@ -31,6 +31,8 @@ struct live_options {
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
 	bool want_listeners; /* keep what happens at listeners: live__refresh_listeners(); follow */
+	bool want_ages;	      /* … and how old what is half open is: a walk through all sockets */
+	bool want_owners;     /* … of listeners, with .lean: live__find_listener_owners() */
 	bool watch_listeners; /* … once a second: EVENT_BACKLOG_FULL, live_stats.full_listener */
 	bool want_events;     /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
@@ -88,13 +90,11 @@ int live__refresh(struct live *live);
 /*
  * live__refresh_listeners() - the queues of each listener and what came for it, as they are now
  *
- * Costs with the number of listeners; while connections are half open also with that of all
- * sockets, but then not more than one twentieth of the time. Returns 0 or -errno, logged.
+ * Costs with the number of listeners; with want_ages, while connections are half open, also with
+ * that of all sockets, but then not more than one twentieth of the time. Returns 0 or -errno,
+ * logged.
  */
 int live__refresh_listeners(struct live *live);
-/* live__refresh_queues() - likewise, but for the ages of what is half open: costs with listeners
- * alone */
-int live__refresh_queues(struct live *live);
 const struct listener_table *live__listeners(const struct live *live); /* with want_listeners */
 
 /* live__find_listener_owners() - which processes hold them; as live__find_owners() */

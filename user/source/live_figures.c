@@ -242,7 +242,7 @@ static int read_listeners(struct live *live, struct figures *figures)
 {
 	struct finding finding = {live, figures};
 	struct syn_fates fates;
-	int err = live__refresh_queues(live);
+	int err = live__refresh_listeners(live);
 
 	if (err)
 		return err;

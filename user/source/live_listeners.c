@@ -172,7 +172,7 @@ static int take_requests(struct live *live)
 	return err;
 }
 
-static int look(struct live *live, bool with_requests)
+int live__refresh_listeners(struct live *live)
 {
 	int err = set_places(live);
 
@@ -180,7 +180,7 @@ static int look(struct live *live, bool with_requests)
 		err = sock_view__listeners(live->sock, take, live);
 	if (!err)
 		err = take_counts(live);
-	if (!err && with_requests)
+	if (!err && live->options.want_ages)
 		err = take_requests(live);
 	if (!err)
 		err = live->apply_err;
@@ -188,16 +188,6 @@ static int look(struct live *live, bool with_requests)
 	if (err)
 		log_error("cannot read all listeners: %s", strerror(-err));
 	return err;
-}
-
-int live__refresh_listeners(struct live *live)
-{
-	return look(live, true);
-}
-
-int live__refresh_queues(struct live *live)
-{
-	return look(live, false);
 }
 
 const struct listener_table *live__listeners(const struct live *live)
@@ -261,7 +251,7 @@ int live_listeners__check(struct live *live)
 	    !pace__may(&live->listeners_pace, now_ns))
 		return 0;
 	live->now_ns = now_ns;
-	err = live__refresh_queues(live);
+	err = live__refresh_listeners(live);
 	if (!err)
 		listener_table__observe(live->listeners, tell, live);
 	pace__took(&live->listeners_pace, now_ns);

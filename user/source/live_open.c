@@ -25,17 +25,29 @@
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
 
+static uint32_t lean_record_mask(const struct live_options *options)
+{
+	uint32_t mask = 0;
+
+	if (options->watch_ports || options->on_record)
+		mask |= 1u << REC_TUPLE;
+	if (options->on_record && options->follow)
+		mask |= 1u << REC_OPENING | 1u << REC_CLOSING;
+	if (options->want_owners)
+		mask |= 1u << REC_OWNER;
+	if (options->want_ages)
+		mask |= 1u << REC_REQUEST;
+	return mask;
+}
+
 static uint32_t record_mask(const struct live_options *options)
 {
 	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
-	if (options->lean && !options->on_record)
-		return options->watch_ports ? 1u << REC_TUPLE : 0;
+	if (options->lean)
+		return lean_record_mask(options);
 	if (options->watch_ports)
 		mask |= 1u << REC_TUPLE;
-	if (options->lean)
-		return 1u << REC_TUPLE |
-		       (options->follow ? 1u << REC_OPENING | 1u << REC_CLOSING : 0);
 	if (options->want_events)
 		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
 			1u << REC_SOCK_RESET;

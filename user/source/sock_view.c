@@ -49,7 +49,8 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
 
 	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
-	bpf_program__set_autoload(skel->progs.iter_owners, mask & 1u << REC_OWNER);
+	bpf_program__set_autoload(skel->progs.iter_owners,
+				  mask & 1u << REC_OWNER && mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
 	bpf_program__set_autoload(skel->progs.sock_state,
 				  is_live || mask & (1u << REC_OPENING | 1u << REC_CLOSING));
@@ -59,8 +60,9 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bpf_program__set_autoload(skel->progs.sock_reset_received, has_more);
 	bpf_program__set_autoload(skel->progs.iter_tally, config->tally);
 	bpf_program__set_autoload(skel->progs.iter_listeners, config->count_listeners);
-	bpf_program__set_autoload(skel->progs.iter_requests, config->count_listeners);
-	bpf_program__set_autoload(skel->progs.iter_listener_owners, config->count_listeners);
+	bpf_program__set_autoload(skel->progs.iter_requests, mask & 1u << REC_REQUEST);
+	bpf_program__set_autoload(skel->progs.iter_listener_owners,
+				  config->count_listeners && mask & 1u << REC_OWNER);
 }
 
 /* A clock that advances with the kernel's jiffies. */

@@ -28,7 +28,7 @@ struct sock_maps {
  * @config: record_mask, wake_bytes and follow; the rest is set here, filter_netns from @netns (all:
  * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
  * has one of their records (REC_SOCK_STATE, …), and an iterator only if it has that one's
- * (REC_SOCK, REC_OWNER, REC_TUPLE): whoever wants one thing alone starts faster.
+ * (REC_SOCK, REC_OWNER, REC_TUPLE, REC_REQUEST): whoever wants one thing alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @maps: stay the caller's.
  * Returns 0 or -errno after logging.
@@ -53,7 +53,7 @@ int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
  * sock_view__listeners() - likewise, but a REC_LISTENER for every listener, and nothing else is
  * looked at; sock_view__requests() - a REC_REQUEST for every half-open connection
  *
- * Only with count_listeners.
+ * Only with count_listeners, and requests only if record_mask has REC_REQUEST.
  */
 int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx);
 int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx);
