@@ -187,6 +187,8 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 	if (!tp || old_state == new_state)
 		return 0;
 	note_activity(tp);
+	if (cfg.count_listeners && new_state == TCPS_LISTEN)
+		mark_listener(tp);
 	now_ns = bpf_ktime_get_ns();
 	memory = sock_memory__follow(tp, old_state, new_state, now_ns);
 	count_opening(tp, memory, old_state, new_state);

@@ -227,10 +227,19 @@ struct trace_event_raw_tcp_send_reset {
 	enum sk_rst_reason reason; /* 6.10 */
 };
 
+struct fdtable {
+	unsigned int max_fds;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
+	struct files_struct *files;
 	struct task_struct *group_leader;
 	char comm[16];
 };
@@ -248,8 +257,8 @@ struct seq_file {
 #pragma clang attribute pop
 
 /*
- * What the iterators are called with: the arguments of bpf_iter_tcp() and bpf_iter_task_file(), eight
- * bytes each, which the verifier checks (kernel/bpf/task_iter.c, net/ipv4/tcp_ipv4.c). Not
+ * What the iterators are called with: the arguments of bpf_iter_tcp() (net/ipv4/tcp_ipv4.c) and its
+ * likes, eight bytes each, which the verifier checks. Not
  * relocated: looking up a type costs a millisecond at each start.
  */
 struct bpf_iter_meta {
@@ -259,6 +268,18 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {

@@ -28,7 +28,8 @@
 	X(TUPLE, "tuple")		    /* lean iterator: who holds which port */         \
 	X(TUPLES_END, "tuples-end")	    /* … its last record */                         \
 	X(OPENING, "opening")		    /* tracepoint: a session is open on this tuple */ \
-	X(CLOSING, "closing")		    /* tracepoint: this side closes first */
+	X(CLOSING, "closing")		    /* tracepoint: this side closes first */      \
+	X(PROCESS, "process")		    /* iterator: a process, how many files it may have open */
 
 enum record_kind {
 	REC_NONE,
@@ -179,6 +180,12 @@ struct rec_owner {
 	char comm[SOCK_COMM_LEN];
 };
 
+struct rec_process {
+	struct record_hdr hdr;
+	__u32 pid;
+	__u32 room; /* for open files, as far as its table has grown */
+};
+
 struct rec_listener {
 	struct record_hdr hdr;
 	struct sock_info sock;
@@ -252,6 +259,7 @@ union record {
 	struct rec_tuple tuple;
 	struct rec_tuples_end tuples_end;
 	struct rec_closing closing;
+	struct rec_process process;
 };
 
 /* ---- the session cache: one array per CPU, four ways per set --------------------------------- */

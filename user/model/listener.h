@@ -120,8 +120,12 @@ void listener_table__visit(const struct listener_table *table,
 /* listener_table__edit() - likewise, for the model's own */
 void listener_table__edit(struct listener_table *table,
 			  void (*edit)(void *ctx, struct listener *listener), void *ctx);
-/* listener_table__has_unowned() - is the process of one of them unknown? */
-bool listener_table__has_unowned(const struct listener_table *table);
+/*
+ * listener_table__unowned() - the cookies of those whose process is unknown
+ *
+ * Returns how many there are; @cookies has @room, and the first of them are in it.
+ */
+size_t listener_table__unowned(const struct listener_table *table, uint64_t *cookies, size_t room);
 
 /* listener_table__fates() - of the namespace @netns, or of all of them together for 0 */
 void listener_table__fates(const struct listener_table *table, uint32_t netns,

@@ -316,12 +316,20 @@ void listener_table__edit(struct listener_table *table,
 			edit(ctx, table->items[i]);
 }
 
-bool listener_table__has_unowned(const struct listener_table *table)
+size_t listener_table__unowned(const struct listener_table *table, uint64_t *cookies, size_t room)
 {
-	for (size_t i = 0; i < table->count; i++)
-		if (table->items[i]->is_listed && !table->items[i]->session.owner.pid)
-			return true;
-	return false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct listener *listener = table->items[i];
+
+		if (!listener->is_listed || listener->session.owner.pid)
+			continue;
+		if (count < room)
+			cookies[count] = listener->sock.cookie;
+		count++;
+	}
+	return count;
 }
 
 static void add_fates(struct syn_fates *sum, const struct listener_counters *counts)

@@ -102,7 +102,7 @@
 	  "By which hooks an interface is watched.")                                               \
 	X(parse_failures_total, "counter", "reason", "5", "XDP or tc",                             \
 	  "Frames that were passed on but not understood, by reason.")                             \
-	X(records_lost_total, "counter", "kind", "15", "BPF programs",                             \
+	X(records_lost_total, "counter", "kind", "16", "BPF programs",                             \
 	  "Records that found the ring buffer full.")                                              \
 	X(cache_entries, "gauge", "", "1", "XDP or tc", "Fragments of sessions in the cache.")     \
 	X(cache_capacity, "gauge", "", "1", "tcpwatch", "Fragments that the cache has room for.")  \

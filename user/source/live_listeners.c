@@ -200,17 +200,30 @@ static bool is_there(uint32_t pid)
 	return !kill((pid_t)pid, 0) || errno == EPERM;
 }
 
+static int find_owners(struct live *live, size_t count)
+{
+	uint64_t *cookies = calloc(count, sizeof(*cookies));
+	int err;
+
+	if (!cookies)
+		return -ENOMEM;
+	(void)listener_table__unowned(live->listeners, cookies, count);
+	err = sock_view__listener_owners(live->sock, cookies, count, take, live);
+	free(cookies);
+	return err;
+}
+
 int live__find_listener_owners(struct live *live, bool force)
 {
 	uint64_t now_ns = live__now().mono_ns;
+	size_t count;
 	int err;
 
 	listener_table__check_owners(live->listeners, is_there);
-	if (!listener_table__has_unowned(live->listeners))
+	count = listener_table__unowned(live->listeners, NULL, 0);
+	if (!count || (!force && !pace__may(&live->listener_owners_pace, now_ns)))
 		return 0;
-	if (!force && !pace__may(&live->listener_owners_pace, now_ns))
-		return 0;
-	err = sock_view__listener_owners(live->sock, take, live);
+	err = find_owners(live, count);
 	pace__took(&live->listener_owners_pace, now_ns);
 	if (err)
 		log_warn("cannot find the processes of listeners: %s", strerror(-err));

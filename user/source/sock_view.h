@@ -58,8 +58,15 @@ int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
 int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx);
 int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx);
 
-/* sock_view__listener_owners() - a REC_OWNER for every listener that a process has open */
-int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *ctx);
+/*
+ * sock_view__listener_owners() - a REC_OWNER for each of the listeners @cookies that a process has
+ * open
+ *
+ * Looks at open files until all are found. Only with count_listeners and if record_mask has
+ * REC_OWNER. Returns 0 or -errno.
+ */
+int sock_view__listener_owners(struct sock_view *view, const uint64_t *cookies, size_t count,
+			       record_sink sink, void *ctx);
 
 /*
  * sock_view__tuples() - likewise, but of each socket only what accounts of ports and of TIME_WAIT
