@@ -236,7 +236,7 @@ int iter_requests(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* Processes, for userspace to look at those with few files first. */
+/* Processes, for userspace to look at one by one. */
 SEC("iter/task")
 int iter_processes(struct bpf_iter__task *ctx)
 {
@@ -248,7 +248,6 @@ int iter_processes(struct bpf_iter__task *ctx)
 	rec.hdr.kind = REC_PROCESS;
 	rec.hdr.size = sizeof(rec);
 	rec.pid = task->tgid;
-	rec.room = task->files->fdt->max_fds;
 	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
 	return 0;
 }
@@ -263,6 +262,7 @@ struct {
 } unowned_listeners SEC(".maps");
 
 __u32 n_unowned_listeners = 0;
+__u32 first_files = 0; /* descriptors from this one on are not looked at */
 
 /* Each is found once, by one reader. */
 static __always_inline bool is_unowned_listener(const struct sock *sk)
@@ -312,7 +312,9 @@ int iter_owners(struct bpf_iter__task_file *ctx)
 SEC("iter/task_file")
 int iter_listener_owners(struct bpf_iter__task_file *ctx)
 {
-	return n_unowned_listeners ? list_owner(ctx, true) : 1;
+	if (!n_unowned_listeners || (ctx->file && ctx->fd >= first_files))
+		return 1;
+	return list_owner(ctx, true);
 }
 
 #endif

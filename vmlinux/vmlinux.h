@@ -227,19 +227,10 @@ struct trace_event_raw_tcp_send_reset {
 	enum sk_rst_reason reason; /* 6.10 */
 };
 
-struct fdtable {
-	unsigned int max_fds;
-};
-
-struct files_struct {
-	struct fdtable *fdt;
-};
-
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
-	struct files_struct *files;
 	struct task_struct *group_leader;
 	char comm[16];
 };

@@ -29,7 +29,7 @@
 	X(TUPLES_END, "tuples-end")	    /* … its last record */                         \
 	X(OPENING, "opening")		    /* tracepoint: a session is open on this tuple */ \
 	X(CLOSING, "closing")		    /* tracepoint: this side closes first */      \
-	X(PROCESS, "process")		    /* iterator: a process, how many files it may have open */
+	X(PROCESS, "process")		    /* iterator: a process of userspace */
 
 enum record_kind {
 	REC_NONE,
@@ -183,7 +183,7 @@ struct rec_owner {
 struct rec_process {
 	struct record_hdr hdr;
 	__u32 pid;
-	__u32 room; /* for open files, as far as its table has grown */
+	__u32 zero;
 };
 
 struct rec_listener {
@@ -431,6 +431,21 @@ struct listener_counters {
 	__u64 value[LISTENER_COUNTER_COUNT];
 };
 
+/* Half-open connections whose SYN-ACK was sent again: room for so many. */
+#define HALF_OPEN_MAX 65536
+
+struct half_open_key {
+	struct ip_addr local, remote;
+	__u16 local_port, remote_port;
+	__u32 netns;
+};
+
+struct half_open {
+	__u64 sent_ns;	/* when it was last */
+	__u32 timeouts; /* how often the kernel's timer has expired, at most */
+	__u32 is_acked; /* the acknowledgement came and found the accept queue full */
+};
+
 /* listener_counters__add() - @one is part of @sum */
 static __always_inline void listener_counters__add(struct listener_counters *sum,
 						   const struct listener_counters *one)
@@ -486,7 +501,7 @@ struct sock_config {
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 count_listeners; /* 1: keep what happens at each listener */
 	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
-	__u32 zero;
+	__u32 time_requests;   /* 1: keep half-open connections until they are completed */
 };
 
 #endif

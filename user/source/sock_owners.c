@@ -1,54 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which processes hold listeners. The iterator looks at each open file of each process, and a process
- * with hundreds of thousands of connections costs most of it; so where there is one, processes
- * are looked at one by one, those with few files first, until all listeners are found.
+ * Which processes hold listeners. The iterator looks at each open file of each process, and those
+ * with many thousands of connections cost most of it. So where there are such, processes are looked
+ * at one by one, and of each the first files, for a listener is there before its connections; then
+ * the others, until all are found.
  * Not here: the processes of all sockets (sock_view.c).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <bpf/bpf.h>
 
 #include "sock_view_internal.h"
 
-struct process {
-	uint32_t pid, room;
-};
-
 struct processes {
-	struct process *items;
-	size_t count, size;
+	uint32_t *pids;
+	size_t count, room;
 	int err;
 };
 
 static void add_process(void *ctx, const union record *rec)
 {
 	struct processes *all = ctx;
-	size_t size = all->size ? 2 * all->size : 256;
-	struct process *more;
+	size_t room = all->room ? 2 * all->room : 256;
+	uint32_t *more;
 
 	if (rec->hdr.kind != REC_PROCESS || all->err)
 		return;
-	if (all->count == all->size) {
-		more = reallocarray(all->items, size, sizeof(*more));
+	if (all->count == all->room) {
+		more = reallocarray(all->pids, room, sizeof(*more));
 		if (!more) {
 			all->err = -ENOMEM;
 			return;
 		}
-		all->items = more;
-		all->size = size;
+		all->pids = more;
+		all->room = room;
 	}
-	all->items[all->count++] = (struct process){rec->process.pid, rec->process.room};
-}
-
-static int by_room(const void *a, const void *b)
-{
-	const struct process *one = a, *other = b;
-
-	if (one->room != other->room)
-		return one->room < other->room ? -1 : 1;
-	return one->pid < other->pid ? -1 : one->pid > other->pid; /* a parent before its children */
+	all->pids[all->count++] = rec->process.pid;
 }
 
 static int iterate(struct sock_view *view, const struct bpf_link *link, record_sink sink, void *ctx)
@@ -58,24 +47,21 @@ static int iterate(struct sock_view *view, const struct bpf_link *link, record_s
 	return fd < 0 ? -errno : sock_view__iterate(view, fd, true, sink, ctx);
 }
 
-static int list_processes(struct sock_view *view, struct processes *all)
+/* An iterator for each process costs as much as some 40 files: little beside so many on average. */
+#define MANY_FILES 256
+
+/* Open files of this host: the first number of Documentation/admin-guide/sysctl/fs.rst's file-nr. */
+static bool has_many_files(size_t n_processes)
 {
-	int err = iterate(view, view->skel->links.iter_processes, add_process, all);
+	FILE *file = fopen("/proc/sys/fs/file-nr", "re");
+	unsigned long open_files = 0;
+	bool is_known;
 
-	if (err || all->err)
-		return err ? err : all->err;
-	qsort(all->items, all->count, sizeof(*all->items), by_room);
-	return 0;
-}
-
-/* One of them may have more files than all others together. */
-static bool has_giant(const struct processes *all)
-{
-	uint64_t others = 0;
-
-	for (size_t i = 0; i + 1 < all->count; i++)
-		others += all->items[i].room;
-	return all->count && all->items[all->count - 1].room > others;
+	if (!file)
+		return false;
+	is_known = fscanf(file, "%lu", &open_files) == 1;
+	fclose(file);
+	return is_known && open_files > MANY_FILES * n_processes;
 }
 
 struct searching {
@@ -105,28 +91,33 @@ static int search_one(struct sock_view *view, struct searching *searching)
 	return err;
 }
 
-/* Returns false if that is not possible here, or not all was found. A process may have ended. */
-static bool search_one_by_one(struct sock_view *view, const struct processes *all,
-			      record_sink sink, void *ctx)
+#define FIRST_FILES 1024
+
+/* The first files of each process, which may have ended, until all is found or Linux cannot. */
+static void search_first_files(struct sock_view *view, const struct processes *all,
+			       record_sink sink, void *ctx)
 {
 	struct searching searching = {.sink = sink, .ctx = ctx};
 
+	view->skel->bss->first_files = FIRST_FILES;
 	for (size_t i = 0; i < all->count && view->skel->bss->n_unowned_listeners; i++) {
-		searching.pid = all->items[i].pid;
+		searching.pid = all->pids[i];
 		if (search_one(view, &searching) == -E2BIG || searching.is_ignored)
-			return false;
+			break;
 	}
-	return true;
+	view->skel->bss->first_files = UINT32_MAX;
 }
 
 static int search(struct sock_view *view, record_sink sink, void *ctx)
 {
 	struct processes all = {0};
-	int err = list_processes(view, &all);
-	bool is_done = !err && has_giant(&all) && search_one_by_one(view, &all, sink, ctx);
+	int err = iterate(view, view->skel->links.iter_processes, add_process, &all);
 
-	free(all.items);
-	if (err || is_done)
+	err = err ? err : all.err;
+	if (!err && has_many_files(all.count))
+		search_first_files(view, &all, sink, ctx);
+	free(all.pids);
+	if (err || !view->skel->bss->n_unowned_listeners)
 		return err;
 	return iterate(view, view->skel->links.iter_listener_owners, sink, ctx);
 }
@@ -138,6 +129,7 @@ int sock_view__listener_owners(struct sock_view *view, const uint64_t *cookies, 
 	uint8_t is_unowned = 1;
 
 	view->skel->bss->n_unowned_listeners = 0;
+	view->skel->bss->first_files = UINT32_MAX;
 	for (size_t i = 0; i < count; i++)
 		view->skel->bss->n_unowned_listeners +=
 			!bpf_map_update_elem(fd, &cookies[i], &is_unowned, BPF_ANY);
