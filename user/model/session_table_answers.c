@@ -25,7 +25,7 @@ static uint64_t due_ns(const struct wire_answers *answers)
 	unsigned expired =
 		answers->again > answers->asked_again ? answers->again - answers->asked_again : 0;
 
-	return answers->last_ns + requests__patience_ns(expired);
+	return answers->last_ns + handshake__patience_ns(expired);
 }
 
 /* Without memory for the list it is told when all half-open sessions are given up. */

@@ -207,9 +207,6 @@ int id_list__add(struct id_list *list, uint32_t id);
 /* id_list__is_due() - there are some, and it is time to look at them: it is done now */
 bool id_list__is_due(struct id_list *list, uint64_t now_ns);
 
-/* requests__patience_ns() - a request is silent for so long at most after its timer expired so often
- */
-uint64_t requests__patience_ns(unsigned timeouts);
 /* requests__has() - @sock is a request: half open, without a socket of its own */
 bool requests__has(const struct sock_row *sock);
 /* requests__follow() - if @sock is a request, tell when it fails */

@@ -9,13 +9,6 @@
 
 #include "session_table_internal.h"
 
-/* TCP_TIMEOUT_INIT and TCP_RTO_MAX, include/net/tcp.h: doubled each time, up to a limit. */
-#define FIRST_TIMEOUT_NS TW_NSEC_PER_SEC
-#define LAST_TIMEOUT_NS	 (120 * TW_NSEC_PER_SEC)
-#define DOUBLINGS	 7 /* that many reach the limit */
-/* A timer of the wheel may be late by an eighth (kernel/time/timer.c), a busy machine by more. */
-#define LATE_SHIFT 3
-#define BUSY_NS	   TW_NSEC_PER_SEC
 /* How often a list is looked through. */
 #define LOOK_NS (50 * TW_NSEC_PER_MSEC)
 
@@ -24,18 +17,10 @@ bool requests__has(const struct sock_row *sock)
 	return sock->info.is_minisock && sock->info.state == TCPS_SYN_RECV;
 }
 
-uint64_t requests__patience_ns(unsigned timeouts)
-{
-	uint64_t timeout_ns =
-		timeouts < DOUBLINGS ? FIRST_TIMEOUT_NS << timeouts : LAST_TIMEOUT_NS;
-
-	return timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
-}
-
 /* Until then the kernel has sent the SYN-ACK again, if the request is still there. */
 static uint64_t due_ns(const struct sock_row *sock)
 {
-	return sock->info_ns + requests__patience_ns(sock->info.syn_timeouts);
+	return sock->info_ns + handshake__patience_ns(sock->info.syn_timeouts);
 }
 
 int id_list__add(struct id_list *list, uint32_t id)

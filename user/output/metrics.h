@@ -27,9 +27,10 @@
 	X(sessions_closed_total, "counter", "reason, by", "12", "tracepoints",                     \
 	  "Sockets of established connections that ended, by what ended them and by who closed "   \
 	  "first. TIME_WAIT comes after.")                                                         \
-	X(handshakes_total, "counter", "side, outcome", "10",                                      \
+	X(handshakes_total, "counter", "side, outcome", "11",                                      \
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
-	  "/proc/net/netstat",                                                                     \
+	  "/proc/net/netstat; server `timeout`, inferred: a SYN-ACK that was sent again, and "     \
+	  "then not for longer than the kernel's timer runs",                                                                     \
 	  "Handshakes of this host's sockets, by how they ended.")                                 \
 	X(handshake_seconds, "histogram", "side, part", "5 histograms of 24 buckets",              \
 	  "tracepoints; `network`: the kernel's first round trip, none if the SYN or SYN-ACK was " \

@@ -139,7 +139,7 @@ static void check_handshakes(struct live *live)
 
 /* Of this host's sockets, since the start. What a full accept queue drops is tried again and counts
  * again. */
-static int count_ends(const struct live *live, struct handshake_ends *client,
+static int count_ends(struct live *live, struct handshake_ends *client,
 		      struct handshake_ends *server)
 {
 	struct sock_counters sock;
@@ -151,8 +151,9 @@ static int count_ends(const struct live *live, struct handshake_ends *client,
 	live__kernel_counts(live, 0, false, &kernel);
 	client->failed = sock.value[SOCKC_CONNECT_FAILED];
 	client->all = client->failed + sock.value[SOCKC_ACTIVE_OPEN];
-	server->failed =
-		kernel.value[NETNS_EMBRYONIC_RESETS] + kernel.value[NETNS_LISTEN_OVERFLOWS];
+	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] +
+			 kernel.value[NETNS_LISTEN_OVERFLOWS] +
+			 sock_view__timed_out(live->sock, live->now_ns);
 	server->all = server->failed + sock.value[SOCKC_PASSIVE_OPEN];
 	return 0;
 }

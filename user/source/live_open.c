@@ -127,6 +127,9 @@ static int open_sock(struct live *live)
 			  (!live->options.lean || live->options.want_listeners),
 		.count_listeners = live->options.want_listeners,
 		.tally = live->options.want_tally,
+		/* Where events are derived, the table tells. */
+		.time_requests = live->options.want_tally ||
+				 (live->options.watch_alarms && !live->options.want_events),
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listener_maps};
 
