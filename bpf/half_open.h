@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Connections half open at a listener whose SYN-ACK was sent again. Nothing tells when the kernel
- * gives one up, so each is kept here until it is completed; userspace takes out those that have been
- * silent for longer than the kernel's timer runs (user/source/half_open.c).
+ * gives one up, so each is kept here until it is completed; userspace takes out those that have
+ * been silent for longer than the kernel's timer runs (user/source/half_open.c).
  */
 #ifndef TCPWATCH_HALF_OPEN_H
 #define TCPWATCH_HALF_OPEN_H
 
 #include "record.h"
+#include "shared/half_open.h"
 #include "sock_info.h"
 #include "sock_watch.h"
 
@@ -28,7 +29,8 @@ static __always_inline void half_open__key(struct half_open_key *key, const stru
 	key->remote_port = TW_BE16(skc->skc_dport);
 }
 
-/* half_open__sent_again() - the SYN-ACK of @treq; what a full accept queue drops the kernel counts */
+/* half_open__sent_again() - the SYN-ACK of @treq; what a full accept queue drops the kernel counts
+ */
 static __always_inline void half_open__sent_again(const struct tcp_request_sock *treq,
 						  const struct sock *listener)
 {
@@ -42,7 +44,8 @@ static __always_inline void half_open__sent_again(const struct tcp_request_sock 
 		record__count_lost(REC_REQUEST);
 }
 
-/* half_open__completed() - @tp is its child, which has inherited how often the SYN-ACK was sent again
+/* half_open__completed() - @tp is its child, which has inherited how often the SYN-ACK was sent
+ * again
  */
 static __always_inline void half_open__completed(const struct tcp_sock *tp)
 {

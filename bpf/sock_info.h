@@ -165,7 +165,8 @@ static __always_inline void fill_listener(struct sock_info *info, const struct t
 
 	info->rx_queue = sk->sk_ack_backlog;
 	info->tx_queue = sk->sk_max_ack_backlog;
-	/* Not by a pointer to the queue: its type would be looked up too, a millisecond at start. */
+	/* Not by a pointer to the queue: its type would be looked up too, a millisecond at start.
+	 */
 	info->syn_queue = tp->inet_conn.icsk_accept_queue.qlen.counter;
 	info->syn_young = tp->inet_conn.icsk_accept_queue.young.counter;
 }

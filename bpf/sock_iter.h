@@ -131,7 +131,8 @@ int iter_tuples(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* A listener older than the tool is marked and given its memory here, for its connections to inherit.
+/* A listener older than the tool is marked and given its memory here, for its connections to
+ * inherit.
  */
 static __always_inline const struct sock_memory *memory_of_listener(const struct tcp_sock *tp)
 {

@@ -28,7 +28,7 @@
 	X(TUPLE, "tuple")		    /* lean iterator: who holds which port */         \
 	X(TUPLES_END, "tuples-end")	    /* … its last record */                         \
 	X(OPENING, "opening")		    /* tracepoint: a session is open on this tuple */ \
-	X(CLOSING, "closing")		    /* tracepoint: this side closes first */      \
+	X(CLOSING, "closing")		    /* tracepoint: this side closes first */          \
 	X(PROCESS, "process")		    /* iterator: a process of userspace */
 
 enum record_kind {
@@ -429,21 +429,6 @@ struct listener_counters {
 	__u64 fate[SYN_FATE_COUNT];
 	__u64 n_inferred; /* of them: taken from the SYN before, as too many came at once */
 	__u64 value[LISTENER_COUNTER_COUNT];
-};
-
-/* Half-open connections whose SYN-ACK was sent again: room for so many. */
-#define HALF_OPEN_MAX 65536
-
-struct half_open_key {
-	struct ip_addr local, remote;
-	__u16 local_port, remote_port;
-	__u32 netns;
-};
-
-struct half_open {
-	__u64 sent_ns;	/* when it was last */
-	__u32 timeouts; /* how often the kernel's timer has expired, at most */
-	__u32 is_acked; /* the acknowledgement came and found the accept queue full */
 };
 
 /* listener_counters__add() - @one is part of @sum */

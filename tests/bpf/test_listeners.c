@@ -130,8 +130,7 @@ static pid_t start_giant(void)
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (!pid) {
-		bool is_ok = !setrlimit(RLIMIT_NOFILE, &limit) &&
-			     open_all(limit.rlim_max);
+		bool is_ok = !setrlimit(RLIMIT_NOFILE, &limit) && open_all(limit.rlim_max);
 
 		if (is_ok && write(ready[1], "", 1) == 1)
 			pause();

@@ -35,9 +35,8 @@ static void test_time_wait(void **state __attribute__((unused)))
 		char changes[MAX_STEPS + 1] = {0};
 
 		for (size_t k = 0; k < strlen(cases[i].changes); k++)
-			changes[k] = "-rc"[time_wait_alarm__observe(&alarm, cases[i].looks[k].count,
-								    100,
-								    cases[i].looks[k].refused)];
+			changes[k] = "-rc"[time_wait_alarm__observe(
+				&alarm, cases[i].looks[k].count, 100, cases[i].looks[k].refused)];
 		if (strcmp(changes, cases[i].changes))
 			fail_msg("%s: %s, not %s", cases[i].name, changes, cases[i].changes);
 	}
@@ -55,7 +54,8 @@ static void test_share(void **state __attribute__((unused)))
 		{"all of five", "r", {{1, 0, 5}}},
 		{"less than a tenth", "-", {{1, 46, 5}}},
 		{"a tenth", "r", {{1, 45, 5}}},
-		{"few at a time add up", "----r",
+		{"few at a time add up",
+		 "----r",
 		 {{1, 0, 1}, {1, 0, 1}, {1, 0, 1}, {1, 0, 1}, {1, 0, 1}}},
 		{"what is long past does not", "--", {{1, 0, 4}, {20, 0, 1}}},
 		{"a twentieth ends it", "r-c", {{1, 0, 5}, {1, 94, 0}, {1, 1, 0}}},
@@ -65,7 +65,7 @@ static void test_share(void **state __attribute__((unused)))
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		char changes[MAX_STEPS + 1] = {0};
-		struct failing failing = {.newer_ns = 100 * SEC};
+		struct failing failing = {.newer_ns = 100 * SEC };
 		uint64_t now_ns = 100 * SEC;
 
 		for (size_t k = 0; k < strlen(cases[i].changes); k++) {

@@ -169,9 +169,12 @@ static void test_alarm(void **state)
 		size_t n_long;
 		enum threshold_change change;
 	} steps[] = {
-		{CLOSE_WAIT_LEAK - 1, THRESHOLD_NONE},	  {CLOSE_WAIT_LEAK, THRESHOLD_RAISED},
-		{CLOSE_WAIT_LEAK + 1, THRESHOLD_NONE},	  {CLOSE_WAIT_LEAK / 2 + 1, THRESHOLD_NONE},
-		{CLOSE_WAIT_LEAK / 2, THRESHOLD_CLEARED}, {CLOSE_WAIT_LEAK, THRESHOLD_RAISED},
+		{CLOSE_WAIT_LEAK - 1, THRESHOLD_NONE},
+		{CLOSE_WAIT_LEAK, THRESHOLD_RAISED},
+		{CLOSE_WAIT_LEAK + 1, THRESHOLD_NONE},
+		{CLOSE_WAIT_LEAK / 2 + 1, THRESHOLD_NONE},
+		{CLOSE_WAIT_LEAK / 2, THRESHOLD_CLEARED},
+		{CLOSE_WAIT_LEAK, THRESHOLD_RAISED},
 		{0, THRESHOLD_CLEARED},
 	};
 	struct row rows[CLOSE_WAIT_LEAK + 1];
@@ -188,7 +191,8 @@ static void test_alarm(void **state)
 		snapshot(&fx, rows, steps[i].n_long);
 		close_waits__look(&waits, fx.table, fx.now_ns);
 		close_waits__observe(&waits, hear, &told);
-		if (told.change != steps[i].change || (told.times && told.n_long != steps[i].n_long))
+		if (told.change != steps[i].change ||
+		    (told.times && told.n_long != steps[i].n_long))
 			fail_msg("step %zu: change %d, %ju", i, told.change,
 				 (uintmax_t)told.n_long);
 	}

@@ -116,8 +116,8 @@ static void test_stories(void **state)
 /* The next session on the tuple is another: what was known of the first does not count for it. */
 static void test_next_on_the_tuple(void **state)
 {
-	static const struct story first = {
-		"", SYN_QUEUED, false, {{0, 'S'}, {0, 'A'}, {1000, 'A'}}, 0, 0};
+	static const struct story first = {"", SYN_QUEUED, false, {{0, 'S'}, {0, 'A'}, {1000, 'A'}},
+					   0,  0};
 	struct fixture fx;
 	struct talk t;
 

@@ -78,19 +78,21 @@ static void forget_idle(struct close_waits *waits)
 {
 	struct close_wait_holder *holder, *next;
 
-	HASH_ITER(hh, waits->holders, holder, next)
+	for (holder = waits->holders; holder; holder = next) {
+		next = holder->hh.next;
 		if (!holder->count && !holder->is_leaking)
 			forget(waits, holder);
+	}
 }
 
 void close_waits__look(struct close_waits *waits, struct session_table *table, uint64_t now_ns)
 {
 	struct looking looking = {waits, now_ns};
-	struct close_wait_holder *holder, *next;
 	struct session_table_stats stats;
+	struct close_wait_holder *holder;
 
 	waits->n_long = 0;
-	HASH_ITER(hh, waits->holders, holder, next) {
+	for (holder = waits->holders; holder; holder = holder->hh.next) {
 		holder->count = holder->n_long = holder->n_new = 0;
 		holder->is_unsure = false;
 	}
@@ -103,18 +105,16 @@ void close_waits__look(struct close_waits *waits, struct session_table *table, u
 
 void close_waits__fini(struct close_waits *waits)
 {
-	struct close_wait_holder *holder, *next;
-
-	HASH_ITER(hh, waits->holders, holder, next)
-		forget(waits, holder);
+	while (waits->holders)
+		forget(waits, waits->holders);
 }
 
 struct close_wait_leak close_waits__leak(const struct close_waits *waits)
 {
 	struct close_wait_leak leak = {.count = waits->n_long, .per_minute = waits->per_minute};
-	const struct close_wait_holder *holder, *next;
+	const struct close_wait_holder *holder;
 
-	HASH_ITER(hh, waits->holders, holder, next) {
+	for (holder = waits->holders; holder; holder = holder->hh.next) {
 		if (!holder->key.pid || holder->n_long <= leak.n_of_owner)
 			continue;
 		leak.owner = holder->owner;
@@ -125,9 +125,9 @@ struct close_wait_leak close_waits__leak(const struct close_waits *waits)
 
 bool close_waits__is_leaking(const struct close_waits *waits)
 {
-	const struct close_wait_holder *holder, *next;
+	const struct close_wait_holder *holder;
 
-	HASH_ITER(hh, waits->holders, holder, next)
+	for (holder = waits->holders; holder; holder = holder->hh.next)
 		if (holder->is_leaking)
 			return true;
 	return false;
@@ -135,10 +135,10 @@ bool close_waits__is_leaking(const struct close_waits *waits)
 
 void close_waits__observe(struct close_waits *waits, close_wait_alarm_fn tell, void *ctx)
 {
-	struct close_wait_holder *holder, *next;
+	struct close_wait_holder *holder;
 	enum threshold_change change;
 
-	HASH_ITER(hh, waits->holders, holder, next) {
+	for (holder = waits->holders; holder; holder = holder->hh.next) {
 		change = threshold__observe(&leak_threshold, &holder->is_leaking, holder->n_long,
 					    CLOSE_WAIT_LEAK);
 		if (change != THRESHOLD_NONE)

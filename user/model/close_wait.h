@@ -14,7 +14,7 @@
 
 #define CLOSE_WAIT_LONG_NS (60 * TW_NSEC_PER_SEC)
 /* So many of one process for so long are a leak, as the alert of dashboards/ has it; half: over. */
-#define CLOSE_WAIT_LEAK	   20
+#define CLOSE_WAIT_LEAK 20
 
 struct close_wait_owner_key {
 	uint32_t netns, pid; /* pid 0: of those that no process is known for */
@@ -64,7 +64,7 @@ bool close_waits__is_leaking(const struct close_waits *waits);
 /* close_waits__observe() - call @tell for each process that began or ceased to leak since the last
  * time */
 typedef void (*close_wait_alarm_fn)(void *ctx, const struct close_wait_holder *holder,
-			      enum threshold_change change);
+				    enum threshold_change change);
 void close_waits__observe(struct close_waits *waits, close_wait_alarm_fn tell, void *ctx);
 
 #endif

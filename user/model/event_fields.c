@@ -13,9 +13,9 @@
 #define KINDS_SYN (KIND(SYN) | KIND(SYN_ACK))
 #define KINDS_END (KIND(CLOSED) | KIND(HANDSHAKE_FAILED))
 /* Something fills up: events with a level … */
-#define KINDS_LEVEL                                                                  \
-	(KIND(PORTS_LOW) | KIND(BACKLOG_FULL) | KIND(TIME_WAIT_FULL) |               \
-	 KIND(CLOSE_WAIT_LEAK) | KIND(HANDSHAKES_FAILING))
+#define KINDS_LEVEL                                                                            \
+	(KIND(PORTS_LOW) | KIND(BACKLOG_FULL) | KIND(TIME_WAIT_FULL) | KIND(CLOSE_WAIT_LEAK) | \
+	 KIND(HANDSHAKES_FAILING))
 /* … of which some have no endpoint. */
 #define KINDS_PLACELESS (KIND(TIME_WAIT_FULL) | KIND(CLOSE_WAIT_LEAK))
 

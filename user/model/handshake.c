@@ -55,8 +55,7 @@ bool handshake__side(const struct session *s, enum handshake_side *side)
 
 uint64_t handshake__patience_ns(unsigned timeouts)
 {
-	uint64_t timeout_ns =
-		timeouts < DOUBLINGS ? FIRST_TIMEOUT_NS << timeouts : LAST_TIMEOUT_NS;
+	uint64_t timeout_ns = timeouts < DOUBLINGS ? FIRST_TIMEOUT_NS << timeouts : LAST_TIMEOUT_NS;
 
 	return timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
 }

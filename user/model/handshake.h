@@ -80,8 +80,8 @@ struct handshake_parts {
 struct handshake_parts handshake__parts(const struct session *s);
 
 /*
- * handshake__patience_ns() - the kernel sends a SYN-ACK again within this time, ns, when its timer has
- * expired @timeouts times; a half-open connection that is silent for longer is gone
+ * handshake__patience_ns() - the kernel sends a SYN-ACK again within this time, ns, when its timer
+ * has expired @timeouts times; a half-open connection that is silent for longer is gone
  */
 uint64_t handshake__patience_ns(unsigned timeouts);
 

@@ -20,8 +20,8 @@ static void let_pass(struct failing *failing, uint64_t now_ns)
 
 	if (now_ns < failing->newer_ns || passed_ns < FAILING_SPAN_NS)
 		return;
-	failing->older = passed_ns < 2 * FAILING_SPAN_NS ? failing->newer
-							 : (struct handshake_ends){0};
+	failing->older =
+		passed_ns < 2 * FAILING_SPAN_NS ? failing->newer : (struct handshake_ends){0};
 	failing->newer = (struct handshake_ends){0};
 	failing->newer_ns = now_ns;
 }
@@ -78,12 +78,10 @@ static void forget(struct handshake_alarm *alarm, struct place *place)
 
 void handshake_alarm__free(struct handshake_alarm *alarm)
 {
-	struct place *place, *next;
-
 	if (!alarm)
 		return;
-	HASH_ITER(hh, alarm->places, place, next)
-		forget(alarm, place);
+	while (alarm->places)
+		forget(alarm, alarm->places);
 	free(alarm);
 }
 
@@ -97,11 +95,11 @@ static struct place_key key_of(const struct session *session, enum handshake_sid
 /* Where nothing has failed lately nothing is lost but how many did not fail. */
 static bool make_room(struct handshake_alarm *alarm)
 {
-	struct place *place, *next;
+	struct place *place;
 
 	if (HASH_COUNT(alarm->places) < FAILING_PLACES)
 		return true;
-	HASH_ITER(hh, alarm->places, place, next) {
+	for (place = alarm->places; place; place = place->hh.next) {
 		if (place->failing.is_raised || failing__recent(&place->failing).failed)
 			continue;
 		forget(alarm, place);
@@ -176,7 +174,8 @@ void handshake_alarm__observe(struct handshake_alarm *alarm, uint64_t now_ns,
 	struct place *place, *next;
 	enum threshold_change change;
 
-	HASH_ITER(hh, alarm->places, place, next) {
+	for (place = alarm->places; place; place = next) {
+		next = place->hh.next;
 		change = failing__observe(&place->failing, now_ns);
 		if (change != THRESHOLD_NONE)
 			tell_place(place, change, tell, ctx);

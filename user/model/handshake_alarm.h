@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Servers whose handshakes fail, told once when it begins and once when it is over. Fed with events.
- * Not here: what a handshake is (handshake.h), sums for a report (handshake_stats.h).
+ * Servers whose handshakes fail, told once when it begins and once when it is over. Fed with
+ * events. Not here: what a handshake is (handshake.h), sums for a report (handshake_stats.h).
  */
 #ifndef TCPWATCH_HANDSHAKE_ALARM_H
 #define TCPWATCH_HANDSHAKE_ALARM_H
@@ -10,9 +10,9 @@
 #include "threshold.h"
 
 /* The last FAILING_SPAN_NS to twice that are judged. */
-#define FAILING_SPAN_NS	  (10 * TW_NSEC_PER_SEC)
-#define FAILING_LEAST	  5    /* fewer failures are nobody's trouble */
-#define FAILING_PLACES	  1024 /* servers at a time; those without failures give way */
+#define FAILING_SPAN_NS (10 * TW_NSEC_PER_SEC)
+#define FAILING_LEAST	5    /* fewer failures are nobody's trouble */
+#define FAILING_PLACES	1024 /* servers at a time; those without failures give way */
 
 /* How many handshakes ended lately, and how many of them in vain. Zeroed at first. */
 struct failing {

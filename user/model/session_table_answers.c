@@ -56,7 +56,8 @@ void answers__take(struct session_table *table, struct wire_session *wire,
 	follow(table, wire);
 }
 
-/* True if it is to be looked at again. A cookie is not, unless it is sent again, which lists it anew.
+/* True if it is to be looked at again. A cookie is not, unless it is sent again, which lists it
+ * anew.
  */
 static bool wait_on(struct session_table *table, struct wire_session *wire)
 {

@@ -222,7 +222,8 @@ void requests__expire(struct session_table *table);
 /* answers__take() - a segment of @wire that may be a SYN or a SYN-ACK */
 void answers__take(struct session_table *table, struct wire_session *wire,
 		   const struct rec_segment *rec);
-/* answers__expire() - where the SYN-ACK ought to have been sent again by now, the kernel has given up
+/* answers__expire() - where the SYN-ACK ought to have been sent again by now, the kernel has given
+ * up
  */
 void answers__expire(struct session_table *table);
 

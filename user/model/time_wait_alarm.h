@@ -17,8 +17,8 @@ struct time_wait_alarm {
 /*
  * time_wait_alarm__observe() - @count minisocks are there of tcp_max_tw_buckets, @limit
  *
- * Raised at nine tenths of it, as the alert of dashboards/ has it, or when one was refused since the
- * last time: @refused is TCPTimeWaitOverflow. Cleared at eight tenths.
+ * Raised at nine tenths of it, as the alert of dashboards/ has it, or when one was refused since
+ * the last time: @refused is TCPTimeWaitOverflow. Cleared at eight tenths.
  */
 enum threshold_change time_wait_alarm__observe(struct time_wait_alarm *alarm, uint64_t count,
 					       uint64_t limit, uint64_t refused);

@@ -30,7 +30,7 @@
 	X(handshakes_total, "counter", "side, outcome", "11",                                      \
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
 	  "/proc/net/netstat; server `timeout`, inferred: a SYN-ACK that was sent again, and "     \
-	  "then not for longer than the kernel's timer runs",                                                                     \
+	  "then not for longer than the kernel's timer runs",                                      \
 	  "Handshakes of this host's sockets, by how they ended.")                                 \
 	X(handshake_seconds, "histogram", "side, part", "5 histograms of 24 buckets",              \
 	  "tracepoints; `network`: the kernel's first round trip, none if the SYN or SYN-ACK was " \

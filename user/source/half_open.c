@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 
+#include "bpf/shared/half_open.h"
 #include "sock_view_internal.h"
 #include "user/model/handshake.h"
 

@@ -116,8 +116,8 @@ void live_alarms__take(struct live *live, const struct event *event)
 		live->apply_err = -ENOMEM;
 }
 
-static void tell_failing(void *ctx, const struct session *session, const struct handshake_ends *ends,
-			 enum threshold_change change)
+static void tell_failing(void *ctx, const struct session *session,
+			 const struct handshake_ends *ends, enum threshold_change change)
 {
 	struct live *live = ctx;
 	struct session place = *session;
@@ -203,8 +203,7 @@ void live_alarms__stats(struct live *live, struct live_stats *stats)
 
 		if (!counters->time_wait.is_raised || !is_fuller(&counters->last, stats))
 			continue;
-		stats->time_wait_full =
-			live__netns_name(live, netns_stats__inum(counters->stats));
+		stats->time_wait_full = live__netns_name(live, netns_stats__inum(counters->stats));
 		stats->time_wait_count = counters->last.value[NETNS_MINISOCKS];
 		stats->time_wait_limit = counters->last.value[NETNS_TIME_WAIT_MAX];
 	}

@@ -23,8 +23,7 @@ int sock_listeners__attach(struct sock_view *view)
 	union bpf_iter_link_info info = {
 		.map.map_fd = bpf_map__fd(view->skel->maps.marked_listeners),
 	};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info,
-		    .link_info_len = sizeof(info));
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 	struct bpf_link *link =
 		bpf_program__attach_iter(view->skel->progs.iter_marked_listeners, &opts);
 
@@ -70,8 +69,7 @@ static void remember(struct sock_view *view, uint32_t inum)
 /* Some listeners may not be marked. */
 static void doubt(struct sock_view *view)
 {
-	uint32_t unmarked =
-		__atomic_load_n(&view->skel->bss->unmarked_listeners, __ATOMIC_ACQUIRE);
+	uint32_t unmarked = __atomic_load_n(&view->skel->bss->unmarked_listeners, __ATOMIC_ACQUIRE);
 
 	if (unmarked != view->unmarked)
 		sock_listeners__free(view);

@@ -50,7 +50,8 @@ static int iterate(struct sock_view *view, const struct bpf_link *link, record_s
 /* An iterator for each process costs as much as some 40 files: little beside so many on average. */
 #define MANY_FILES 256
 
-/* Open files of this host: the first number of Documentation/admin-guide/sysctl/fs.rst's file-nr. */
+/* Open files of this host: the first number of Documentation/admin-guide/sysctl/fs.rst's file-nr.
+ */
 static bool has_many_files(size_t n_processes)
 {
 	FILE *file = fopen("/proc/sys/fs/file-nr", "re");

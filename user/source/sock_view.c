@@ -442,8 +442,7 @@ static int list_owners(struct sock_view *view, const struct bpf_link *link, reco
 int sock_view__tuples_of(struct sock_view *view, const struct netns *ns, record_sink sink,
 			 void *ctx)
 {
-	return failure(
-		sock_view__list(view, view->skel->links.iter_tuples, ns, false, sink, ctx));
+	return failure(sock_view__list(view, view->skel->links.iter_tuples, ns, false, sink, ctx));
 }
 
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx)

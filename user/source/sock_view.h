@@ -91,9 +91,9 @@ int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx);
 /*
  * sock_view__timed_out() - half-open connections at listeners that the kernel has given up so far
  *
- * Only with time_requests. Inferred: a SYN-ACK that has been sent again, and then was not for longer
- * than the kernel's timer runs. A client's RST to it counts too; where it is never sent again
- * (tcp_synack_retries 0) none is counted.
+ * Only with time_requests. Inferred: a SYN-ACK that has been sent again, and then was not for
+ * longer than the kernel's timer runs. A client's RST to it counts too; where it is never sent
+ * again (tcp_synack_retries 0) none is counted.
  */
 uint64_t sock_view__timed_out(struct sock_view *view, uint64_t now_ns);
 

@@ -18,7 +18,7 @@ struct sock_view {
 	const struct netns_list *netns;
 	int n_cpus;
 	char *buffer;
-	struct quiet_netns *quiet; /* by inode number */
+	struct quiet_netns *quiet;   /* by inode number */
 	struct marked_netns *marked; /* likewise */
 	uint64_t n_timed_out;
 	uint32_t unmarked; /* listeners that could not be, as last read */
@@ -58,7 +58,8 @@ int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, r
  */
 int sock_view__list(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
 		    bool stops_itself, record_sink sink, void *ctx);
-/* sock_view__list_nothing() - if it is known that @ns has no sockets an empty list; false: it is not
+/* sock_view__list_nothing() - if it is known that @ns has no sockets an empty list; false: it is
+ * not
  */
 bool sock_view__list_nothing(struct sock_view *view, const struct netns *ns, record_sink sink,
 			     void *ctx);
