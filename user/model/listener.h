@@ -40,6 +40,7 @@ struct listener {
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */
 	bool has_fates;		    /* .counts.fate do: a tap watches this namespace */
+	bool has_expired;	    /* … and tell how many half-open connections came to nothing */
 	struct listener_counters counts, before;
 	uint64_t drops_before, counted_ns;
 	struct listener_rates rates;
@@ -65,6 +66,9 @@ struct listener_place {
 	bool full_at_limit; /* this kernel's SYN queues hold no more than their limit */
 	bool has_limits;    /* the next two are known: tcp_syncookies, tcp_max_syn_backlog */
 	uint64_t syn_cookies, syn_backlog_max;
+	/* Likewise, since the tool began: SyncookiesSent, SyncookiesRecv. */
+	bool has_cookie_counts;
+	uint64_t cookies_sent, cookies_received;
 };
 
 struct listener_table;

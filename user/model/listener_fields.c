@@ -107,18 +107,16 @@ GETTER(completed)
 
 /*
  * Half-open connections that came to nothing: those that were queued, less those that completed or
- * still wait. Cookies complete without having been queued, and what was inferred may be another's:
- * then it cannot be told.
+ * still wait. Cookies complete without having been queued, and some fates are inferred: then it is
+ * told where the kernel's counters bear it out.
  */
 GETTER(expired)
 {
 	const struct listener_counters *counts = &LISTENER->counts;
 	uint64_t began = counts->fate[SYN_QUEUED] + LISTENER->syn_queue_0;
 	uint64_t went_on = counts->value[LISTENER_COMPLETED] + SOCK->syn_queue;
-	bool is_known = LISTENER->has_fates && LISTENER->has_counts && !counts->fate[SYN_COOKIE] &&
-			!counts->n_inferred;
 
-	value__set_known(out, is_known && went_on <= began, VALUE_COUNT, began - went_on);
+	value__set_known(out, LISTENER->has_expired && went_on <= began, VALUE_COUNT, began - went_on);
 }
 
 GETTER(drops)
@@ -207,7 +205,8 @@ static const struct field rows[] = {
 	ROW(synack_retransmits, "SYNACK-R", "", VALUE_COUNT, "SYN-ACKs sent again"),
 	ROW(completed, "DONE", "", VALUE_COUNT, "handshakes completed"),
 	ROW(expired, "EXPIRED", "", VALUE_COUNT,
-	    "half-open connections that timed out or were reset (inferred from the other counts)"),
+	    "half-open connections that timed out or were reset (inferred from the other counts; not known "
+	    "once a SYN cookie came back, or while counts differ from the kernel's after a flood)"),
 	ROW(drops, "DROPS", "", VALUE_COUNT,
 	    "SYNs and final ACKs that the kernel counts as dropped, since tcpwatch began"),
 	ROW(drops_per_second, "DROP/S", "per second", VALUE_RATE, "the same, lately"),

@@ -127,6 +127,12 @@ static int set_places(struct live *live)
 				   now->known & NETNS_SET(SYN_BACKLOG_MAX);
 		place.syn_cookies = now->value[NETNS_SYN_COOKIES];
 		place.syn_backlog_max = now->value[NETNS_SYN_BACKLOG_MAX];
+		place.has_cookie_counts = now->known & NETNS_SET(COOKIES_SENT) &&
+					  now->known & NETNS_SET(COOKIES_RECEIVED);
+		place.cookies_sent = now->value[NETNS_COOKIES_SENT] -
+				     live->counters[i].at_start.value[NETNS_COOKIES_SENT];
+		place.cookies_received = now->value[NETNS_COOKIES_RECEIVED] -
+					 live->counters[i].at_start.value[NETNS_COOKIES_RECEIVED];
 		err = listener_table__set_place(live->listeners, &place);
 	}
 	return err;

@@ -19,7 +19,8 @@ static netns_stat_set wanted(const struct live *live)
 	if (live->options.want_listeners)
 		set |= NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(LISTEN_DROPS) |
 		       NETNS_SET(REQ_QUEUE_FULL_DROPS) | NETNS_SET(COOKIES_SENT) |
-		       NETNS_SET(SYN_COOKIES) | NETNS_SET(SYN_BACKLOG_MAX);
+		       NETNS_SET(COOKIES_RECEIVED) | NETNS_SET(SYN_COOKIES) |
+		       NETNS_SET(SYN_BACKLOG_MAX);
 	return set;
 }
 
