@@ -154,3 +154,30 @@ def test_top_says_that_handshakes_fail(pair):
         for _ in range(6):
             refused(pair.near, NET.far, PORT)
         top.wait("HANDSHAKES FAIL: as client 6 of 6")
+
+
+def half_open(ns):
+    return ns.run("ss", "-tanH", "state", "syn-recv").splitlines()
+
+
+def test_top_says_that_a_server_gives_up(pair):
+    pair.near.sysctl("ipv4/tcp_synack_retries", 1)
+    with Header(pair.near, "--view", "socket", "state", "listening") as top, listen(pair.near, 16):
+        top.wait("sessions")
+        send_syns(pair.far, 6)
+        top.wait("HANDSHAKES FAIL: as server 6 of 6", 12)
+        assert not half_open(pair.near)
+
+
+def test_a_server_gives_up_as_taps_see_it(pair, watch):
+    """Not after three minutes, and not before the kernel has."""
+    pair.near.sysctl("ipv4/tcp_synack_retries", 2)
+    events = watch(pair, "wire")
+    with listen(pair.near, 16):
+        send_syns(pair.far, 1)
+        wait_for(lambda: half_open(pair.near), "the kernel to have it")
+        wait_for(lambda: of_kind(events, "handshake_failed", local_port=PORT), events.stderr, 15)
+        assert not half_open(pair.near)
+        failed, = of_kind(events, "handshake_failed", local_port=PORT)
+        assert (failed["broke"], failed["reason"]) == ("syn_ack_unanswered", "timeout")
+        assert len(of_kind(events, "syn_ack", local_port=PORT)) == 1 + 2
