@@ -238,6 +238,13 @@ struct socket {
 struct seq_file {
 };
 
+#pragma clang attribute pop
+
+/*
+ * What the iterators are called with: the arguments of bpf_iter_tcp() (net/ipv4/tcp_ipv4.c) and its
+ * likes, eight bytes each, which the verifier checks. Not
+ * relocated: looking up a type costs a millisecond at each start.
+ */
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -247,13 +254,24 @@ struct bpf_iter__tcp {
 	struct sock_common *sk_common;
 };
 
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	__u32 fd;
+	__u32 zero;
 	struct file *file;
 };
-
-#pragma clang attribute pop
 
 #endif

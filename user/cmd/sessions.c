@@ -32,7 +32,10 @@ static int print(struct live *live, const struct options *options, struct printe
 
 static enum exit_status run(struct options *options)
 {
-	bool needs_owners = options__is_used(options, "pid") || options__is_used(options, "comm");
+	bool needs_close_wait = options__is_used(options, "close_wait_of_process") ||
+				options__is_used(options, "close_wait_new");
+	bool needs_owners = needs_close_wait || options__is_used(options, "pid") ||
+			    options__is_used(options, "comm");
 	uint64_t duration_ns = options->duration_ns;
 	struct printer printer;
 	enum exit_status status;
@@ -49,6 +52,8 @@ static enum exit_status run(struct options *options)
 		err = watch(live, duration_ns);
 	if (!err && (needs_owners || live__needs_owners(live)))
 		err = live__find_owners(live, true);
+	if (!err && needs_close_wait)
+		live__look_close_wait(live);
 	printer__init(&printer, options, &session_fields);
 	if (!err)
 		err = print(live, options, &printer);

@@ -53,13 +53,15 @@ static enum exit_status run(struct options *options)
 {
 	struct top top = {
 		.options = options,
-		.needs_owners =
-			options__is_used(options, "pid") || options__is_used(options, "comm"),
+		.needs_owners = options__is_used(options, "pid") ||
+				options__is_used(options, "comm") ||
+				options__is_used(options, "close_wait_of_process") ||
+				options__is_used(options, "close_wait_new"),
 	};
 	enum exit_status status;
 
 	options->live.follow = true;
-	options->live.watch_ports = true;
+	options->live.watch_ports = options->live.watch_alarms = true;
 	options->live.want_listeners = options->live.watch_listeners = true;
 	status = live__open(&top.live, &options->live);
 	if (status != EXIT_OK)

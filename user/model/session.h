@@ -25,6 +25,8 @@ struct endpoint {
 	uint16_t port; /* host byte order */
 };
 
+struct close_wait_holder; /* close_wait.h */
+
 /* A process that holds the socket. */
 struct owner {
 	uint32_t pid;
@@ -46,6 +48,8 @@ struct session {
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
+	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */
+	const struct close_wait_holder *close_wait;
 	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
 };
 

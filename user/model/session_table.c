@@ -48,6 +48,9 @@ void table__name_row(struct session_table *table, struct session *row)
 	row->netns_name = netns->name;
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
+	row->close_wait = NULL;
+	if (table->env.close_wait && row->sock && row->sock->state == TCPS_CLOSE_WAIT)
+		row->close_wait = table->env.close_wait(table->env.ctx, row);
 }
 
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state)
@@ -113,7 +116,8 @@ void session_table__free(struct session_table *table)
 	pool__fini(&table->socks);
 	pool__fini(&table->wires);
 	free(table->pending);
-	free(table->requests);
+	free(table->requests.ids);
+	free(table->answered.ids);
 	free(table->marks);
 	free(table);
 }
@@ -197,6 +201,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns)
 	if (table->sweep_is_due)
 		socks__sweep(table);
 	requests__expire(table);
+	answers__expire(table);
 	wire__settle(table);
 }
 

@@ -25,6 +25,8 @@ struct session_table_env {
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);
+	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
+	const struct close_wait_holder *(*close_wait)(void *ctx, const struct session *session);
 	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.
