@@ -317,8 +317,10 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 	struct slot *slot = slot__find(place, iface->ifindex);
 
 	if (change == LINK_DELETED) {
-		if (slot)
+		if (slot) {
 			slot__lose(slot, "the interface was deleted");
+			slot__release(slot);
+		}
 		return;
 	}
 	if (slot) {
@@ -363,8 +365,18 @@ static void grow(struct place *place)
 	}
 }
 
+/* Of namespaces that are gone, once the kernel has had the time to take them apart: that detaches
+ * everything in them at once, while closing a link first waits for a grace period. */
+static void release_gone(struct tap_set *set)
+{
+	for (size_t i = 0; i < set->n_slots; i++)
+		if (set->slots[i]->tap.is_gone)
+			slot__release(set->slots[i]);
+}
+
 void tap_set__grow(struct tap_set *set)
 {
+	release_gone(set);
 	for (size_t i = 0; i < set->n_places; i++) {
 		struct place *place = set->places[i];
 
