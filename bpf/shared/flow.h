@@ -48,6 +48,14 @@ static __always_inline bool ip_addr__is_v4(const struct ip_addr *addr)
 	return addr->quads[0] == 0 && addr->words[2] == TW_BE32(0x0000ffffu);
 }
 
+/* ip_addr__is_loopback() - 127.0.0.0/8 or ::1 */
+static __always_inline bool ip_addr__is_loopback(const struct ip_addr *addr)
+{
+	if (ip_addr__is_v4(addr))
+		return addr->bytes[12] == 127;
+	return addr->quads[0] == 0 && addr->words[2] == 0 && addr->words[3] == TW_BE32(1);
+}
+
 /* The parts of 64-bit words in memory order: 32 bits @first, then 32 bits @second. */
 static __always_inline __u64 quad_of(__u32 first, __u32 second)
 {

@@ -233,3 +233,39 @@ bool evidence__fits_segment(const struct evidence *ev, const struct rec_segment 
 	return rec->seg.flags & TCPF_ACK && has_isn(ev, !dir) &&
 	       ev->half[!dir].isn + 1 == rec->seg.ack;
 }
+
+/* Two readings of one session, taken at most seconds apart, are no farther apart than this. */
+#define SAME_STRETCH (1 << 26)
+
+static bool is_near(uint32_t a, uint32_t b)
+{
+	int32_t ahead = (int32_t)(a - b);
+
+	return ahead >= -SAME_STRETCH && ahead <= SAME_STRETCH;
+}
+
+/* What both know of the sequence numbers of one sender: they agree, contradict, or have nothing in
+ * common. */
+static int compare_half(const struct evidence *ev, const struct fragment *frag, unsigned dir)
+{
+	const struct evidence_half *mine = &ev->half[dir];
+	const struct fragment_half *theirs = &frag->half[dir];
+	bool is_known = ev->flags & FRAG_SEQ_VALID(dir);
+
+	if (isns_differ(ev, frag->flags, theirs->isn, dir))
+		return -1;
+	if (isns_agree(ev, frag->flags, theirs->isn, dir))
+		return 1;
+	if (is_known && frag->flags & FRAG_SEQ_VALID(dir))
+		return is_near(theirs->nxt, mine->nxt) || is_near(theirs->isn, mine->isn) ? 1 : -1;
+	if (is_known && frag->flags & FRAG_ACK_VALID(!dir))
+		return is_near(frag->half[!dir].ack, mine->nxt) ? 1 : -1;
+	return 0;
+}
+
+bool evidence__meets(const struct evidence *ev, const struct fragment *frag)
+{
+	int low = compare_half(ev, frag, DIR_LOW), high = compare_half(ev, frag, DIR_HIGH);
+
+	return low >= 0 && high >= 0 && low + high > 0;
+}

@@ -34,7 +34,7 @@ struct owner {
 struct session {
 	struct endpoint local, remote;
 	uint32_t netns;		 /* inode number */
-	uint32_t tap;		 /* id of the tap whose fragments .wire joins, 0: none */
+	uint32_t tap;		 /* id of a tap that sees it, of .netns if there is one; 0: none */
 	enum flow_dir local_dir; /* which direction of .wire the local endpoint sends */
 	bool is_forwarded; /* neither address belongs to the namespace; local is then the originator
 			    */
@@ -44,6 +44,7 @@ struct session {
 	const struct evidence_verdict *verdict; /* of .wire; NULL with it */
 	struct owner owner;			/* pid 0: unknown */
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
+	const char *taps;	/* the names of all that see it, "eth0,br0"; NULL: .ifname is all */
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
 	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */

@@ -12,12 +12,12 @@
 
 #include "session_table_internal.h"
 
-uint32_t table__hash(const struct session_table *table, const struct flow_key *key, uint32_t netns)
+uint32_t table__hash(const struct session_table *table, const struct flow_key *key)
 {
 	struct flow_key bare = *key;
 
 	bare.tap = 0;
-	return flow_key__hash(&bare, table->seed + netns * 0x9e3779b97f4a7c15ULL);
+	return flow_key__hash(&bare, table->seed);
 }
 
 const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
@@ -104,8 +104,10 @@ void session_table__free(struct session_table *table)
 	for (uint32_t id = 1; id <= table->wires.end; id++) {
 		struct wire_session *wire = pool__get(&table->wires, id);
 
-		if (wire)
-			free(wire->more);
+		if (!wire)
+			continue;
+		parts__clear(wire);
+		legs__clear(wire);
 	}
 	hash_index__fini(&table->sock_by_id);
 	hash_index__fini(&table->sock_by_tuple);
@@ -218,6 +220,7 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 
 		if (!wire || (now_ns >= wire->due_ns && wire__expire(table, wire)))
 			continue;
+		legs__refresh_names(table, wire); /* for rows of sockets too */
 		if (wire->counted == NOT_SHOWN)
 			continue;
 		table__name_row(table, &wire->row);

@@ -97,6 +97,7 @@ struct session_table_stats {
 	uint64_t by_state[TCPS_COUNT]; /* of the local endpoints */
 	uint64_t wire_forgotten;       /* wire-only sessions dropped because max_wire was reached */
 	uint64_t bad_records;
+	uint64_t wire_retransmits; /* segments of payload, each at the tap that is counted */
 	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */
 };
 void session_table__stats(const struct session_table *table, struct session_table_stats *stats);

@@ -26,6 +26,9 @@
 /* Open or half-closed: beyond the first keep-alive (tcp_keepalive_time, 2 h). */
 #define IDLE_KEPT_NS (10800 * TW_NSEC_PER_SEC)
 
+/* "eth0,": IFNAMSIZ (linux/if.h) has room for a NUL where the comma is. */
+#define LEG_NAME_MAX 16
+
 #define NOT_SHOWN    0xff /* in place of a state: no row */
 
 /*
@@ -52,7 +55,25 @@ struct wire_part {
 #define TODO_PULL	 (1u << 2) /* fragments of this incarnation may have joined the one before */
 #define TODO_WAITED	 (1u << 3) /* … and one settle has passed since */
 
-/* A session that taps saw: one tuple in one namespace. */
+/* One of several taps that see a session. */
+struct wire_leg {
+	uint32_t netns;
+	uint16_t tap;
+};
+
+/* The counted one among them. Of more than so many the others go unnamed. */
+#define LEGS_MAX 8
+
+struct wire_legs {
+	struct wire_leg leg[LEGS_MAX];
+	unsigned count;
+	char names[LEGS_MAX * LEG_NAME_MAX]; /* as the last row had them */
+};
+
+/*
+ * A session that taps saw, in whichever namespaces. Its evidence is what one of them saw, the
+ * counted one, .ev.key.tap; .row.tap is of .row.netns.
+ */
 struct wire_session {
 	struct pool_head head;
 	uint32_t tuple_hash;
@@ -67,6 +88,7 @@ struct wire_session {
 	uint32_t older, newer;	  /* neighbours among the half-open */
 	struct wire_part part;	  /* the first of n_parts; most sessions have one or two */
 	struct wire_part *more;	  /* the others */
+	struct wire_legs *legs;	  /* all taps that see it; NULL: one */
 	uint16_t n_parts;
 	uint8_t told, todo;
 	uint8_t locals;	 /* bit per direction: its sender is of the tap's namespace */
@@ -148,8 +170,8 @@ struct session_table {
 
 /* ---- session_table.c ---- */
 
-/* table__hash() - of a canonical key (its tap is not looked at) in a namespace */
-uint32_t table__hash(const struct session_table *table, const struct flow_key *key, uint32_t netns);
+/* table__hash() - of a canonical key; its tap is not looked at */
+uint32_t table__hash(const struct session_table *table, const struct flow_key *key);
 /* table__tap() - what is known of @tap; valid until the next call */
 const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
 /* table__name_row() - bring the texts of @row up to date */
@@ -200,10 +222,31 @@ void requests__expire(struct session_table *table);
 
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec);
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec);
+/* wire__find() - the session on the tuple @key that a tap of @netns sees, or NULL */
 struct wire_session *wire__find(const struct session_table *table, const struct flow_key *key,
 				uint32_t netns);
+/* wire__find_lone() - the session on the tuple @key, wherever taps see it; NULL: none, or several
+ */
+struct wire_session *wire__find_lone(const struct session_table *table, const struct flow_key *key);
 /* wire__before() - what @wire is now, before something is joined to it */
 struct wire_before wire__before(const struct wire_session *wire);
+
+/* ---- session_table_legs.c ---- */
+
+/* legs__has_netns() - a tap of @netns sees it */
+bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
+/* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */
+bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap,
+	       uint32_t netns);
+/* legs__tap_in() - the tap to name in a row of @netns: the counted one, but if that is elsewhere
+ * the lowest of those there */
+uint16_t legs__tap_in(const struct wire_session *wire, uint32_t netns);
+/* legs__names() - of its taps, parted by commas, the counted one first; NULL: it has but one. Valid
+ * as long as that is so, or until legs__clear() */
+const char *legs__names(const struct wire_session *wire);
+/* legs__refresh_names() - those names are up to date then */
+void legs__refresh_names(struct session_table *table, struct wire_session *wire);
+void legs__clear(struct wire_session *wire);
 
 /* ---- session_table_wire_life.c ---- */
 
@@ -225,7 +268,8 @@ void wire__settle(struct session_table *table);
 /* parts__find() - the part that is fragment (@cpu, @first_ns), or NULL */
 struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns);
 /* parts__take() - join the record's fragment, counting what is new in it. Returns 0 or -ENOMEM */
-int parts__take(struct wire_session *wire, const struct rec_fragment *rec, uint64_t now_ns);
+int parts__take(struct session_table *table, struct wire_session *wire,
+		const struct rec_fragment *rec);
 /* parts__pull() - read what the caches hold now; true if no fragment known to exist is missing */
 bool parts__pull(struct session_table *table, struct wire_session *wire);
 void parts__clear(struct wire_session *wire);

@@ -18,11 +18,15 @@ static enum flow_dir key_of(const struct sock_info *info, struct flow_key *key)
 			     TW_BE16(info->remote_port), 0);
 }
 
-static bool same_addresses(const struct sock_info *a, const struct sock_info *b)
+static bool has_endpoints(const struct sock_info *a, const struct sock_info *b)
 {
 	return a->local_port == b->local_port && a->remote_port == b->remote_port &&
-	       ip_addr__equal(&a->local, &b->local) && ip_addr__equal(&a->remote, &b->remote) &&
-	       a->netns == b->netns;
+	       ip_addr__equal(&a->local, &b->local) && ip_addr__equal(&a->remote, &b->remote);
+}
+
+static bool same_addresses(const struct sock_info *a, const struct sock_info *b)
+{
+	return a->netns == b->netns && has_endpoints(a, b);
 }
 
 static uint32_t hash_cookie(const struct session_table *table, uint64_t cookie)
@@ -35,7 +39,7 @@ static uint32_t hash_tuple(const struct session_table *table, const struct sock_
 	struct flow_key key;
 
 	key_of(info, &key);
-	return table__hash(table, &key, info->netns);
+	return table__hash(table, &key);
 }
 
 static uint32_t hash_id(const struct session_table *table, const struct sock_info *info)
@@ -64,20 +68,78 @@ void socks__join(struct session_table *table, struct sock_row *sock)
 		wire = NULL;
 	row->wire = wire ? &wire->ev : NULL;
 	row->verdict = wire ? &wire->verdict : NULL;
-	row->tap = wire ? wire->row.tap : 0;
+	row->tap = wire ? legs__tap_in(wire, row->netns) : 0;
+	row->taps = wire ? legs__names(wire) : NULL;
+}
+
+/* Returns the wire session that @sock had, which is to be judged anew, or NULL. */
+static struct wire_session *unlink_pair(struct session_table *table, struct sock_row *sock)
+{
+	struct wire_session *wire = pool__get(&table->wires, sock->wire);
+
+	sock->wire = 0;
+	socks__join(table, sock);
+	if (!wire || wire->sock[sock->row.local_dir] != sock->head.id)
+		return NULL;
+	wire->sock[sock->row.local_dir] = 0;
+	return wire;
 }
 
 /* Of two rows with the same tuple (one may be a minute old) the wire session is the newer one's. */
 static void link_pair(struct session_table *table, struct sock_row *sock, struct wire_session *wire)
 {
 	struct sock_row *former = pool__get(&table->socks, wire->sock[sock->row.local_dir]);
+	struct wire_session *before = NULL;
 
-	if (former) {
-		former->wire = 0;
-		socks__join(table, former);
-	}
+	if (former)
+		(void)unlink_pair(table, former);
+	if (sock->wire != wire->head.id)
+		before = unlink_pair(table, sock);
 	wire->sock[sock->row.local_dir] = sock->head.id;
 	sock->wire = wire->head.id;
+	if (before)
+		wire__judge(table, before);
+}
+
+/* A socket of another namespace with the same addresses, or NULL. */
+static struct sock_row *find_twin(const struct session_table *table, const struct sock_row *sock)
+{
+	struct sock_row *other = hash_index__first(&table->sock_by_tuple, sock->tuple_hash);
+
+	for (; other; other = hash_index__next(&table->sock_by_tuple, other))
+		if (other->info.netns != sock->info.netns &&
+		    has_endpoints(&other->info, &sock->info))
+			return other;
+	return NULL;
+}
+
+/* It has what only passed taps of other namespaces, and may not be its own. */
+static void unlink_on_way(struct session_table *table, struct sock_row *sock)
+{
+	struct wire_session *wire = pool__get(&table->wires, sock->wire);
+
+	if (wire && !legs__has_netns(wire, sock->info.netns) && unlink_pair(table, sock))
+		wire__judge(table, wire);
+}
+
+/*
+ * What taps of other namespaces saw on the tuple of @sock: a container's session at the host's
+ * bridge. There must be no doubt which one it is. NULL: none, or nobody can tell.
+ */
+static struct wire_session *find_on_way(struct session_table *table, const struct sock_row *sock,
+					const struct flow_key *key)
+{
+	struct wire_session *wire = wire__find_lone(table, key);
+	struct sock_row *twin;
+
+	if (!wire || ip_addr__is_loopback(&sock->info.local) ||
+	    wire->locals & 1 << sock->row.local_dir) /* there is an end of it where it was seen */
+		return NULL;
+	twin = find_twin(table, sock);
+	if (!twin)
+		return wire;
+	unlink_on_way(table, twin);
+	return NULL;
 }
 
 /* The tuple is known: be found by it, and find what the wire saw of it. */
@@ -90,9 +152,11 @@ static void enter_tuple(struct session_table *table, struct sock_row *sock)
 		return;
 	sock->row.local_dir = key_of(&sock->info, &key);
 	/* Without memory it is not found by its tuple: its row lacks what the wire saw. */
-	sock->in_tuples = !hash_index__insert(&table->sock_by_tuple, sock,
-					      table__hash(table, &key, sock->info.netns));
+	sock->in_tuples =
+		!hash_index__insert(&table->sock_by_tuple, sock, table__hash(table, &key));
 	wire = wire__find(table, &key, sock->info.netns);
+	if (!wire)
+		wire = find_on_way(table, sock, &key);
 	if (!wire)
 		return;
 	link_pair(table, sock, wire);
@@ -101,22 +165,21 @@ static void enter_tuple(struct session_table *table, struct sock_row *sock)
 
 static void leave_tuple(struct session_table *table, struct sock_row *sock)
 {
-	struct wire_session *wire = pool__get(&table->wires, sock->wire);
+	struct wire_session *wire;
 
 	if (sock->in_tuples)
 		hash_index__remove(&table->sock_by_tuple, sock);
 	sock->in_tuples = false;
-	sock->wire = 0;
-	if (!wire || wire->sock[sock->row.local_dir] != sock->head.id)
+	wire = unlink_pair(table, sock);
+	if (!wire)
 		return;
-	wire->sock[sock->row.local_dir] = 0;
 	socks__link_wire(table, wire); /* another row may have the tuple */
 	wire__judge(table, wire);
 }
 
 void socks__link_wire(struct session_table *table, struct wire_session *wire)
 {
-	uint32_t hash = table__hash(table, &wire->ev.key, wire->row.netns);
+	uint32_t hash = table__hash(table, &wire->ev.key);
 	struct sock_row *sock = hash_index__first(&table->sock_by_tuple, hash);
 
 	for (; sock; sock = hash_index__next(&table->sock_by_tuple, sock)) {
@@ -124,7 +187,10 @@ void socks__link_wire(struct session_table *table, struct wire_session *wire)
 
 		key_of(&sock->info, &key);
 		key.tap = wire->ev.key.tap;
-		if (sock->info.netns == wire->row.netns && flow_key__equal(&key, &wire->ev.key))
+		if (!flow_key__equal(&key, &wire->ev.key))
+			continue;
+		if (legs__has_netns(wire, sock->info.netns) ||
+		    (!sock->wire && find_on_way(table, sock, &key) == wire))
 			link_pair(table, sock, wire);
 	}
 }

@@ -86,6 +86,8 @@ static void orient(struct wire_session *wire)
 	if (has_sock(wire))
 		ours = (wire->sock[DIR_LOW] ? 1 : 0) | (wire->sock[DIR_HIGH] ? 2 : 0);
 	wire->row.is_forwarded = !ours;
+	wire->row.tap = legs__tap_in(wire, wire->row.netns);
+	wire->row.taps = legs__names(wire);
 	wire->row.local_dir = ours == 1 ? DIR_LOW : ours == 2 ? DIR_HIGH : wire->verdict.originator;
 	set_endpoint(&wire->row.local, &wire->ev.key, wire->row.local_dir);
 	set_endpoint(&wire->row.remote, &wire->ev.key, !wire->row.local_dir);
@@ -138,6 +140,7 @@ void wire__forget(struct session_table *table, struct wire_session *wire)
 		half_open__remove(table, wire);
 	table__count(table, &wire->counted, NOT_SHOWN);
 	parts__clear(wire);
+	legs__clear(wire);
 	hash_index__remove(&table->wire_by_tuple, wire);
 	pool__delete(&table->wires, wire);
 }

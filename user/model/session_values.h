@@ -28,6 +28,10 @@
 	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
 	X(ifname, "IFACE", "", VALUE_TEXT, 5, NULL, "interface where the wire view saw it")
 
+#define LEG_FIELDS(X)                            \
+	X(taps, "TAPS", "", VALUE_TEXT, 5, NULL, \
+	  "all interfaces where it was seen; what is counted is what the first one saw")
+
 #define CONTAINER_RUNTIME_CHOICE(id, name) name "|"
 
 #define CONTAINER_FIELDS(X)                                                                     \
@@ -117,6 +121,7 @@
 	TOTAL_FIELDS(X)         \
 	SUMMARY_FIELDS(X)       \
 	CONTAINER_FIELDS(X)     \
+	LEG_FIELDS(X)           \
 	SESSION_MORE_FIELDS(X)
 
 #define FIELD_ROW(key_, title_, unit_, kind_, width_, choices_, help_, column_only_, get_)        \
