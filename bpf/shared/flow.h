@@ -90,6 +90,14 @@ static __always_inline bool flow_key__equal(const struct flow_key *a, const stru
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
+/* flow_key__same_ends() - equal but for the tap */
+static __always_inline bool flow_key__same_ends(const struct flow_key *a, const struct flow_key *b)
+{
+	return ip_addr__equal(&a->addr[DIR_LOW], &b->addr[DIR_LOW]) &&
+	       ip_addr__equal(&a->addr[DIR_HIGH], &b->addr[DIR_HIGH]) &&
+	       a->port[DIR_LOW] == b->port[DIR_LOW] && a->port[DIR_HIGH] == b->port[DIR_HIGH];
+}
+
 /*
  * flow_key__set() - make the canonical key of a segment from @src:@sport to @dst:@dport
  *

@@ -162,7 +162,8 @@ static void addresses_are_whole(void **state)
 
 	(void)state;
 	sample__init_wire(&s);
-	check_addresses(&session_fields, &s.session, 4);
+	sample__translate(&s, "192.0.2.1", 5555, "192.0.2.9", 80);
+	check_addresses(&session_fields, &s.session, 8);
 	check_addresses(&handshake_fields, &group, 2);
 	check_addresses(&timewait_fields, &waiting, 4);
 }

@@ -149,12 +149,18 @@ static int read_filter(struct reading *r, int argc, char **argv)
 	return -EINVAL;
 }
 
+#define USES(key, ...) || options__is_used(options, #key)
+
 /* Some field of a container is shown, sorted by or in the filter. */
 static bool uses_containers(const struct options *options)
 {
-#define USES(key, ...) || options__is_used(options, #key)
 	return options->live.n_containers CONTAINER_FIELDS(USES);
-#undef USES
+}
+
+/* Likewise of a translation of addresses. */
+static bool uses_nat(const struct options *options)
+{
+	return false NAT_FIELDS(USES) NAT_COLUMN_FIELDS(USES);
 }
 
 int options__parse(struct options *options, const struct command *command, int argc, char **argv)
@@ -179,6 +185,7 @@ int options__parse(struct options *options, const struct command *command, int a
 		result = read_filter(&r, argc - optind, argv + optind);
 	options->color = wants_color(r.color);
 	options->live.want_containers = uses_containers(options);
+	options->live.want_nat = uses_nat(options);
 	if (r.has_taps && !r.has_view)
 		options->live.views |= VIEW_WIRE;
 	options->has_view = r.has_view;

@@ -47,7 +47,10 @@ struct value {
 		const char *text;
 	};
 	const struct histogram *histogram;
-	char buf[24]; /* for getters that compose a short text */
+	union {
+		char buf[24];		      /* for getters that compose a short text … */
+		struct endpoint own_endpoint; /* … or an endpoint */
+	};
 };
 
 static inline void value__set_none(struct value *out)

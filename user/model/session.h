@@ -13,6 +13,7 @@
 #include "bpf/shared/abi.h"
 #include "bpf/shared/evidence.h"
 #include "container.h"
+#include "nat.h"
 
 #define UNKNOWN_U64 UINT64_MAX /* a value that nothing has told: shown as null or "-" */
 
@@ -47,6 +48,8 @@ struct session {
 	const char *taps;	/* the names of all that see it, "eth0,br0"; NULL: .ifname is all */
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
+	const struct nat *nat;		   /* of its addresses, NULL: none is known … */
+	enum nat_side nat_side;		   /* … and the side that .local and .remote are of */
 	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
 };
 

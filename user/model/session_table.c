@@ -33,6 +33,17 @@ const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
 	return memo;
 }
 
+static const struct nat *find_nat(const struct session_table *table, struct session *row)
+{
+	struct flow_key key;
+
+	if (!table->env.nat || !row->remote.port)
+		return NULL;
+	flow_key__set(&key, &row->local.addr, TW_BE16(row->local.port), &row->remote.addr,
+		      TW_BE16(row->remote.port), 0);
+	return table__nat(table, &key, &row->nat_side);
+}
+
 void table__name_row(struct session_table *table, struct session *row)
 {
 	const struct tap_memo *tap = table__tap(table, row->tap);
@@ -46,6 +57,7 @@ void table__name_row(struct session_table *table, struct session *row)
 			netns->name = table->env.netns_name(table->env.ctx, row->netns);
 	}
 	row->netns_name = netns->name;
+	row->nat = find_nat(table, row);
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
 }
@@ -85,12 +97,15 @@ struct session_table *session_table__new(const struct session_table_env *env, si
 	table->seed = (uintptr_t)table * 0xbf58476d1ce4e5b9ULL;
 	pool__init(&table->socks, sizeof(struct sock_row));
 	pool__init(&table->wires, sizeof(struct wire_session));
+	pool__init(&table->aliases, sizeof(struct alias));
 	if (hash_index__init(&table->sock_by_id, &table->socks,
 			     offsetof(struct sock_row, id_hash)) ||
 	    hash_index__init(&table->sock_by_tuple, &table->socks,
 			     offsetof(struct sock_row, tuple_hash)) ||
 	    hash_index__init(&table->wire_by_tuple, &table->wires,
-			     offsetof(struct wire_session, tuple_hash))) {
+			     offsetof(struct wire_session, tuple_hash)) ||
+	    hash_index__init(&table->alias_by_tuple, &table->aliases,
+			     offsetof(struct alias, tuple_hash))) {
 		session_table__free(table);
 		return NULL;
 	}
@@ -112,8 +127,10 @@ void session_table__free(struct session_table *table)
 	hash_index__fini(&table->sock_by_id);
 	hash_index__fini(&table->sock_by_tuple);
 	hash_index__fini(&table->wire_by_tuple);
+	hash_index__fini(&table->alias_by_tuple);
 	pool__fini(&table->socks);
 	pool__fini(&table->wires);
+	pool__fini(&table->aliases);
 	free(table->pending);
 	free(table->requests);
 	free(table->marks);

@@ -26,6 +26,14 @@ struct session_table_env {
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);
 	/*
+	 * The translation that has the tuple @key (any tap) on either side, and on which; NULL:
+	 * none is known. @is_new: something was just seen on it, so a translation of it has been
+	 * made by now; it may be told of by session_table__add_nat() before this returns. NULL:
+	 * nobody tells.
+	 */
+	const struct nat *(*nat)(void *ctx, const struct flow_key *key, bool is_new,
+				 enum nat_side *side);
+	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.
 	 */
@@ -90,6 +98,9 @@ bool session_table__has_unowned(const struct session_table *table);
  * that has its number. Returns 0 or -ENOMEM.
  */
 int session_table__forget_netns(struct session_table *table, uint32_t netns);
+
+/* session_table__add_nat() - the environment knows of the translation @nat now */
+void session_table__add_nat(struct session_table *table, const struct nat *nat);
 
 struct session_table_stats {
 	uint64_t sessions; /* rows that visit gives */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rows of sockets: made, renewed and removed as records tell, owned as the iterator tells, linked
- * with what the wire saw of the same tuple. Not here: what a snapshot does not have
+ * Rows of sockets: made, renewed and removed as records tell, owned as the iterator tells. Not
+ * here: what the wire saw of them (session_table_links.c), what a snapshot does not have
  * (session_table_snapshots.c), events that follow.
  */
 #include <errno.h>
@@ -9,24 +9,9 @@
 
 #include "session_table_internal.h"
 
-/* A wire session silent for this long when the socket was born is the one before. */
-#define SAME_BIRTH_NS TW_NSEC_PER_SEC
-
-static enum flow_dir key_of(const struct sock_info *info, struct flow_key *key)
-{
-	return flow_key__set(key, &info->local, TW_BE16(info->local_port), &info->remote,
-			     TW_BE16(info->remote_port), 0);
-}
-
-static bool has_endpoints(const struct sock_info *a, const struct sock_info *b)
-{
-	return a->local_port == b->local_port && a->remote_port == b->remote_port &&
-	       ip_addr__equal(&a->local, &b->local) && ip_addr__equal(&a->remote, &b->remote);
-}
-
 static bool same_addresses(const struct sock_info *a, const struct sock_info *b)
 {
-	return a->netns == b->netns && has_endpoints(a, b);
+	return a->netns == b->netns && socks__have_same_ends(a, b);
 }
 
 static uint32_t hash_cookie(const struct session_table *table, uint64_t cookie)
@@ -38,7 +23,7 @@ static uint32_t hash_tuple(const struct session_table *table, const struct sock_
 {
 	struct flow_key key;
 
-	key_of(info, &key);
+	socks__key(info, &key);
 	return table__hash(table, &key);
 }
 
@@ -55,144 +40,6 @@ static struct sock_row *find(const struct session_table *table, const struct soc
 			(!info->cookie && !same_addresses(&sock->info, info))))
 		sock = hash_index__next(&table->sock_by_id, sock);
 	return sock;
-}
-
-/* ---- the wire half ---- */
-
-void socks__join(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire = pool__get(&table->wires, sock->wire);
-	struct session *row = &sock->row;
-
-	if (wire && sock->info.born_ns > wire->ev.last_ns + SAME_BIRTH_NS)
-		wire = NULL;
-	row->wire = wire ? &wire->ev : NULL;
-	row->verdict = wire ? &wire->verdict : NULL;
-	row->tap = wire ? legs__tap_in(wire, row->netns) : 0;
-	row->taps = wire ? legs__names(wire) : NULL;
-}
-
-/* Returns the wire session that @sock had, which is to be judged anew, or NULL. */
-static struct wire_session *unlink_pair(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire = pool__get(&table->wires, sock->wire);
-
-	sock->wire = 0;
-	socks__join(table, sock);
-	if (!wire || wire->sock[sock->row.local_dir] != sock->head.id)
-		return NULL;
-	wire->sock[sock->row.local_dir] = 0;
-	return wire;
-}
-
-/* Of two rows with the same tuple (one may be a minute old) the wire session is the newer one's. */
-static void link_pair(struct session_table *table, struct sock_row *sock, struct wire_session *wire)
-{
-	struct sock_row *former = pool__get(&table->socks, wire->sock[sock->row.local_dir]);
-	struct wire_session *before = NULL;
-
-	if (former)
-		(void)unlink_pair(table, former);
-	if (sock->wire != wire->head.id)
-		before = unlink_pair(table, sock);
-	wire->sock[sock->row.local_dir] = sock->head.id;
-	sock->wire = wire->head.id;
-	if (before)
-		wire__judge(table, before);
-}
-
-/* A socket of another namespace with the same addresses, or NULL. */
-static struct sock_row *find_twin(const struct session_table *table, const struct sock_row *sock)
-{
-	struct sock_row *other = hash_index__first(&table->sock_by_tuple, sock->tuple_hash);
-
-	for (; other; other = hash_index__next(&table->sock_by_tuple, other))
-		if (other->info.netns != sock->info.netns &&
-		    has_endpoints(&other->info, &sock->info))
-			return other;
-	return NULL;
-}
-
-/* It has what only passed taps of other namespaces, and may not be its own. */
-static void unlink_on_way(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire = pool__get(&table->wires, sock->wire);
-
-	if (wire && !legs__has_netns(wire, sock->info.netns) && unlink_pair(table, sock))
-		wire__judge(table, wire);
-}
-
-/*
- * What taps of other namespaces saw on the tuple of @sock: a container's session at the host's
- * bridge. There must be no doubt which one it is. NULL: none, or nobody can tell.
- */
-static struct wire_session *find_on_way(struct session_table *table, const struct sock_row *sock,
-					const struct flow_key *key)
-{
-	struct wire_session *wire = wire__find_lone(table, key);
-	struct sock_row *twin;
-
-	if (!wire || ip_addr__is_loopback(&sock->info.local) ||
-	    wire->locals & 1 << sock->row.local_dir) /* there is an end of it where it was seen */
-		return NULL;
-	twin = find_twin(table, sock);
-	if (!twin)
-		return wire;
-	unlink_on_way(table, twin);
-	return NULL;
-}
-
-/* The tuple is known: be found by it, and find what the wire saw of it. */
-static void enter_tuple(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire;
-	struct flow_key key;
-
-	if (!sock->info.local_port || !sock->info.remote_port)
-		return;
-	sock->row.local_dir = key_of(&sock->info, &key);
-	/* Without memory it is not found by its tuple: its row lacks what the wire saw. */
-	sock->in_tuples =
-		!hash_index__insert(&table->sock_by_tuple, sock, table__hash(table, &key));
-	wire = wire__find(table, &key, sock->info.netns);
-	if (!wire)
-		wire = find_on_way(table, sock, &key);
-	if (!wire)
-		return;
-	link_pair(table, sock, wire);
-	wire__judge(table, wire);
-}
-
-static void leave_tuple(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire;
-
-	if (sock->in_tuples)
-		hash_index__remove(&table->sock_by_tuple, sock);
-	sock->in_tuples = false;
-	wire = unlink_pair(table, sock);
-	if (!wire)
-		return;
-	socks__link_wire(table, wire); /* another row may have the tuple */
-	wire__judge(table, wire);
-}
-
-void socks__link_wire(struct session_table *table, struct wire_session *wire)
-{
-	uint32_t hash = table__hash(table, &wire->ev.key);
-	struct sock_row *sock = hash_index__first(&table->sock_by_tuple, hash);
-
-	for (; sock; sock = hash_index__next(&table->sock_by_tuple, sock)) {
-		struct flow_key key;
-
-		key_of(&sock->info, &key);
-		key.tap = wire->ev.key.tap;
-		if (!flow_key__equal(&key, &wire->ev.key))
-			continue;
-		if (legs__has_netns(wire, sock->info.netns) ||
-		    (!sock->wire && find_on_way(table, sock, &key) == wire))
-			link_pair(table, sock, wire);
-	}
 }
 
 /* ---- rows ---- */
@@ -254,7 +101,7 @@ static struct sock_row *add(struct session_table *table, const struct sock_info 
 		pool__delete(&table->socks, sock);
 		return NULL;
 	}
-	enter_tuple(table, sock);
+	socks__enter_tuple(table, sock);
 	count_row(table, sock);
 	return sock;
 }
@@ -270,17 +117,17 @@ static void renew(struct session_table *table, struct sock_row *sock, const stru
 		return;
 	moved = !same_addresses(&sock->info, info);
 	if (moved)
-		leave_tuple(table, sock);
+		socks__leave_tuple(table, sock);
 	fill(sock, info, time_ns);
 	sock->info.is_acked |= was_acked; /* the iterator does not tell */
 	if (moved)
-		enter_tuple(table, sock);
+		socks__enter_tuple(table, sock);
 	count_row(table, sock);
 }
 
 void socks__drop(struct session_table *table, struct sock_row *sock)
 {
-	leave_tuple(table, sock);
+	socks__leave_tuple(table, sock);
 	hash_index__remove(&table->sock_by_id, sock);
 	table__count(table, &sock->counted, NOT_SHOWN);
 	table->n_unowned -= sock->is_unowned;
@@ -307,7 +154,7 @@ static void fill_passing(struct session_table *table, struct sock_row *sock,
 
 	memset(sock, 0, sizeof(*sock));
 	fill(sock, info, time_ns);
-	sock->row.local_dir = key_of(info, &key);
+	sock->row.local_dir = socks__key(info, &key);
 	wire = wire__find(table, &key, info->netns);
 	sock->wire = wire ? wire->head.id : 0;
 }

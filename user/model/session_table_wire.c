@@ -24,15 +24,14 @@ struct wire_before wire__before(const struct wire_session *wire)
 
 /* ---- finding, making and dropping sessions ---- */
 
-/* The session on the tuple @key after @wire, NULL: the first. */
-static struct wire_session *next_on(const struct session_table *table, const struct flow_key *key,
-				    const struct wire_session *wire)
+struct wire_session *wire__next_on(const struct session_table *table, const struct flow_key *key,
+				   const struct wire_session *wire)
 {
 	struct wire_session *next =
 		wire ? hash_index__next(&table->wire_by_tuple, wire)
 		     : hash_index__first(&table->wire_by_tuple, table__hash(table, key));
 
-	while (next && memcmp(&next->ev.key, key, offsetof(struct flow_key, tap)))
+	while (next && !flow_key__same_ends(&next->ev.key, key))
 		next = hash_index__next(&table->wire_by_tuple, next);
 	return next;
 }
@@ -40,21 +39,21 @@ static struct wire_session *next_on(const struct session_table *table, const str
 struct wire_session *wire__find(const struct session_table *table, const struct flow_key *key,
 				uint32_t netns)
 {
-	struct wire_session *wire = next_on(table, key, NULL);
+	struct wire_session *wire = wire__next_on(table, key, NULL);
 
 	while (wire && !legs__has_netns(wire, netns))
-		wire = next_on(table, key, wire);
+		wire = wire__next_on(table, key, wire);
 	return wire;
 }
 
 struct wire_session *wire__find_lone(const struct session_table *table, const struct flow_key *key)
 {
-	struct wire_session *wire = next_on(table, key, NULL);
+	struct wire_session *wire = wire__next_on(table, key, NULL);
 
-	return wire && !next_on(table, key, wire) ? wire : NULL;
+	return wire && !wire__next_on(table, key, wire) ? wire : NULL;
 }
 
-static uint8_t find_locals(const struct session_table *table, const struct flow_key *key)
+uint8_t wire__find_locals(const struct session_table *table, const struct flow_key *key)
 {
 	uint8_t locals = 0;
 
@@ -66,9 +65,9 @@ static uint8_t find_locals(const struct session_table *table, const struct flow_
 	return locals;
 }
 
-static struct wire_session *create(struct session_table *table, const struct flow_key *key,
-				   uint32_t netns)
+static struct wire_session *create(struct session_table *table, const struct sighting *seen)
 {
+	const struct flow_key *key = seen->key;
 	struct wire_session *wire;
 
 	wire__make_room(table);
@@ -81,8 +80,10 @@ static struct wire_session *create(struct session_table *table, const struct flo
 	}
 	evidence__init(&wire->ev, key);
 	wire->counted = NOT_SHOWN;
-	wire->locals = find_locals(table, key);
-	wire->row.netns = netns;
+	wire->locals = wire__find_locals(table, key);
+	if (seen->nat)
+		wire->locals &= nat__ends(seen->nat, seen->side);
+	wire->row.netns = seen->netns;
 	wire->row.wire = &wire->ev;
 	wire->row.verdict = &wire->verdict;
 	socks__link_wire(table, wire);
@@ -90,14 +91,6 @@ static struct wire_session *create(struct session_table *table, const struct flo
 }
 
 /* ---- which session evidence belongs to ---- */
-
-/* What a tap of @netns saw: a segment, or a fragment. */
-struct sighting {
-	const struct flow_key *key;
-	uint32_t netns;
-	const struct fragment *frag; /* NULL: it is .rec */
-	const struct rec_segment *rec;
-};
 
 static void forget_evidence(struct session_table *table, struct wire_session *wire,
 			    const struct flow_key *key)
@@ -121,6 +114,10 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
 	legs__clear(wire);
+	aliases__clear(table, wire);
+	wire->row.netns = table__tap(table, key.tap)->netns;
+	wire->locals = wire__find_locals(table, &key);
+	wire->owned = 0;
 	forget_evidence(table, wire, &key);
 }
 
@@ -132,7 +129,7 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 
 	if (!legs__add(table, wire, seen->key->tap, seen->netns))
 		return;
-	locals = find_locals(table, seen->key);
+	locals = wire__find_locals(table, seen->key);
 	if (!wire->locals && locals)
 		wire->row.netns = seen->netns;
 	wire->locals |= locals;
@@ -221,7 +218,7 @@ static int place(struct session_table *table, struct wire_session **wire,
 		 const struct sighting *seen, bool fits, uint64_t first_ns)
 {
 	if (!*wire) {
-		*wire = create(table, seen->key, seen->netns);
+		*wire = create(table, seen);
 		return *wire ? 0 : -ENOMEM;
 	}
 	if (fits)
@@ -236,16 +233,15 @@ static int place(struct session_table *table, struct wire_session **wire,
 
 /* ---- records ---- */
 
-/* By its sequence numbers @seen can only be of @wire. */
-static bool meets(const struct wire_session *wire, const struct sighting *seen)
+bool sighting__is_of(const struct sighting *seen, const struct wire_session *wire, bool is_swapped)
 {
 	struct fragment alone;
 
 	if (seen->frag)
-		return evidence__meets(&wire->ev, seen->frag);
+		return evidence__meets(&wire->ev, seen->frag, is_swapped);
 	fragment__init(&alone, seen->key, seen->rec->hdr.time_ns);
 	track__segment(&alone, &seen->rec->seg, seen->rec->hdr.time_ns);
-	return evidence__meets(&wire->ev, &alone);
+	return evidence__meets(&wire->ev, &alone, is_swapped);
 }
 
 /* Its tuple is used again, as taps of another namespace have seen already. */
@@ -265,15 +261,15 @@ static void give_way(struct session_table *table, struct wire_session *wire)
  */
 static struct wire_session *find_session(struct session_table *table, const struct sighting *seen)
 {
-	struct wire_session *wire = next_on(table, seen->key, NULL), *former;
+	struct wire_session *wire = wire__next_on(table, seen->key, NULL), *former;
 
 	if (!wire)
 		return NULL;
 	former = legs__has_netns(wire, seen->netns) ? wire : NULL;
-	if (former && !next_on(table, seen->key, wire))
+	if (former && !wire__next_on(table, seen->key, wire))
 		return wire;
-	while (wire && !meets(wire, seen)) {
-		wire = next_on(table, seen->key, wire);
+	while (wire && !sighting__is_of(seen, wire, false)) {
+		wire = wire__next_on(table, seen->key, wire);
 		if (wire && !former && legs__has_netns(wire, seen->netns))
 			former = wire;
 	}
@@ -282,6 +278,12 @@ static struct wire_session *find_session(struct session_table *table, const stru
 	if (former && former != wire && former->ev.last_ns < wire->ev.first_ns)
 		give_way(table, former);
 	return wire;
+}
+
+/* It is seen beyond a translation of addresses. */
+static bool takes_alias(struct session_table *table, struct sighting *seen)
+{
+	return aliases__take(table, seen) || nat__take(table, seen);
 }
 
 /* Something was joined, @rec if that was a segment: conclude, tell. */
@@ -300,7 +302,7 @@ static void finish(struct session_table *table, struct wire_session *wire,
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec)
 {
 	const struct fragment *frag = &rec->frag;
-	const struct sighting seen = {
+	struct sighting seen = {
 		.key = &frag->key,
 		.netns = table__tap(table, frag->key.tap)->netns,
 		.frag = frag,
@@ -310,7 +312,7 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 	bool fits;
 	int err;
 
-	if (wire && !takes_tap(table, wire, &seen))
+	if (wire ? !takes_tap(table, wire, &seen) : takes_alias(table, &seen))
 		return 0;
 	fits = wire &&
 	       (parts__find(wire, rec->hdr.cpu, frag->first_ns) || fits_fragment(wire, frag));
@@ -331,7 +333,7 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec)
 {
-	const struct sighting seen = {
+	struct sighting seen = {
 		.key = &rec->key,
 		.netns = table__tap(table, rec->key.tap)->netns,
 		.rec = rec,
@@ -341,7 +343,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	bool fits;
 	int err;
 
-	if (wire && !takes_tap(table, wire, &seen))
+	if (wire ? !takes_tap(table, wire, &seen) : takes_alias(table, &seen))
 		return 0;
 	fits = wire && fits_segment(&wire->ev, rec);
 	if (!fits && (rec->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN &&

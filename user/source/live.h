@@ -26,6 +26,7 @@ struct live_options {
 	const char *const *containers; /* --container words; none: whatever there is */
 	size_t n_containers;
 	bool want_containers; /* rows tell their containers */
+	bool want_nat;	      /* … and what translations of addresses call them, whichever view */
 	enum hook_mode hook;
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */

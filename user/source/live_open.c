@@ -251,6 +251,7 @@ static int open_table(struct live *live)
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
+		.nat = live_nat__is_wanted(live) ? live__nat : NULL,
 		.reset_reason = live__reset_reason,
 	};
 
@@ -311,19 +312,9 @@ static int begin(struct live *live)
 static int open_all(struct live *live)
 {
 	static int (*const steps[])(struct live *) = {
-		live__open_containers,
-		open_netns,
-		live_netns__open,
-		open_ports,
-		open_ring,
-		open_listeners,
-		open_cache,
-		open_table,
-		open_sock,
-		begin_listeners,
-		open_wire,
-		open_epoll,
-		begin,
+		live__open_containers, open_netns, live_netns__open, open_ports,     open_ring,
+		open_listeners,	       open_cache, open_table,	     live_nat__open, open_sock,
+		begin_listeners,       open_wire,  open_epoll,	     begin,
 	};
 	int err = 0;
 
@@ -341,7 +332,7 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 	if (!live)
 		return EXIT_RUNTIME;
 	live->options = *options;
-	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
+	live->ring_fd = live->lost_fd = live->epoll_fd = live->nats.epoll_fd = -1;
 	live->listener_maps = (struct listener_maps)LISTENER_MAPS_NONE;
 	live->n_cpus = libbpf_num_possible_cpus();
 	support__raise_limits();
@@ -376,6 +367,7 @@ void live__close(struct live *live)
 	ring_buffer__free(live->ring);
 	wire_view__close(live->wire);
 	session_table__free(live->table);
+	live_nat__close(live);
 	live_stats__fini(live);
 	live_listeners__fini(live);
 	live_ports__free(live->ports);
