@@ -209,10 +209,12 @@ static __always_inline bool track_next(const struct flow_key *key, const struct 
 __noinline int account(struct sighting *seen)
 {
 	struct wire_counters *cnt;
+	__u32 slot; /* of its own: before 6.2 an argument's memory is no key of a map */
 
 	if (!seen)
 		return 0;
-	cnt = bpf_map_lookup_elem(&counters, &seen->at.slot);
+	slot = seen->at.slot;
+	cnt = bpf_map_lookup_elem(&counters, &slot);
 	if (!cnt)
 		return 0;
 	count(cnt, WIRE_FRAMES);

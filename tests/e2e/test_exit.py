@@ -100,7 +100,7 @@ def test_signal_ends_the_start(many, command):
     """There are so many taps to make that it takes seconds."""
     with many() as args, tool.Background(None, *command.split(), *args) as process:
         wait_for(lambda: ("link" in {kind for kind, _ in bpf.held_by(process.pid)}), "the first link", 10)
-        assert process.stop(signal.SIGTERM, seconds=1) == 0
+        assert process.stop(signal.SIGTERM) == 0
         assert (process.read(), process.stderr()) == ("", "")
 
 

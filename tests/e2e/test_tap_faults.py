@@ -138,18 +138,17 @@ def programs_and_links(pid):
 
 def deleted_namespaces(pid):
     """Those of this file's lives that a process keeps open though nobody else does."""
-    named = {os.stat(path).st_ino for path in Path("/run/netns").iterdir()}
-    running = set()
-    for process in Path("/proc").glob("[0-9]*/ns/net"):
-        with contextlib.suppress(OSError):
-            running.add(os.stat(process).st_ino)
+    kept = set()
+    for path in (*Path("/run/netns").iterdir(), *Path("/proc").glob("[0-9]*/ns/net")):
+        with contextlib.suppress(OSError):  # others' come and go meanwhile
+            kept.add(os.stat(path).st_ino)
     held = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
             target = os.readlink(fd)
             if target.startswith("net:["):
                 held.add(int(target[5:-1]))
-    return held - named - running
+    return held - kept
 
 
 def test_many_taps_of_a_killed_run_are_gone(host):

@@ -66,6 +66,12 @@ static void set_owner(struct owner *owner, uint32_t pid, const char *comm)
 	memcpy(owner->comm, comm, SOCK_COMM_LEN - 1);
 }
 
+static void disown(struct sock_row *sock)
+{
+	memset(&sock->row.owner, 0, sizeof(sock->row.owner));
+	sock->owner_is_listed = false;
+}
+
 /* Brings @sock to what @info says, but for its places in indexes and counts. */
 static void fill(struct sock_row *sock, const struct sock_info *info, uint64_t time_ns)
 {
@@ -77,7 +83,9 @@ static void fill(struct sock_row *sock, const struct sock_info *info, uint64_t t
 	sock->row.local.port = info->local_port;
 	sock->row.remote.addr = info->remote;
 	sock->row.remote.port = info->remote_port;
-	if (info->pid && !sock->owner_is_listed)
+	if (info->is_minisock) /* nobody's, even if the socket whose cookie it has is still held */
+		disown(sock);
+	else if (info->pid && !sock->owner_is_listed)
 		set_owner(&sock->row.owner, info->pid, info->comm);
 }
 
@@ -192,13 +200,13 @@ static bool is_unborn(const struct sock_info *info)
  */
 static void replace_minisock(struct session_table *table, const struct sock_row *sock)
 {
-	struct sock_info info = sock->info;
-	struct sock_row *mini;
+	struct sock_row *mini = hash_index__first(&table->sock_by_tuple, sock->tuple_hash);
 
-	if (!info.cookie)
+	if (sock->info.is_minisock)
 		return;
-	info.cookie = 0;
-	mini = find(table, &info);
+	while (mini && (mini == sock || !mini->info.is_minisock ||
+			!same_addresses(&mini->info, &sock->info)))
+		mini = hash_index__next(&table->sock_by_tuple, mini);
 	if (mini && mini->info_ns <= sock->info_ns)
 		socks__drop(table, mini);
 }
@@ -291,7 +299,8 @@ void socks__apply_owner(struct session_table *table, const struct rec_owner *rec
 	sock = hash_index__first(&table->sock_by_id, hash_cookie(table, rec->cookie));
 	while (sock && sock->info.cookie != rec->cookie)
 		sock = hash_index__next(&table->sock_by_id, sock);
-	if (!sock || sock->owner_is_listed) /* of several holders the first, which is the oldest */
+	if (!sock || sock->info.is_minisock ||
+	    sock->owner_is_listed) /* of several holders the first, which is the oldest */
 		return;
 	set_owner(&sock->row.owner, rec->pid, rec->comm);
 	sock->owner_is_listed = true;
