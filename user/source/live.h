@@ -149,6 +149,9 @@ struct live_stats {
 	const struct listener *full_listener; /* a copy that the source keeps */
 	enum listener_queue full_queue;
 	struct close_wait_leak close_wait;
+	/* Translations of addresses: those known now; times that news of them were lost and all
+	 * were listed anew; those for which there was no room. */
+	uint64_t nats, nats_relisted, nats_not_kept;
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

@@ -55,6 +55,40 @@ def overlay(world):
                  f"addr add 10.8.0.{mine}/24 dev vx0")
 
 
+OUTSIDE_ADDR, HOST_ADDR, INSIDE_ADDR, PUBLISHED = "192.0.2.9", "192.0.2.1", "10.8.0.2", 8080
+
+
+def translating(world):
+    """
+    bridged(), and out beyond the host's out0: it sees a's sessions as the host's, and reaches a's port 80 at the host's
+    port 8080.
+    """
+    bridged(world)
+    world.ip("host", "link add name out0 up type veth peer name eth0 netns {out}", f"addr add {HOST_ADDR}/24 dev out0")
+    world.ip("out", "link set eth0 up", f"addr add {OUTSIDE_ADDR}/24 dev eth0")
+    world.ip("a", "route add default via 10.8.0.1")
+    world.host.sysctl("ipv4/ip_forward", 1)
+    for line in ("add table ip nat", "add chain ip nat post { type nat hook postrouting priority 100; }",
+                 "add chain ip nat pre { type nat hook prerouting priority -100; }",
+                 "add rule ip nat post ip saddr 10.8.0.0/24 oifname out0 masquerade",
+                 f"add rule ip nat pre iifname out0 tcp dport {PUBLISHED} dnat to {INSIDE_ADDR}:80"):
+        world.host.run("nft", line)
+
+
+def translations(world):
+    """What the host's conntrack says of TCP: (client, its port, target, its port) and the same as the server has it."""
+    found = set()
+    for line in world.host.run("cat", "/proc/net/nf_conntrack").splitlines():
+        pairs = [word.partition("=")[::2] for word in line.split() if "=" in word]
+        values = {key: [v for k, v in pairs if k == key] for key in ("src", "dst", "sport", "dport")}
+        if " tcp " not in line:
+            continue
+        before, reply = (tuple(values[key][at] for key in ("src", "sport", "dst", "dport")) for at in (0, 1))
+        found.add(((before[0], int(before[1]), before[2], int(before[3])),
+                   (reply[2], int(reply[3]), reply[0], int(reply[1]))))
+    return found
+
+
 @contextlib.contextmanager
 def make(scene):
     with removing(World("host", "a", "b", "out")) as world:
