@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Sessions grouped by a field, above all by container. The oracles are ss and podman."""
+"""Sessions grouped by a field, above all by container; and the column of containers in top. The oracles are ss and podman."""
 import contextlib
+import re
 import socket
 
 import pytest
@@ -103,3 +104,23 @@ def test_by_container(podman):
         for web in webs:
             assert found[web.name]["established"] == ss.states(web.ns)["ESTAB"]
         assert done.returncode == 0
+
+
+def headings(text):
+    return re.findall(r"^STATE .*$", text, re.M)
+
+
+def test_column_of_containers(podman):
+    web = podman.start_web("column")
+    with socket.create_connection((web.addr, 8080), timeout=10):
+        shown = tool.run(None, "top", "-b", "-n", "1", "--container", web.name).stdout
+        assert re.search(rf"^ESTAB .*{re.escape(web.name)}", shown, re.M), shown
+        assert "CONTAINER" in headings(shown)[0]
+        asked = tool.run(None, "top", "-b", "-n", "1", "--container", web.name, "--fields", "state,local").stdout
+        assert "CONTAINER" not in headings(asked)[0]
+
+
+def test_no_column_without_containers(world):
+    with Connection(world.a, world.b, "10.8.0.3", 8080):
+        shown = tool.run(world.host, "top", "-b", "-n", "1", *spaces(world, "a", "b")).stdout
+        assert "ESTAB" in shown and "CONTAINER" not in headings(shown)[0]

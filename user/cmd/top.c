@@ -8,6 +8,8 @@
 #include "cmd_list.h"
 #include "user/ui/summary.h"
 
+#define CONTAINER "container"
+
 struct top {
 	struct options *options;
 	struct live *live;
@@ -16,6 +18,7 @@ struct top {
 	struct session_groups *groups; /* NULL: a row for each session */
 	struct moment now;
 	bool needs_owners;
+	bool awaits_containers; /* they get a column once a row has one */
 };
 
 /* Of an opening or a close that finds no memory the header still tells. */
@@ -43,14 +46,32 @@ static int refresh(void *ctx, uint64_t n_frames)
 	return 0;
 }
 
+/* Where there are none the table is no wider for it. */
+static void show_containers(struct top *top, const struct rows *rows)
+{
+	for (size_t i = 0; top->awaits_containers && i < rows->count; i++) {
+		const struct session *session = rows->items[i];
+
+		if (!session->container)
+			continue;
+		top->awaits_containers = false;
+		field_list__insert(&top->options->fields,
+				   field__find(&session_fields, CONTAINER, strlen(CONTAINER)),
+				   "direction");
+	}
+}
+
 static int collect(void *ctx, struct rows *rows, const struct moment *now, size_t limit)
 {
 	struct top *top = ctx;
 	struct session_table *table = live__table(top->live);
+	int err;
 
 	if (top->groups)
 		return rows__collect_groups(rows, table, top->groups, top->options, now, limit);
-	return rows__collect_sessions(rows, table, top->options, now, limit);
+	err = rows__collect_sessions(rows, table, top->options, now, limit);
+	show_containers(top, rows);
+	return err;
 }
 
 static void write_header(void *ctx, struct strbuf *sb, size_t n_rows, unsigned width)
@@ -64,6 +85,13 @@ static void write_header(void *ctx, struct strbuf *sb, size_t n_rows, unsigned w
 	};
 
 	summary__write(sb, &summary, width);
+}
+
+/* Asked for with -N or --container, and no choice of fields or rows that says otherwise. */
+static bool may_show_containers(const struct options *options)
+{
+	return (options->live.n_netns || options->live.n_containers) && !options->has_fields &&
+	       !options->by && !options->json;
 }
 
 static bool begin_groups(struct top *top)
@@ -89,6 +117,8 @@ static enum exit_status run(struct options *options)
 
 	if (options->by && !begin_groups(&top))
 		return exit_status__of(-ENOMEM);
+	top.awaits_containers = may_show_containers(options);
+	options->live.want_containers |= top.awaits_containers;
 	options->live.follow = true;
 	options->live.watch_ports = true;
 	options->live.want_listeners = options->live.watch_listeners = true;

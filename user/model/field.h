@@ -184,6 +184,9 @@ struct field_list {
  */
 int field_list__parse(struct field_list *list, const struct field_table *table, const char *spec);
 
+/* field_list__insert() - @field before the one called @before, or at the end */
+void field_list__insert(struct field_list *list, const struct field *field, const char *before);
+
 /* value__compare() - order of two values of one field; unknown sorts after everything */
 int value__compare(const struct value *a, const struct value *b);
 
