@@ -294,6 +294,8 @@ static int open_netns(struct live *live)
 {
 	int err = live__resolve_netns(live);
 
+	if (!err)
+		err = netns_list__enterable(&live->netns);
 	if (err || !live__has_figures(live))
 		return err;
 	return for_each_netns(live, live_stats__add_netns);

@@ -180,14 +180,6 @@ static void add_visited(void *ctx, const char *path, uint32_t inum)
 	adding->denied |= result == -EACCES || result == -EPERM;
 }
 
-int netns_list__rescan(struct netns_list *list)
-{
-	struct adding adding = {.list = list};
-
-	visit_host(add_visited, &adding); /* what is denied was told at the start */
-	return adding.added;
-}
-
 /* The own namespace is the first, whatever else there is. */
 static int add_everything(struct netns_list *list)
 {
@@ -199,8 +191,8 @@ static int add_everything(struct netns_list *list)
 		return err;
 	visit_host(add_visited, &adding);
 	if (adding.denied)
-		log_warn("some network namespaces are left out: only root may look into those of "
-			 "other users' processes");
+		log_warn("some network namespaces are left out: looking into those of every "
+			 "process needs root, or CAP_SYS_PTRACE");
 	return 0;
 }
 
@@ -224,6 +216,33 @@ static int add_word(struct netns_list *list, const char *word)
 	return add(list, path);
 }
 
+/* A process is known by its number for as long as it lives. */
+static bool is_lasting(const char *word)
+{
+	return strcmp(word, "self") && strncmp(word, "/proc/", strlen("/proc/")) &&
+	       strspn(word, "0123456789") != strlen(word);
+}
+
+bool netns_list__grows(const struct netns_list *list)
+{
+	for (size_t i = 0; !list->all && i < list->n_words; i++)
+		if (is_lasting(list->words[i]))
+			return true;
+	return list->all;
+}
+
+int netns_list__rescan(struct netns_list *list)
+{
+	struct adding adding = {.list = list};
+
+	if (list->all)
+		visit_host(add_visited, &adding); /* what is denied was told at the start */
+	for (size_t i = 0; !list->all && i < list->n_words; i++)
+		if (is_lasting(list->words[i]))
+			adding.added += add_word(list, list->words[i]) > 0;
+	return adding.added;
+}
+
 static int explain(const char *word, int err)
 {
 	if (err == -EPERM || err == -EACCES) {
@@ -243,17 +262,35 @@ int netns_list__resolve(struct netns_list *list, const char *const *words, size_
 	static const char *const self[] = {"self"};
 	int err;
 
-	*list = (struct netns_list){0};
 	if (!count) {
 		words = self;
 		count = 1;
 	}
+	*list = (struct netns_list){.words = words, .n_words = count};
 	for (size_t i = 0; i < count; i++) {
 		err = add_word(list, words[i]);
 		if (err >= 0)
 			continue;
 		netns_list__free(list);
 		return explain(words[i], err);
+	}
+	return 0;
+}
+
+int netns_list__enterable(const struct netns_list *list)
+{
+	struct netns_return back;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct netns *ns = &list->items[i];
+
+		if (netns__enter(ns, &back) == -EPERM) {
+			log_error("may not enter network namespace %s; run as root, or with "
+				  "CAP_SYS_ADMIN",
+				  ns->name);
+			return -EPERM;
+		}
+		netns__leave(&back);
 	}
 	return 0;
 }
