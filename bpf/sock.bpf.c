@@ -19,6 +19,9 @@
 char _license[] SEC("license")
 = "Dual BSD/GPL";
 
+#define KERNEL_6_10 (6 << 16 | 10 << 8)
+extern int LINUX_KERNEL_VERSION __kconfig;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -386,11 +389,13 @@ reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener, __u3
 	record__submit(rec, cfg.wake_bytes);
 }
 
+/*
+ * By the version, though a type came with it: libbpf looks for a type that the kernel lacks in its
+ * modules, which until 1.5 fails without CAP_SYS_ADMIN.
+ */
 static __always_inline int reason_of(const unsigned long long *ctx)
 {
-	if (bpf_core_field_exists(struct trace_event_raw_tcp_send_reset, reason))
-		return ctx[2];
-	return -1;
+	return LINUX_KERNEL_VERSION >= KERNEL_6_10 ? (int)ctx[2] : -1;
 }
 
 /*

@@ -220,13 +220,6 @@ struct tcp_skb_cb {
 	__u16 tcp_gso_segs;
 };
 
-/* Its values are read by name: of interest here is only that a member has this type. */
-enum sk_rst_reason { SK_RST_REASON_NOT_SPECIFIED };
-
-struct trace_event_raw_tcp_send_reset {
-	enum sk_rst_reason reason; /* 6.10 */
-};
-
 struct task_struct {
 	unsigned int flags;
 	int pid;

@@ -143,6 +143,13 @@ SESSION_VALUE(ifname)
 	value__set_string(out, s->ifname);
 }
 
+SESSION_VALUE(taps)
+{
+	const struct session *s = row;
+
+	value__set_string(out, s->taps ? s->taps : s->ifname);
+}
+
 SESSION_VALUE(pid)
 {
 	const struct session *s = row;

@@ -255,6 +255,7 @@ int live__poll(struct live *live, int timeout_ms)
 		if (woken < 0)
 			return woken;
 		n = drain(live);
+		live_nat__read(live);
 		live->tick_ms = next_tick(live->tick_ms, n);
 		session_table__settle(live->table, live->now_ns);
 		live_netns__follow(live);

@@ -27,6 +27,7 @@ struct live_options {
 	const char *const *containers; /* --container words; none: whatever there is */
 	size_t n_containers;
 	bool want_containers; /* rows tell their containers */
+	bool want_nat;	      /* … and what translations of addresses call them, whichever view */
 	enum hook_mode hook;
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
@@ -161,6 +162,9 @@ struct live_stats {
 	const char *time_wait_full; /* its name, valid until namespaces are followed again */
 	uint64_t time_wait_count, time_wait_limit;
 	struct handshake_ends client_failing, server_failing; /* .all 0: they do not fail */
+	/* Translations of addresses: those known now; times that news of them were lost and all
+	 * were listed anew; those for which there was no room. */
+	uint64_t nats, nats_relisted, nats_not_kept;
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

@@ -267,6 +267,7 @@ static int open_table(struct live *live)
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
+		.nat = live_nat__is_wanted(live) ? live__nat : NULL,
 		.reset_reason = live__reset_reason,
 	};
 
@@ -336,6 +337,7 @@ static int open_all(struct live *live)
 		open_listeners,
 		open_cache,
 		open_table,
+		live_nat__open,
 		open_sock,
 		begin_listeners,
 		open_wire,
@@ -358,7 +360,7 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 	if (!live)
 		return EXIT_RUNTIME;
 	live->options = *options;
-	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
+	live->ring_fd = live->lost_fd = live->epoll_fd = live->nats.epoll_fd = -1;
 	live->listener_maps = (struct listener_maps)LISTENER_MAPS_NONE;
 	live->n_cpus = libbpf_num_possible_cpus();
 	support__raise_limits();
@@ -394,6 +396,7 @@ void live__close(struct live *live)
 	wire_view__close(live->wire);
 	session_table__free(live->table);
 	live_alarms__fini(live);
+	live_nat__close(live);
 	live_stats__fini(live);
 	live_listeners__fini(live);
 	live_ports__free(live->ports);

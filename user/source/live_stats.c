@@ -157,6 +157,9 @@ void live__stats(struct live *live, struct live_stats *stats)
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,
 		.time_wait_fin2 = live->tally.time_wait_fin2,
+		.nats = live->nats.table ? nat_table__count(live->nats.table) : 0,
+		.nats_relisted = live->nats.n_relisted,
+		.nats_not_kept = live->nats.n_not_kept,
 	};
 	live__look_close_wait(live);
 	stats->close_wait = close_waits__leak(&live->close_waits);

@@ -161,6 +161,12 @@ static void add_losses(struct flow *flow, const struct live_stats *stats)
 	flow__add_count(flow, "lost", lost);
 	if (stats->table.wire_forgotten)
 		flow__add_count(flow, "forgotten", stats->table.wire_forgotten);
+	if (stats->nats)
+		flow__add_count(flow, "translated", stats->nats);
+	if (stats->nats_relisted)
+		flow__add_count(flow, "listed anew", stats->nats_relisted);
+	if (stats->nats_not_kept)
+		flow__add_count(flow, "not kept", stats->nats_not_kept);
 	if (!stats->has_wire)
 		return;
 	add_cache(flow, &stats->cache);
