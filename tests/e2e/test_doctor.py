@@ -49,6 +49,7 @@ def test_all_is_there_for_root(pair):
     assert missing(checks) == set()
     assert SECTIONS <= {section for section, _ in checks}
     assert PROGRAMS <= {name for _, name in checks}
+    assert all(check["ok"] for (_, name), check in checks.items() if name.startswith("iter/"))
 
 
 @pytest.mark.parametrize("view, absent", [("socket", "wire view"), ("wire", "socket view")])

@@ -330,18 +330,21 @@ int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns)
 	return fd;
 }
 
-struct counting_sink {
+struct noting_sink {
 	record_sink sink;
 	void *ctx;
-	size_t count;
+	enum listed had;
 };
 
-static void count_record(void *ctx, const union record *rec)
+static void note_record(void *ctx, const union record *rec)
 {
-	struct counting_sink *counting = ctx;
+	struct noting_sink *noting = ctx;
 
-	counting->count++;
-	counting->sink(counting->ctx, rec);
+	if (rec->sock.sock.state != TCPS_LISTEN || rec->sock.sock.syn_queue)
+		noting->had = LISTED_SOCKETS;
+	else if (noting->had == LISTED_NOTHING)
+		noting->had = LISTED_LISTENERS;
+	noting->sink(noting->ctx, rec);
 }
 
 /* All there is of a namespace, if there is anything. */
@@ -349,10 +352,10 @@ static int list_sockets(struct sock_view *view, int iter_fd, uint32_t inum, reco
 			void *ctx)
 {
 	uint32_t activity = sock_quiet__activity(view, inum);
-	struct counting_sink counting = {sink, ctx, 0};
-	int err = sock_view__iterate(view, iter_fd, false, count_record, &counting);
+	struct noting_sink noting = {sink, ctx, LISTED_NOTHING};
+	int err = sock_view__iterate(view, iter_fd, false, note_record, &noting);
 
-	sock_quiet__listed(view, inum, activity, !err && !counting.count);
+	sock_quiet__listed(view, inum, activity, err ? LISTED_SOCKETS : noting.had);
 	return err;
 }
 
@@ -398,7 +401,8 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, record
 	for (size_t i = 0; i < view->netns->count; i++) {
 		const struct netns *ns = &view->netns->items[i];
 
-		if (may_skip && sock_view__list_nothing(view, ns, sink, ctx))
+		if (may_skip && (sock_listeners__has_listed(view, ns->inum) ||
+				 sock_view__list_nothing(view, ns, sink, ctx)))
 			continue;
 		err = failure(sock_view__list(view, link, ns, false, sink, ctx));
 		result = err ? err : result;
@@ -408,7 +412,10 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, record
 
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 {
-	return list_each(view, view->skel->links.iter_sockets, sink, ctx);
+	int err = sock_listeners__snapshot(view, sink, ctx);
+	int others_err = list_each(view, view->skel->links.iter_sockets, sink, ctx);
+
+	return err ? err : others_err;
 }
 
 int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx)
