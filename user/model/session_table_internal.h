@@ -56,17 +56,11 @@ struct wire_part {
 #define TODO_PULL	 (1u << 2) /* fragments of this incarnation may have joined the one before */
 #define TODO_WAITED	 (1u << 3) /* … and one settle has passed since */
 
-/* One of several taps that see a session. */
-struct wire_leg {
-	uint32_t netns;
-	uint16_t tap;
-};
-
 /* The counted one among them. Of more than so many the others go unnamed. */
 #define LEGS_MAX 8
 
 struct wire_legs {
-	struct wire_leg leg[LEGS_MAX];
+	struct session_leg leg[LEGS_MAX];
 	unsigned count;
 	char names[LEGS_MAX * LEG_NAME_MAX]; /* as the last row had them */
 };
@@ -295,12 +289,8 @@ bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
 /* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */
 bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap,
 	       uint32_t netns);
-/* legs__tap_in() - the tap to name in a row of @netns: the counted one, but if that is elsewhere
- * the lowest of those there */
-uint16_t legs__tap_in(const struct wire_session *wire, uint32_t netns);
-/* legs__names() - of its taps, parted by commas, the counted one first; NULL: it has but one. Valid
- * as long as that is so, or until legs__clear() */
-const char *legs__names(const struct wire_session *wire);
+/* legs__show() - in @row, of @wire, NULL: nothing saw it. Valid until legs__clear() */
+void legs__show(const struct wire_session *wire, struct session *row);
 /* legs__refresh_names() - those names are up to date then */
 void legs__refresh_names(struct session_table *table, struct wire_session *wire);
 void legs__clear(struct wire_session *wire);
