@@ -53,6 +53,7 @@ struct fixture {
 	struct told told[MAX_TOLD];
 	size_t n_told;
 	uint32_t gone_tap;
+	uint8_t fate; /* enum syn_fate, of the SYNs to come */
 	unsigned pulls;
 };
 
@@ -232,6 +233,7 @@ static inline void fixture__packet(struct fixture *fx, uint32_t cpu, const struc
 	if (!found || place != PLACE_ADD)
 		fragment__init(frag, pkt->key, fx->now_ns);
 	rec.why = track__segment(frag, &rec.seg, fx->now_ns);
+	rec.fate = pkt->flags == TCPF_SYN ? fx->fate : SYN_FATE_NONE;
 	if (!lose)
 		track__leave_to_record(frag, &rec.seg, rec.why);
 	rec.hdr = fixture__hdr(fx, REC_SEGMENT, sizeof(rec), cpu);

@@ -68,7 +68,10 @@ static int print(struct listing *l, struct printer *printer)
 static enum exit_status list(struct listing *l, uint64_t duration_ns)
 {
 	const struct options *options = l->options;
-	bool needs_owners = options__is_used(options, "pid") || options__is_used(options, "comm");
+	bool needs_close_wait = options__is_used(options, "close_wait_of_process") ||
+				options__is_used(options, "close_wait_new");
+	bool needs_owners = needs_close_wait || options__is_used(options, "pid") ||
+			    options__is_used(options, "comm");
 	struct printer printer;
 	enum exit_status status;
 	int err = 0;
@@ -77,6 +80,8 @@ static enum exit_status list(struct listing *l, uint64_t duration_ns)
 		err = watch(l->live, duration_ns);
 	if (!err && (needs_owners || live__needs_owners(l->live)))
 		err = live__find_owners(l->live, true);
+	if (!err && needs_close_wait)
+		live__look_close_wait(l->live);
 	printer__init(&printer, options, options__table(options, &session_fields));
 	if (!err)
 		err = print(l, &printer);

@@ -110,8 +110,10 @@ static enum exit_status run(struct options *options)
 {
 	struct top top = {
 		.options = options,
-		.needs_owners =
-			options__is_used(options, "pid") || options__is_used(options, "comm"),
+		.needs_owners = options__is_used(options, "pid") ||
+				options__is_used(options, "comm") ||
+				options__is_used(options, "close_wait_of_process") ||
+				options__is_used(options, "close_wait_new"),
 	};
 	enum exit_status status;
 
@@ -120,7 +122,7 @@ static enum exit_status run(struct options *options)
 	top.awaits_containers = may_show_containers(options);
 	options->live.want_containers |= top.awaits_containers;
 	options->live.follow = true;
-	options->live.watch_ports = true;
+	options->live.watch_ports = options->live.watch_alarms = true;
 	options->live.want_listeners = options->live.watch_listeners = true;
 	status = live__open(&top.live, &options->live);
 	if (status != EXIT_OK) {

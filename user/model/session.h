@@ -26,6 +26,8 @@ struct endpoint {
 	uint16_t port; /* host byte order */
 };
 
+struct close_wait_holder; /* close_wait.h */
+
 /* A process that holds the socket. */
 struct owner {
 	uint32_t pid;
@@ -57,6 +59,8 @@ struct session {
 	const char *taps;
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
+	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */
+	const struct close_wait_holder *close_wait;
 	const struct nat *nat;		   /* of its addresses, NULL: none is known … */
 	enum nat_side nat_side;		   /* … and the side that .local and .remote are of */
 	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */

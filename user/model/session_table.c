@@ -60,6 +60,9 @@ void table__name_row(struct session_table *table, struct session *row)
 	row->nat = find_nat(table, row);
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
+	row->close_wait = NULL;
+	if (table->env.close_wait && row->sock && row->sock->state == TCPS_CLOSE_WAIT)
+		row->close_wait = table->env.close_wait(table->env.ctx, row);
 }
 
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state)
@@ -132,7 +135,8 @@ void session_table__free(struct session_table *table)
 	pool__fini(&table->wires);
 	pool__fini(&table->aliases);
 	free(table->pending);
-	free(table->requests);
+	free(table->requests.ids);
+	free(table->answered.ids);
 	free(table->marks);
 	free(table);
 }
@@ -216,6 +220,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns)
 	if (table->sweep_is_due)
 		socks__sweep(table);
 	requests__expire(table);
+	answers__expire(table);
 	wire__settle(table);
 }
 

@@ -25,6 +25,8 @@ struct session_table_env {
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);
+	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
+	const struct close_wait_holder *(*close_wait)(void *ctx, const struct session *session);
 	/*
 	 * The translation that has the tuple @key (any tap) on either side, and on which; NULL:
 	 * none is known. @is_new: something was just seen on it, so a translation of it has been

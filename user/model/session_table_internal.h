@@ -56,6 +56,22 @@ struct wire_part {
 #define TODO_PULL	 (1u << 2) /* fragments of this incarnation may have joined the one before */
 #define TODO_WAITED	 (1u << 3) /* … and one settle has passed since */
 
+/* The SYN-ACKs with which a socket of this host answers. */
+struct wire_answers {
+	uint64_t last_ns;	    /* 0: none was seen */
+	uint8_t again, asked_again; /* sent again; SYNs that came again, which are answered too */
+	bool is_queued;		    /* a SYN went to the listener's SYN queue */
+	bool is_over;		    /* the kernel has given it up */
+	bool is_listed;		    /* in table->answered */
+};
+
+/* Numbers of objects to look at again and again. */
+struct id_list {
+	uint32_t *ids;
+	size_t count, room;
+	uint64_t looked_ns;
+};
+
 /* The counted one among them. Of more than so many the others go unnamed. */
 #define LEGS_MAX 8
 
@@ -93,6 +109,7 @@ struct wire_session {
 	uint8_t locals, owned;
 	uint8_t counted; /* the state it is counted under, or NOT_SHOWN */
 	bool is_half_open;
+	struct wire_answers answers;
 };
 
 /* What a session is called beyond a translation of addresses. */
@@ -172,9 +189,8 @@ struct session_table {
 	uint64_t expiry_ns; /* … and when it was there */
 	uint32_t *pending;  /* numbers of wire sessions with something to do at the next settle */
 	size_t n_pending, pending_room;
-	uint32_t *requests; /* numbers of socket rows whose end no record will tell */
-	size_t n_requests, requests_room;
-	uint64_t requests_ns; /* when they were last looked through */
+	struct id_list requests; /* socket rows whose end no record will tell */
+	struct id_list answered; /* wire sessions that wait for an acknowledgement, likewise */
 	const struct wire_session
 		*pulling; /* fragments of other incarnations are to be left alone */
 	uint32_t serial;
@@ -252,6 +268,11 @@ void socks__sweep(struct session_table *table);
 
 /* ---- session_table_requests.c ---- */
 
+/* id_list__add() - returns 0 or -ENOMEM */
+int id_list__add(struct id_list *list, uint32_t id);
+/* id_list__is_due() - there are some, and it is time to look at them: it is done now */
+bool id_list__is_due(struct id_list *list, uint64_t now_ns);
+
 /* requests__has() - @sock is a request: half open, without a socket of its own */
 bool requests__has(const struct sock_row *sock);
 /* requests__follow() - if @sock is a request, tell when it fails */
@@ -261,6 +282,16 @@ void requests__follow(struct session_table *table, struct sock_row *sock);
 void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t time_ns);
 /* requests__expire() - those whose timer ought to have told of them by now are gone */
 void requests__expire(struct session_table *table);
+
+/* ---- session_table_answers.c ---- */
+
+/* answers__take() - a segment of @wire that may be a SYN or a SYN-ACK */
+void answers__take(struct session_table *table, struct wire_session *wire,
+		   const struct rec_segment *rec);
+/* answers__expire() - where the SYN-ACK ought to have been sent again by now, the kernel has given
+ * up
+ */
+void answers__expire(struct session_table *table);
 
 /* ---- session_table_wire.c ---- */
 

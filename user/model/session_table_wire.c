@@ -113,6 +113,7 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
+	wire->answers = (struct wire_answers){.is_listed = wire->answers.is_listed};
 	legs__clear(wire);
 	aliases__clear(table, wire);
 	wire->row.netns = table__tap(table, key.tap)->netns;
@@ -358,5 +359,6 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);
+	answers__take(table, wire, rec);
 	return 0;
 }

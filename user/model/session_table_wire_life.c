@@ -113,6 +113,9 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 	bool is_half_open;
 
 	evidence__judge(&wire->ev, table->now_ns, &wire->verdict);
+	if (wire->answers.is_over && !v->established && v->end == END_NOT)
+		evidence__judge(&wire->ev, wire->ev.last_ns + HALF_OPEN_KEPT_NS + 1,
+				&wire->verdict);
 	orient(table, wire);
 	table__count(table, &wire->counted, shown_state(table, wire));
 	is_half_open = !v->established && v->end == END_NOT && !has_sock(wire);

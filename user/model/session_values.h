@@ -114,6 +114,10 @@
 	  "how long it is in CLOSE-WAIT: the peer closed, the process did not")                   \
 	X(close_wait_at_least, "LEAST", "", VALUE_BOOL, 5, NULL,                                  \
 	  "it is at least that long: it began before tcpwatch")                                   \
+	X(close_wait_of_process, "OF-PROC", "", VALUE_COUNT, 7, NULL,                             \
+	  "of one in CLOSE-WAIT: how many its process has in this namespace")                     \
+	X(close_wait_new, "NEW", "", VALUE_COUNT, 4, NULL,                                        \
+	  "… and how many of these came into it within the last minute")                          \
 	X(closed_by, "CLOSED BY", "", VALUE_TEXT, 9, "local|remote", "who ended it first")        \
 	X(iface_gone, "GONE", "", VALUE_BOOL, 4, NULL,                                            \
 	  "the interface vanished: what the wire view says is old")

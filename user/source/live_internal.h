@@ -10,6 +10,7 @@
 #include "conntrack.h"
 #include "containers.h"
 #include "live.h"
+#include "user/model/time_wait_alarm.h"
 #include "user/tap/netns_watch.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
@@ -34,6 +35,7 @@ struct netns_counters {
 	struct netns_values at_start;
 	struct netns_values last; /* read */
 	bool was_quiet;		  /* … when there were no sockets in it */
+	struct time_wait_alarm time_wait;
 };
 
 /* Whether sockets by state, which are counted by differences, are still what the kernel says. */
@@ -42,10 +44,23 @@ struct recount {
 	uint64_t last_ns, times;
 };
 
+/* With watch_alarms. */
+struct alarms {
+	struct pace pace, close_wait_pace;
+	struct handshake_alarm *handshakes; /* NULL: events are not derived */
+	/* Of this host's sockets, by what is counted: where no events are derived. */
+	struct side_failing {
+		struct failing failing;
+		struct handshake_ends so_far;
+	} client, server;
+};
+
 /* What a word of --container names. */
 struct chosen_container {
 	const struct container *container;
 	uint32_t netns;	 /* 0: it does not run */
+	int process_fd;	 /* a pidfd; that process has ended: another container may have its network
+			  */
 	unsigned to_tap; /* how often still to look for interfaces that it may be given yet */
 };
 
@@ -92,7 +107,8 @@ struct live {
 	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
 	struct netns_counters *counters;
 	size_t n_counters;
-	struct close_wait_leak close_wait;
+	struct close_waits close_waits;
+	struct alarms alarms;
 	struct netns_values past; /* of namespaces that are gone */
 	struct listener_table *listeners;
 	bool full_at_limit; /* of this kernel's SYN queues: syn_rule.h */
@@ -124,6 +140,7 @@ const struct container *live__container(void *ctx, const struct session *session
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
 void live__on_event(void *ctx, const struct event *event);
 const char *live__reset_reason(void *ctx, int reason);
+const struct close_wait_holder *live__close_wait(void *ctx, const struct session *session);
 
 /* live_nat__open() - hear of translations, if anybody asks for them. Returns 0 or -errno, logged */
 int live_nat__open(struct live *live);
@@ -219,6 +236,15 @@ int live_stats__add_netns(struct live *live, const struct netns *ns);
 /* live_stats__forget_netns() - let go of it; what it counted so far stays */
 void live_stats__forget_netns(struct live *live, uint32_t inum);
 void live_stats__fini(struct live *live);
+
+/* live_alarms__open() - returns 0 or -errno */
+int live_alarms__open(struct live *live);
+void live_alarms__fini(struct live *live);
+/* live_alarms__take() - count what an event tells; live_alarms__check() - if it is time, judge */
+void live_alarms__take(struct live *live, const struct event *event);
+void live_alarms__check(struct live *live);
+/* live_alarms__stats() - what is raised now */
+void live_alarms__stats(struct live *live, struct live_stats *stats);
 
 /* live_listeners__open() - maps and table, before the views; __begin() - once they are open */
 int live_listeners__open(struct live *live);

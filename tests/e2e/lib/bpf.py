@@ -25,12 +25,15 @@ def held_by(pid):
             for kind, number in re.findall(r"^(link|prog|map)_id:\s*(\d+)", text, re.M)}
 
 
+def taps(pid):
+    """The index of its interface for each link that a process holds; 0: the kernel has no such interface any more."""
+    return [int(re.search(r"^ifindex:\s*(\d+)", text, re.M)[1]) for text in _open_files(pid)
+            if re.search(r"^link_type:\s*(tcx|xdp)", text, re.M)]
+
+
 def wait_attached(pid, seconds=10.0):
     """Until a process holds a link to an interface for each direction."""
-    def count():
-        return sum(bool(re.search(r"^link_type:\s*(tcx|xdp)", text, re.M)) for text in _open_files(pid))
-
-    wait_for(lambda: count() >= 2, lambda: f"links to an interface, not {count()}", seconds)
+    wait_for(lambda: len(taps(pid)) >= 2, lambda: f"links to an interface, not {len(taps(pid))}", seconds)
 
 
 def alive(kind):

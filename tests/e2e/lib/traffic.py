@@ -46,7 +46,7 @@ class Connection:
         self.client = connect(client_ns, host, port)
         self.server, _ = listener.accept()
         listener.close()
-        self.client_key = _key(self.client)
+        self.client_key = key_of(self.client)
         self.server_key = (*self.client_key[2:], *self.client_key[:2])
 
     def __enter__(self):
@@ -73,7 +73,7 @@ class Connection:
         self.client.close()
 
 
-def _key(sock):
+def key_of(sock):
     return (*sock.getsockname()[:2], *sock.getpeername()[:2])
 
 
