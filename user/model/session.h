@@ -61,9 +61,9 @@ struct session {
 	const struct container *container; /* NULL: none, or not known */
 	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */
 	const struct close_wait_holder *close_wait;
-	const struct nat *nat;		   /* of its addresses, NULL: none is known … */
-	enum nat_side nat_side;		   /* … and the side that .local and .remote are of */
-	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
+	const struct nat *nat;	/* of its addresses, NULL: none is known … */
+	enum nat_side nat_side; /* … and the side that .local and .remote are of */
+	bool tap_is_gone;	/* the interface vanished: what the wire view shows is old */
 };
 
 /* What a getter needs beside the session. */

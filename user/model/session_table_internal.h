@@ -191,8 +191,9 @@ struct session_table {
 	size_t n_pending, pending_room;
 	struct id_list requests; /* socket rows whose end no record will tell */
 	struct id_list answered; /* wire sessions that wait for an acknowledgement, likewise */
-	const struct wire_session
-		*pulling; /* fragments of other incarnations are to be left alone */
+	/* Of its counted tap fragments are given; those of other incarnations are to be left alone.
+	 */
+	struct wire_session *pulling;
 	uint32_t serial;
 	struct netns_mark *marks;
 	size_t n_marks;
