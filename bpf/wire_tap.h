@@ -41,12 +41,12 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, __u64);
-} repeats SEC(".maps");
+} tap_repeats SEC(".maps");
 
 static __always_inline bool wire_tap__is_repeat(const struct wire_tap *at)
 {
 	__u32 at_word = at->tap / TAP_BITS_PER_WORD;
-	const __u64 *word = bpf_map_lookup_elem(&repeats, &at_word);
+	const __u64 *word = bpf_map_lookup_elem(&tap_repeats, &at_word);
 
 	return word && *word >> (at->tap % TAP_BITS_PER_WORD) & 1;
 }

@@ -63,7 +63,7 @@ static int prepare(struct wire_bpf *skel, const struct wire_load *load)
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, shared->lost_fd);
 	if (!err && shared->repeats_fd)
-		err = bpf_map__reuse_fd(skel->maps.repeats, shared->repeats_fd);
+		err = bpf_map__reuse_fd(skel->maps.tap_repeats, shared->repeats_fd);
 	if (!err && load->config.fate_looks)
 		err = listener_maps__share(&shared->listeners, skel->obj);
 	return err;
