@@ -58,6 +58,7 @@ struct syn {
 	__u32 netns;
 	__u32 looks; /* wire_config.fate_looks */
 	__u32 full_at_limit;
+	__u32 is_repeat; /* it is counted at another tap */
 	struct syn_gate *gate;
 };
 
@@ -272,7 +273,7 @@ static __always_inline __u32 slot_of(struct syn_gate *gate, const struct listene
 	return gate->slot;
 }
 
-/* syn_fate__count() - find out what becomes of @syn and count it. Returns enum syn_fate */
+/* syn_fate__count() - find out what becomes of @syn and count it, once. Returns enum syn_fate */
 static __always_inline enum syn_fate syn_fate__count(void *ctx, struct syn *syn)
 {
 	struct syn_answer answer = {.listener.netns = syn->netns};
@@ -299,6 +300,8 @@ static __always_inline enum syn_fate syn_fate__count(void *ctx, struct syn *syn)
 	}
 	if (!answer.fate || answer.fate >= SYN_FATE_COUNT)
 		return SYN_FATE_NONE;
+	if (syn->is_repeat)
+		return answer.fate;
 	counters = listener__counters(slot_of(gate, &answer.listener));
 	if (!counters)
 		return answer.fate;

@@ -258,6 +258,7 @@ static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 if
 		.netns = seen->at.netns,
 		.looks = cfg.fate_looks,
 		.full_at_limit = cfg.full_at_limit,
+		.is_repeat = wire_tap__is_repeat(&seen->at),
 	};
 
 	seen->fate = syn_fate__count(ctx, &syn);
@@ -388,7 +389,8 @@ static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 		return TC_ACT_UNSPEC;
 	sighting__init(&seen, ingress);
 	if (!ingress && (seen.seg.flags & (TCPF_SYN | TCPF_ACK)) == (TCPF_SYN | TCPF_ACK))
-		seen.is_own = skb->sk != 0; /* what is forwarded has none, nor has a SYN cookie */
+		/* What is forwarded has no socket, nor has a SYN cookie. */
+		seen.is_own = skb->sk != 0 && !wire_tap__is_repeat(&seen.at);
 	if (asks_for_fate(&seen))
 		fate_skb(skb, &seen);
 	if (TW_UNLIKELY(account(&seen)))

@@ -473,6 +473,11 @@ struct wire_tap {
 	__u16 l3;
 };
 
+/* A bit for each tap, by its id: what it shows of this host's own handshakes another tap shows too.
+ */
+#define TAP_BITS_PER_WORD 64
+#define TAP_BITS_WORDS	  (65536 / TAP_BITS_PER_WORD)
+
 /* Transitions of sockets by namespace, of which some share a count: whether there were any. */
 #define NETNS_ACTIVITY_SLOTS 4096 /* a power of two */
 

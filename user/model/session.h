@@ -34,6 +34,12 @@ struct owner {
 	char comm[SOCK_COMM_LEN]; /* hostile bytes, NUL-terminated */
 };
 
+/* A tap that sees a session. */
+struct session_leg {
+	uint32_t netns;
+	uint16_t tap;
+};
+
 struct session {
 	struct endpoint local, remote;
 	uint32_t netns;		 /* inode number */
@@ -47,7 +53,10 @@ struct session {
 	const struct evidence_verdict *verdict; /* of .wire; NULL with it */
 	struct owner owner;			/* pid 0: unknown */
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
-	const char *taps;	/* the names of all that see it, "eth0,br0"; NULL: .ifname is all */
+	/* All taps that see it, and their names, "eth0,br0"; NULL: .tap is all. */
+	const struct session_leg *legs;
+	unsigned n_legs;
+	const char *taps;
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
 	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */

@@ -52,6 +52,7 @@ struct wire_shared {
 	int cache_fd;			/* array of maps: CPU → array of struct cache_set */
 	int records_fd;			/* ring buffer */
 	int lost_fd;			/* per-CPU struct lost_counters */
+	int repeats_fd;			/* bits of taps; 0: none, made by tap_set__new() */
 	struct listener_maps listeners; /* with config.fate_looks */
 	struct wire_config config;
 	bool (*is_stopping)(void); /* make no more taps: the process is to end; NULL: never */

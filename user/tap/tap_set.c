@@ -342,6 +342,7 @@ static void follow_place(struct place *place)
 	int err = link_watch__read(place->watch, on_change, place);
 
 	place->nsids_are_old = true;
+	tap_repeats__update(place);
 	if (err)
 		log_warn("cannot follow the interfaces of network namespace %s for now: %s",
 			 place->ns.name, strerror(-err));
@@ -411,7 +412,7 @@ static int open_set(struct tap_set *set)
 	set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	set->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	set->programs = shared_taps__new();
-	if (set->epoll_fd < 0 || set->turn_fd < 0 || !set->programs)
+	if (set->epoll_fd < 0 || set->turn_fd < 0 || !set->programs || tap_repeats__open(set))
 		return -ENOMEM;
 	return epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, set->turn_fd, &event) ? -errno : 0;
 }
@@ -449,6 +450,7 @@ void tap_set__free(struct tap_set *set)
 		free(set->places[i]);
 	}
 	shared_taps__free(set->programs);
+	tap_repeats__close(set);
 	close_fd(set->turn_fd);
 	close_fd(set->epoll_fd);
 	free(set->pending);
