@@ -258,32 +258,45 @@ union record {
 
 #define CACHE_WAYS 4
 
-/*
- * generation[i] is odd while way i is being written and differs after each write: a reader that
- * finds it even and unchanged around its copy has a whole fragment. tag[i] is 0 for an empty way.
- */
 struct cache_set {
-	__u16 tag[CACHE_WAYS];
-	__u16 generation[CACHE_WAYS];
 	struct fragment way[CACHE_WAYS];
 };
 
-/*
- * After the sets, the same array holds when each group of sets was last written, so that a reader
- * skips groups that did not change: element n_sets + (group / CACHE_TIMES), read as struct
- * cache_times.
- */
-#define CACHE_GROUP_SHIFT 4 /* sets per group: 16 */
-#define CACHE_TIMES	  128
+/* What a way is worth keeping, the least first: the last two bits of its tag. */
+enum cache_worth { WORTH_EMPTY, WORTH_HALF_OPEN, WORTH_CLOSING, WORTH_OPEN };
+#define CACHE_WORTH 3
 
-struct cache_times {
-	__u32 touched[CACHE_TIMES]; /* coarse_time */
-	__u8 unused[sizeof(struct cache_set) - CACHE_TIMES * 4];
+/* The ways of a set, two bits each, the latest that was used in the lowest bits. */
+#define CACHE_ORDER_0 0xe4 /* as it is before any was used */
+
+/*
+ * What is asked of a set before it is known which fragment matters. generation[i] is odd while way i
+ * is being written and differs after each write: a reader that finds it even and unchanged around
+ * its copy has a whole fragment. tag[i] is 0 for an empty way.
+ */
+struct cache_head {
+	__u16 tag[CACHE_WAYS];
+	__u16 generation[CACHE_WAYS];
+	__u8 order; /* of their use, ^ CACHE_ORDER_0 */
+	__u8 told;  /* a bit for each way: fragment__is_told() */
 };
 
-_Static_assert(sizeof(struct cache_set) == 624, "cache_set is ABI");
-_Static_assert(sizeof(struct cache_set) <= 160 * CACHE_WAYS, "at most 160 bytes for each session");
-_Static_assert(sizeof(struct cache_times) == sizeof(struct cache_set), "they share an array");
+/*
+ * The heads of a group of sets lie together, apart from the fragments: there are few enough of them
+ * to stay in a processor's own cache, while a flood brings a fragment from memory each time. After
+ * the sets, element n_sets + (index of the set >> CACHE_GROUP_SHIFT) of the same array.
+ */
+#define CACHE_GROUP_SHIFT 5
+#define CACHE_GROUP_SETS  (1u << CACHE_GROUP_SHIFT)
+
+struct cache_group {
+	struct cache_head head[CACHE_GROUP_SETS];
+	__u32 touched; /* coarse_time of the last write to any of them; 0: never */
+	__u8 unused[28];
+};
+
+_Static_assert(sizeof(struct cache_set) == 608, "cache_set is ABI");
+_Static_assert(sizeof(struct cache_group) == sizeof(struct cache_set), "they share an array");
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
