@@ -429,11 +429,20 @@ struct listener_key {
 	__u32 zero;
 };
 
-/* Per CPU. Fates are written by the packet path alone, the rest by tracepoints. */
+/* The latest look at a listener, and how many there were within the present jiffy. */
+struct listener_look {
+	__u64 cookie;
+	__u32 jiffy;
+	__u32 n_syns, n_looks;
+	__u32 fate; /* enum syn_fate that the next SYN is likely to share; 0: none yet */
+};
+
+/* Per CPU. Fates and the look are written by the packet path alone, the rest by tracepoints. */
 struct listener_counters {
 	__u64 fate[SYN_FATE_COUNT];
 	__u64 n_inferred; /* of them: taken from the SYN before, as too many came at once */
 	__u64 value[LISTENER_COUNTER_COUNT];
+	struct listener_look look;
 };
 
 /* listener_counters__add() - @one is part of @sum */
@@ -465,8 +474,9 @@ struct wire_config {
 		    */
 	__u8 full_at_limit; /* 1: a SYN queue is full with as many as its limit, not one more */
 	__u8 zero;
-	__u16 fate_looks; /* SYNs to one place within a jiffy whose listener is looked up for each;
-			     beyond, some share an answer. 0: no fates. Needs the kernel's BTF */
+	__u16 fate_looks; /* SYNs to a listener within a jiffy that are looked at each by itself;
+			     beyond, ever fewer are, twice as many at most. 0: no fates. Needs the
+			     kernel's BTF */
 	__u32 netns;	  /* inode number, of the tap's interface */
 };
 
