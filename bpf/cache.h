@@ -2,7 +2,7 @@
 /*
  * The session cache: for each CPU an array of four-way sets, written by that CPU alone, without
  * locks or atomics; userspace reads it through mmap. Not here: what a fragment is
- * (shared/fragment.h), how the array is laid out (shared/abi.h).
+ * (shared/fragment.h), how the array is laid out (shared/cache_layout.h).
  */
 #ifndef TCPWATCH_CACHE_H
 #define TCPWATCH_CACHE_H
@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "shared/cache_layout.h"
 #include "shared/track.h"
 
 struct cache_array {

@@ -211,10 +211,12 @@ static __always_inline bool track_next(const struct sighting *seen)
 __noinline int account(struct sighting *seen)
 {
 	struct wire_counters *cnt;
+	__u32 slot;
 
 	if (!seen)
 		return 0;
-	cnt = bpf_map_lookup_elem(&counters, &seen->at.slot);
+	slot = seen->at.slot; /* as a key Linux 6.1 wants it on the stack */
+	cnt = bpf_map_lookup_elem(&counters, &slot);
 	if (!cnt)
 		return 0;
 	count(cnt, WIRE_FRAMES);

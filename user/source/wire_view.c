@@ -17,6 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/shared/cache_layout.h"
 #include "user/util/log.h"
 
 #define MIN_SETS CACHE_GROUP_SETS
