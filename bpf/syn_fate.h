@@ -20,7 +20,7 @@
 
 #define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
 
-#define SYN_ELSEWHERE SYN_FATE_COUNT /* passes through: not counted */
+#define SYN_ELSEWHERE	   SYN_FATE_COUNT /* passes through: not counted */
 
 /* A SYN on its way in. */
 struct syn {

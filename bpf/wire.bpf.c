@@ -59,9 +59,8 @@ static __always_inline void evict(const struct cache_slot *slot, struct wire_cou
 }
 
 /* The way for @seen becomes that of @slot: its fragment's, or one to begin a fragment in. */
-static __always_inline enum place_found find_place(struct cache_slot *slot,
-						   const struct sighting *seen,
-						   struct wire_counters *cnt)
+static __always_inline enum place_found
+find_place(struct cache_slot *slot, const struct sighting *seen, struct wire_counters *cnt)
 {
 	enum place_found found;
 

@@ -25,7 +25,8 @@ struct sighting {
 	__u32 hash; /* of .key */
 };
 
-/* The rest of what parse__frame() and watch_*() filled; no byte stays unset, as a global function's argument. */
+/* The rest of what parse__frame() and watch_*() filled; no byte stays unset, as a global function's
+ * argument. */
 static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 {
 	seen->time_ns = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What the kernel side and userspace tell each other: the records of the ring buffer and of the
- * iterators, the counters and the programs' constants. Not here: the session cache (cache_layout.h).
- * Enums are append-only and records only grow at their end: a recording is a sequence of records.
+ * iterators, the counters and the programs' constants. Not here: the session cache
+ * (cache_layout.h). Enums are append-only and records only grow at their end: a recording is a
+ * sequence of records.
  */
 #ifndef TCPWATCH_SHARED_ABI_H
 #define TCPWATCH_SHARED_ABI_H

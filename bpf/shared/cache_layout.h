@@ -23,8 +23,8 @@ enum cache_worth { WORTH_EMPTY, WORTH_HALF_OPEN, WORTH_CLOSING, WORTH_OPEN };
 #define CACHE_ORDER_0 0xe4 /* as it is before any was used */
 
 /*
- * What is asked of a set before it is known which fragment matters. generation[i] is odd while way i
- * is being written and differs after each write: a reader that finds it even and unchanged around
+ * What is asked of a set before it is known which fragment matters. generation[i] is odd while way
+ * i is being written and differs after each write: a reader that finds it even and unchanged around
  * its copy has a whole fragment. tag[i] is 0 for an empty way.
  */
 struct cache_head {

@@ -67,7 +67,7 @@ enum session_step {
 #define FRAG_SEQ_VALID(dir)	(1u << (8 + (dir)))  /* isn and nxt of this direction are set */
 #define FRAG_ACK_VALID(dir)	(1u << (10 + (dir))) /* ack of this direction is set */
 /* step_at[dir][step] is set: what the packet path asks of a fragment is answered by one word. */
-#define FRAG_STEP(dir, step) (1u << (12 + 2 * (step) + (dir)))
+#define FRAG_STEP(dir, step)   (1u << (12 + 2 * (step) + (dir)))
 #define FRAG_STEP_EITHER(step) (FRAG_STEP(DIR_LOW, step) | FRAG_STEP(DIR_HIGH, step))
 #define FRAG_STEPS	       (~0u << 12)
 

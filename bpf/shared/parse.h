@@ -28,10 +28,10 @@
 #define PARSE_MAX_EXT_HDRS  6
 
 /*
- * A header as it lies in a frame, at any address. Told so, clang's BPF target reads it byte by byte,
- * and whoever loads the bytes again as words waits for them. The programs therefore claim as much
- * alignment as their widest load wants: the verifier allows it wherever the processor does not care
- * (HAVE_EFFICIENT_UNALIGNED_ACCESS), elsewhere unless VLAN tags move the header.
+ * A header as it lies in a frame, at any address. Told so, clang's BPF target reads it byte by
+ * byte, and whoever loads the bytes again as words waits for them. The programs therefore claim as
+ * much alignment as their widest load wants: the verifier allows it wherever the processor does not
+ * care (HAVE_EFFICIENT_UNALIGNED_ACCESS), elsewhere unless VLAN tags move the header.
  */
 #ifdef __bpf__
 #define TW_WIRE_FORMAT(widest) __attribute__((packed, aligned(widest)))

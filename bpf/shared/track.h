@@ -129,7 +129,8 @@ static __always_inline bool track__leaps(const struct fragment *f, const struct 
 {
 	__u32 dir = segment__dir(seg), ahead = seg->seq - f->half[dir].nxt;
 
-	return ahead <= TRACK_WINDOW && ahead > (f->flags & FRAG_STEP(dir, STEP_FIN) ? 0 : TRACK_LEAP);
+	return ahead <= TRACK_WINDOW &&
+	       ahead > (f->flags & FRAG_STEP(dir, STEP_FIN) ? 0 : TRACK_LEAP);
 }
 
 /*

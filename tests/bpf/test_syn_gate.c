@@ -30,7 +30,7 @@
 #define PORT	    80
 #define NETNS	    1 /* as good as its inode number */
 #define SYNS	    20000u
-#define LOOKS	    4u	/* wire_config.fate_looks */
+#define LOOKS	    4u /* wire_config.fate_looks */
 #define LOOKS_MOST  (2 * LOOKS)
 #define TRUST_TICKS 16u /* an address' listener is asked for again after so many */
 
@@ -128,8 +128,8 @@ static void send_syn(const struct gate_test *t, uint32_t i, uint32_t addresses)
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &f, .data_size_in = sizeof(f), .repeat = 1);
 
-	assert_int_equal(
-		bpf_prog_test_run_opts(bpf_program__fd(t->skel->progs.wire_xdp), &opts), 0);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(t->skel->progs.wire_xdp), &opts),
+			 0);
 	assert_int_equal(opts.retval, XDP_PASS);
 }
 
@@ -140,9 +140,8 @@ static struct listener_counters sum_counts(const struct gate_test *t)
 	uint32_t slot = 0;
 
 	assert_non_null(per_cpu);
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(t->skel->maps.listener_counts), &slot,
-					     per_cpu),
-			 0);
+	assert_int_equal(
+		bpf_map_lookup_elem(bpf_map__fd(t->skel->maps.listener_counts), &slot, per_cpu), 0);
 	for (int cpu = 0; cpu < n; cpu++)
 		listener_counters__add(&sum, &per_cpu[cpu]);
 	free(per_cpu);
