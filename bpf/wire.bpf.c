@@ -210,11 +210,11 @@ static __always_inline bool track_next(const struct sighting *seen)
 __noinline int account(struct sighting *seen)
 {
 	struct wire_counters *cnt;
-	__u32 slot;
+	__u32 slot; /* of its own: before 6.2 an argument's memory is no key of a map */
 
 	if (!seen)
 		return 0;
-	slot = seen->at.slot; /* as a key Linux 6.1 wants it on the stack */
+	slot = seen->at.slot;
 	cnt = bpf_map_lookup_elem(&counters, &slot);
 	if (!cnt)
 		return 0;

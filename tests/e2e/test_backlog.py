@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -112,6 +111,20 @@ def test_request_expires(pair, backlog):
         send_syns(pair.far, 4)
         backlog.wait(PORT, syn_queue=4, expired=0)
         backlog.wait(PORT, syn_queue=0, expired=4)
+
+
+def test_expired_beside_cookies(pair, backlog):
+    """Cookies that nobody answers leave no doubt about what was queued; one that comes back does."""
+    pair.near.sysctl("ipv4/tcp_syncookies", 1)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 2))
+        backlog.wait(PORT, syn_queue=0)
+        send_syns(pair.far, 10)
+        backlog.wait(PORT, syns_queued=3, syns_cookie=7, syn_queue=3, expired=0)
+        connecting(stack, pair.far, 1)
+        row = backlog.wait(PORT, completed=1)
+        assert nstat(pair.near)["TcpExtSyncookiesRecv"] == 1 and row["syns_cookie"] == 8
+        backlog.wait(PORT, expired=None)
 
 
 def test_again_and_in_session_and_no_listener(pair, backlog):
@@ -393,11 +406,10 @@ def test_flood(pair, backlog):
         stack.enter_context(listen(pair.near, 128))
         before_client, = connecting(stack, pair.far, 1)
         backlog.wait(PORT, completed=1)
-        began = time.monotonic()
         flooding = threading.Thread(target=flood, args=(pair.far, 3))
         flooding.start()
         named = wait_for(lambda: of_kind(events, "backlog_full", queue="syn", reason="raised"), events.stderr, 10)
-        assert named[0]["local_port"] == PORT and time.monotonic() - began < 2
+        assert named[0]["local_port"] == PORT and flooding.is_alive()  # it takes two seconds and more
         memory = backlog.rss_kib()
         client, = connecting(stack, pair.far, 1)  # by a cookie
         wait_for(lambda: of_kind(events, "established", remote_port=client.getsockname()[1]), "a real client", 20)

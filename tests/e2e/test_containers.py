@@ -311,6 +311,26 @@ def test_container_that_is_started_again_is_found(podman):
                 events.wait(key_at_server(client), "established", container_id=web.id)
 
 
+def test_container_that_is_made_anew_in_its_pod_is_found(podman):
+    """Another container by that name, in the network that the pod kept."""
+    pod, _ = podman.add_pod("kept")
+    web = podman.start_web("web", options=("--pod", pod))
+    inum = web.ns.inum
+    with tool.Events(None, "--container", web.name, "--view", "socket") as events:
+        for _ in range(3):
+            def is_told(web=web):
+                events.assert_running()
+                web.exec("/bin/wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{WEB}/busybox")
+                return any(e["event"] == "established" and identity(e) == (web.name, web.id, "podman")
+                           for e in events.all())
+
+            wait_for(is_told, lambda web=web: f"a session of {web.id}; {events.stderr()}", 10)
+            podman.containers.remove(web)
+            web.remove()
+            web = podman.start_web("web", options=("--pod", pod))
+            assert web.ns.inum == inum
+
+
 def test_nothing_stays_when_it_is_killed(podman):
     """The container's veth is as before, outside and inside."""
     web = podman.start_web("web")

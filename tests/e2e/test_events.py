@@ -87,7 +87,7 @@ def test_refused(pair, watch, view):
 @pytest.mark.parametrize("view", ["socket", "both"])
 def test_unanswered_syn(pair, watch, view):
     pair.near.sysctl("ipv4/tcp_syn_retries", 1)
-    pair.near.sysctl("ipv4/tcp_syn_linear_timeouts", 0)
+    pair.near.no_linear_timeouts()
     events = watch(pair, view)
     with pair.near.entered(), socket.socket() as sock:
         sock.bind((NETS[4].near, 0))

@@ -74,7 +74,7 @@ def reject(pair, kind):
 
 def few_retries(ns):
     ns.sysctl("ipv4/tcp_syn_retries", 1)
-    ns.sysctl("ipv4/tcp_syn_linear_timeouts", 0)
+    ns.no_linear_timeouts()
     ns.sysctl("ipv4/tcp_synack_retries", 1)
 
 

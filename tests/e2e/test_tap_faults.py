@@ -2,33 +2,19 @@
 """What becomes of taps: indices used again, interfaces that move, namespaces that nobody keeps, many of them."""
 import contextlib
 import os
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from lib import podman, tool
-from lib.bpf import attachments, held_by, wait_all_gone, wait_attached
+from lib.bpf import attachments, held_by, taps, wait_all_gone, wait_attached
 from lib.netns import Namespace, removing
 from lib.traffic import Connection
 from lib.wait import wait_for
 
 PORT = 8080
 HOT = f"hot{os.getpid()}"  # others may run this at the same time
-
-
-def taps(pid):
-    """The index of its interface for each link that a process holds; 0: the kernel has no such interface any more."""
-    found = []
-    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
-        try:
-            text = info.read_text()
-        except OSError:  # closed meanwhile
-            continue
-        if re.search(r"^link_type:\s*(tcx|xdp)", text, re.M):
-            found.append(int(re.search(r"^ifindex:\s*(\d+)", text, re.M)[1]))
-    return found
 
 
 @pytest.fixture
@@ -138,18 +124,17 @@ def programs_and_links(pid):
 
 def deleted_namespaces(pid):
     """Those of this file's lives that a process keeps open though nobody else does."""
-    named = {os.stat(path).st_ino for path in Path("/run/netns").iterdir()}
-    running = set()
-    for process in Path("/proc").glob("[0-9]*/ns/net"):
-        with contextlib.suppress(OSError):
-            running.add(os.stat(process).st_ino)
+    kept = set()
+    for path in (*Path("/run/netns").iterdir(), *Path("/proc").glob("[0-9]*/ns/net")):
+        with contextlib.suppress(OSError):  # others' come and go meanwhile
+            kept.add(os.stat(path).st_ino)
     held = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
             target = os.readlink(fd)
             if target.startswith("net:["):
                 held.add(int(target[5:-1]))
-    return held - named - running
+    return held - kept
 
 
 def test_many_taps_of_a_killed_run_are_gone(host):

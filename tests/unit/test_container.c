@@ -111,6 +111,55 @@ static void test_paths(void **state)
 			  DOCKER, ID, .pod_id = POD),
 		CONTAINER("Kubernetes in docker: the outer one",
 			  "/docker/" ID "/kubelet/kubepods/pod" POD "/" ID_2, DOCKER, ID),
+		CONTAINER("kind, on its host: the node",
+			  "/docker/" ID "/kubelet.slice/kubelet-kubepods.slice/"
+			  "kubelet-kubepods-pod" POD_U ".slice/cri-containerd-" ID_2 ".scope",
+			  DOCKER, ID),
+		CONTAINER("kind on podman, on its host: the node",
+			  "/machine.slice/libpod-" ID ".scope/container/kubelet.slice/"
+			  "kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
+			  "kubelet-kubepods-burstable-pod" POD_U ".slice/cri-containerd-" ID_2
+			  ".scope",
+			  PODMAN, ID),
+		CONTAINER("kind, in its node, systemd",
+			  "/kubelet.slice/kubelet-kubepods.slice/"
+			  "kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod" POD_U
+			  ".slice/cri-containerd-" ID ".scope",
+			  CONTAINERD, ID, .pod_id = POD),
+		CONTAINER("kind, in its node, cgroupfs",
+			  "/kubelet/kubepods/besteffort/pod" POD "/" ID, UNKNOWN, ID,
+			  .pod_id = POD),
+		CONTAINER("minikube in docker with cri-o: the node",
+			  "/docker/" ID "/kubepods.slice/kubepods-besteffort.slice/"
+			  "kubepods-besteffort-pod" POD_U ".slice/crio-" ID_2 ".scope",
+			  DOCKER, ID),
+		CONTAINER("k3s", "/kubepods/pod" POD "/" ID, UNKNOWN, ID, .pod_id = POD),
+		CONTAINER("k3s, systemd",
+			  "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" POD_U
+			  ".slice/cri-containerd-" ID ".scope",
+			  CONTAINERD, ID, .pod_id = POD),
+		CONTAINER("a --cgroup-root that is a slice",
+			  "/pods.slice/pods-kubepods.slice/pods-kubepods-pod" POD_U
+			  ".slice/crio-" ID ".scope",
+			  CRIO, ID, .pod_id = POD),
+		CONTAINER("cri-dockerd, cgroupfs", "/kubepods/burstable/pod" POD "/" ID, UNKNOWN,
+			  ID, .pod_id = POD),
+		CONTAINER("cri-dockerd, a cgroup below",
+			  "/kubepods.slice/kubepods-pod" POD_U ".slice/docker-" ID
+			  ".scope/kube-proxy",
+			  DOCKER, ID, .pod_id = POD),
+		CONTAINER("cri-o with crun",
+			  "/kubepods.slice/kubepods-pod" POD_U ".slice/crio-" ID ".scope/container",
+			  CRIO, ID, .pod_id = POD),
+		CONTAINER("ECS", "/ecs/0123456789abcdef0123456789abcdef/" ID, UNKNOWN, ID),
+		CONTAINER(
+			"ECS, systemd",
+			"/ecstasks.slice/ecstasks-0123456789abcdef0123456789abcdef.slice/docker-" ID
+			".scope",
+			DOCKER, ID),
+		NO_CONTAINER("containerd's shim", "/system.slice/containerd.service"),
+		NO_CONTAINER("the kubelet of kind", "/kubelet.slice/kubelet.service"),
+		NO_CONTAINER("ctr, whose ids are any text", "/default/web"),
 		CONTAINER("nerdctl, systemd", "/system.slice/nerdctl-" ID ".scope", CONTAINERD, ID),
 		CONTAINER("nerdctl, cgroupfs", "/default/" ID, UNKNOWN, ID),
 		CONTAINER("nspawn, a service",
@@ -118,6 +167,10 @@ static void test_paths(void **state)
 			  "web"),
 		CONTAINER("nspawn, by hand", "/machine.slice/machine-web.scope/payload", NSPAWN,
 			  "web"),
+		NO_CONTAINER("nspawn's own process",
+			     "/machine.slice/systemd-nspawn@web.service/supervisor"),
+		NO_CONTAINER("nspawn's own process, by hand",
+			     "/machine.slice/machine-web.scope/supervisor"),
 		CONTAINER("nspawn, an escaped name",
 			  "/machine.slice/systemd-nspawn@web\\x2done.service", NSPAWN, "web-one"),
 		CONTAINER("nspawn, a wrong escape", "/machine.slice/machine-web\\x2.scope", NSPAWN,
@@ -355,6 +408,45 @@ static void test_state_files(void **state)
 	}
 }
 
+#define TASKS "/run/containerd/io.containerd.runtime.v2.task/"
+
+/* Ids that only containerd can tell from the names of other cgroups. */
+static void test_ids_of_any_text(void **state)
+{
+	static const struct {
+		const char *name, *cgroup, *id; /* NULL: of no container */
+	} cases[] = {
+		{"ctr", "/default/web", "web"},
+		{"not running", "/default/db", NULL},
+		{"another namespace", "/batch/web", NULL},
+		{"k3s", "/k8s.io/pause", "pause"},
+		{"a cgroup below", "/default/web/init", NULL},
+		{"without a namespace", "/web", NULL},
+		{"out of the directory", "/../default/web", NULL},
+		{"the directory itself", "/default/.", NULL},
+		{"its parent", "/default/..", NULL},
+		{"a pattern", "/default/w*", NULL},
+		{"nothing", "/default/", NULL},
+		{"the root", "/", NULL},
+	};
+	struct place *place = *state;
+
+	write_file(place, TASKS "default/web/config.json", "{\"annotations\":{}}");
+	write_file(place, TASKS "config.json", "{}");
+	write_file(place, TASKS "default/config.json", "{}");
+	write_file(place,
+		   "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/pause/config.json",
+		   "{}");
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct container c;
+		bool is_found = state_reader__find(&place->reader, cases[i].cgroup, &c);
+
+		if (is_found != !!cases[i].id ||
+		    (is_found && (strcmp(c.id, cases[i].id) || c.runtime != RUNTIME_CONTAINERD)))
+			fail_msg("%s: %d", cases[i].name, is_found);
+	}
+}
+
 #define STORAGE "/var/lib/containers/storage/overlay-containers/"
 
 /* A rename is seen; what was known stays when the file goes. */
@@ -411,7 +503,7 @@ int main(void)
 		cmocka_unit_test(test_paths),	  cmocka_unit_test(test_long_names_are_cut),
 		cmocka_unit_test(test_processes), cmocka_unit_test(test_state_files),
 		PLACED(test_renamed_and_gone),	  PLACED(test_sandbox_of_podman),
-		PLACED(test_a_pipe_is_no_file),
+		PLACED(test_a_pipe_is_no_file),	  PLACED(test_ids_of_any_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

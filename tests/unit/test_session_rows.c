@@ -130,14 +130,17 @@ static void test_minisock_gives_way(void **state)
 		const char *name;
 		enum tcp_state mini, old_state, now;
 		const char *rows;
-		bool late; /* the record is older than the minisock */
+		bool late;	 /* the record is older than the minisock */
+		uint64_t cookie; /* that a TIME_WAIT sock has of the socket before it */
 	} cases[] = {
 		{"request, then its child", TCPS_SYN_RECV, TCPS_SYN_RECV, TCPS_ESTABLISHED,
-		 "ESTAB/socket", false},
+		 "ESTAB/socket", false, 0},
 		{"TIME_WAIT, then the next", TCPS_TIME_WAIT, TCPS_SYN_RECV, TCPS_ESTABLISHED,
-		 "ESTAB/socket", false},
+		 "ESTAB/socket", false, 0},
+		{"TIME_WAIT with a cookie, then the next", TCPS_TIME_WAIT, TCPS_SYN_RECV,
+		 TCPS_ESTABLISHED, "ESTAB/socket", false, 8},
 		{"told late, of the one before", TCPS_TIME_WAIT, TCPS_ESTABLISHED, TCPS_FIN_WAIT1,
-		 "TIME-WAIT/socket FIN-WAIT-1/socket", true},
+		 "TIME-WAIT/socket FIN-WAIT-1/socket", true, 0},
 	};
 	char buf[512];
 
@@ -149,10 +152,10 @@ static void test_minisock_gives_way(void **state)
 
 		fixture__init(&fx, false, false, 100);
 		fx.now_ns += SEC;
+		mini.cookie = cases[i].cookie;
 		snapshot(&fx, &mini, 1);
-		if (cases[i].late)
-			fx.now_ns -= SEC
-		/ 2;
+		fx.now_ns -= cases[i].late ? SEC
+		/ 2: 0;
 		fixture__sock_state(&fx, &full, cases[i].old_state, cases[i].now);
 		if (strcmp(rows_text(&fx, buf, sizeof(buf)), cases[i].rows) != 0)
 			fail_msg("%s: %s", cases[i].name, buf);

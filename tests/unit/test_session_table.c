@@ -190,6 +190,26 @@ static void test_owners(void **state)
 	session_table__free(fx.table);
 }
 
+/* A TIME_WAIT sock has the cookie of the socket before it, which a process may still hold. */
+static void test_time_wait_is_nobodys(void **state)
+{
+	struct sock_info info = make_sock(9, TCPS_FIN_WAIT2, LOCAL_IP, 40000, REMOTE_IP, 80);
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	list(&fx, &info, 1, true);
+	fixture__owner(&fx, 9, 17, "old");
+	assert_int_equal(fixture__rows(&fx).items[0]->owner.pid, 17);
+	info.state = TCPS_TIME_WAIT;
+	info.is_minisock = true;
+	list(&fx, &info, 1, true);
+	assert_int_equal(fixture__rows(&fx).items[0]->owner.pid, 0);
+	fixture__owner(&fx, 9, 17, "old");
+	assert_int_equal(fixture__rows(&fx).items[0]->owner.pid, 0);
+	session_table__free(fx.table);
+}
+
 /* A flood of half-open sessions does not push out the open ones, nor the memory's limit. */
 static void test_bounded(void **state)
 {
@@ -262,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_namespace_that_is_gone),
 		cmocka_unit_test(test_minisocks_have_no_cookie),
 		cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_time_wait_is_nobodys),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_bad_records),
 		cmocka_unit_test(test_tap_that_is_gone),

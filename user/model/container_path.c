@@ -218,12 +218,19 @@ static bool take_pod_uid(struct container *out, struct piece uid)
 	return true;
 }
 
-/* "pod<uid>", "kubepods-burstable-pod<uid>.slice" */
+/* "pod<uid>", "kubepods-burstable-pod<uid>.slice"; with what the kubelet's --cgroup-root puts in
+ * front, as kind does: "kubelet-kubepods-pod<uid>.slice" */
 static bool take_kubernetes_pod(struct container *out, struct piece piece)
 {
+	const char *last = NULL;
+
 	(void)cut_suffix(&piece, ".slice");
-	if (cut_prefix(&piece, "kubepods-")) {
-		(void)(cut_prefix(&piece, "burstable-") || cut_prefix(&piece, "besteffort-"));
+	for (size_t i = 0; i + 4 < piece.len; i++)
+		if (!memcmp(piece.text + i, "-pod", 4))
+			last = piece.text + i + 1;
+	if (last) {
+		piece.len -= (size_t)(last - piece.text);
+		piece.text = last;
 	}
 	return cut_prefix(&piece, "pod") && take_pod_uid(out, piece);
 }
@@ -292,6 +299,12 @@ static void look_into_podman_pod(struct container *out, struct piece above, stru
 	set_id(out, inner, ID_HEX, RUNTIME_PODMAN);
 }
 
+/* systemd-nspawn itself is beside its "payload", on the host's network. */
+static bool is_supervisor(const struct container *container, const char *at)
+{
+	return container->runtime == RUNTIME_NSPAWN && piece__is(next_piece(&at), "supervisor");
+}
+
 bool container__parse_path(const char *path, struct container *out)
 {
 	struct piece above = {"", 0}, piece;
@@ -301,7 +314,7 @@ bool container__parse_path(const char *path, struct container *out)
 	for (piece = next_piece(&at); piece.len; piece = next_piece(&at)) {
 		if (take_component(out, above, piece)) {
 			look_into_podman_pod(out, above, piece, at);
-			return true;
+			return !is_supervisor(out, at);
 		}
 		above = piece;
 	}

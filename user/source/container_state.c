@@ -5,6 +5,7 @@
  */
 #include "container_state.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <pwd.h>
@@ -137,8 +138,10 @@ static bool read_storage(const json_t *json, struct container *out)
 	return false;
 }
 
-#define STORAGE_GLOB "storage/*-containers/*containers.json" /* volatile-containers.json too */
-#define CONFIG_GLOB  "storage/*-containers/%s/userdata/config.json"
+#define CONTAINERD	  "/run/containerd/io.containerd.runtime.v2.task/"
+#define CONTAINERD_OF_K3S "/run/k3s/containerd/io.containerd.runtime.v2.task/"
+#define STORAGE_GLOB	  "storage/*-containers/*containers.json" /* volatile-containers.json too */
+#define CONFIG_GLOB	  "storage/*-containers/%s/userdata/config.json"
 
 /*
  * Where to look, as a glob: "%s" stands for the id. The first that tells is believed, and then what
@@ -154,10 +157,8 @@ static const struct source {
 	{RUNTIME_DOCKER, false, false, "/var/lib/docker/containers/%s/config.v2.json", read_docker},
 	{RUNTIME_DOCKER, true, false, "/.local/share/docker/containers/%s/config.v2.json",
 	 read_docker},
-	{RUNTIME_CONTAINERD, false, false,
-	 "/run/containerd/io.containerd.runtime.v2.task/*/%s/config.json", read_oci},
-	{RUNTIME_CONTAINERD, false, false,
-	 "/run/k3s/containerd/io.containerd.runtime.v2.task/*/%s/config.json", read_oci},
+	{RUNTIME_CONTAINERD, false, false, CONTAINERD "*/%s/config.json", read_oci},
+	{RUNTIME_CONTAINERD, false, false, CONTAINERD_OF_K3S "*/%s/config.json", read_oci},
 	{RUNTIME_CRIO, false, false,
 	 "/run/containers/storage/overlay-containers/%s/userdata/config.json", read_crio},
 	{RUNTIME_PODMAN, false, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
@@ -312,6 +313,37 @@ static bool search(struct state_reader *reader, struct state_file *file, struct 
 		is_told |= read_any(reader, file, out, source, pattern);
 	}
 	return is_told;
+}
+
+/* What containerd allows in a namespace and an id, and no file name of another meaning is. */
+static bool is_containerd_name(const char *text, size_t len)
+{
+	return len && isalnum((unsigned char)*text) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") >=
+		       len;
+}
+
+bool state_reader__find(const struct state_reader *reader, const char *cgroup,
+			struct container *out)
+{
+	static const char *const states[] = {CONTAINERD, CONTAINERD_OF_K3S};
+	const char *namespace = cgroup + (*cgroup == '/'), *id = strchr(namespace, '/');
+	char path[3 * PATTERN_MAX];
+
+	if (!id || !is_containerd_name(namespace, (size_t)(id - namespace)) ||
+	    !is_containerd_name(id + 1, strlen(id + 1)))
+		return false;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s%s/config.json", reader->root, states[i],
+			 namespace);
+		if (access(path, F_OK))
+			continue;
+		*out = (struct container){.runtime = RUNTIME_CONTAINERD};
+		COPY(out->id, id + 1);
+		COPY(out->name, id + 1);
+		return true;
+	}
+	return false;
 }
 
 bool state_reader__complete(struct state_reader *reader, struct state_file *file,

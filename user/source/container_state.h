@@ -40,4 +40,14 @@ bool state_reader__complete(struct state_reader *reader, struct state_file *file
 			    struct container *container);
 void state_file__free(struct state_file *file);
 
+/*
+ * state_reader__find() - the container whose cgroup is @cgroup, whose path says nothing by itself
+ *
+ * Clients of containerd other than a kubelet choose ids as they like: "/default/web", namespace and
+ * id, is what ctr makes. It is one if containerd has state of it. Sets the runtime, and the id as
+ * its name too.
+ */
+bool state_reader__find(const struct state_reader *reader, const char *cgroup,
+			struct container *out);
+
 #endif

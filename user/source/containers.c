@@ -144,7 +144,8 @@ struct container_entry *containers__entry(struct containers *all, const char *pa
 	struct container_entry *entry;
 	struct container container;
 
-	if (!container__parse_path(path, &container))
+	if (!container__parse_path(path, &container) &&
+	    !state_reader__find(&all->reader, path, &container))
 		return NULL;
 	snprintf(key, sizeof(key), "%d %s", (int)container.runtime, container.id);
 	HASH_FIND_STR(all->entries, key, entry);

@@ -4,9 +4,12 @@
  * they are known (containers.h).
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "live_internal.h"
 #include "user/util/log.h"
@@ -28,8 +31,17 @@ int live__open_containers(struct live *live)
 	return err;
 }
 
+static void close_process(struct chosen_container *chosen)
+{
+	if (chosen->process_fd > 0)
+		close(chosen->process_fd);
+	chosen->process_fd = 0;
+}
+
 void live__close_containers(struct live *live)
 {
+	for (size_t i = 0; live->chosen && i < live->options.n_containers; i++)
+		close_process(&live->chosen[i]);
 	containers__free(live->containers);
 	netns_list__free(&live->home);
 	free(live->chosen);
@@ -58,7 +70,12 @@ static int choose(struct live *live, size_t i, bool is_told)
 	}
 	if (chosen->container && chosen->container != choice.container)
 		containers__unchoose(live->containers, chosen->container);
-	*chosen = (struct chosen_container){choice.container, choice.netns, TAP_TRIES};
+	close_process(chosen);
+	chosen->container = choice.container;
+	chosen->process_fd = (int)syscall(SYS_pidfd_open, choice.pid, 0);
+	if (chosen->netns != choice.netns)
+		chosen->to_tap = TAP_TRIES;
+	chosen->netns = choice.netns;
 	return 0;
 }
 
@@ -105,10 +122,18 @@ static void tap_later(struct live *live, struct chosen_container *chosen)
 			(void)live__tap_outside(live, &live->netns.items[i]); /* logged */
 }
 
+/* Its namespace may be there still, kept by another container: that of its pod. */
+static bool has_ended(const struct chosen_container *chosen)
+{
+	struct pollfd process = {.fd = chosen->process_fd, .events = POLLIN};
+
+	return !chosen->netns || chosen->process_fd <= 0 || poll(&process, 1, 0) > 0;
+}
+
 void live__follow_containers(struct live *live)
 {
 	for (size_t i = 0; live->chosen && i < live->options.n_containers; i++) {
-		if (!live->chosen[i].netns)
+		if (has_ended(&live->chosen[i]))
 			(void)choose(live, i, false); /* not yet */
 		tap_later(live, &live->chosen[i]);
 	}

@@ -62,6 +62,8 @@ void link_watch__free(struct link_watch *watch);
 int link_watch__fd(const struct link_watch *watch);
 /* Returns 0 or -errno. What is missed in an overrun of the socket is found all the same. */
 int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx);
+/* link_watch__is_behind() - the last read() failed: another one is due without anything new */
+bool link_watch__is_behind(const struct link_watch *watch);
 /* link_watch__ifaces() - as of the last read */
 const struct iface_list *link_watch__ifaces(const struct link_watch *watch);
 /* link_watch__is_local() - @addr is an address of the namespace; loopback nets always are */

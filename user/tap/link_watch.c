@@ -28,6 +28,7 @@ struct link_watch {
 	struct mnl_socket *news, *dumps;
 	struct iface_list ifaces;
 	struct addr_list addrs;
+	bool is_behind; /* the last look failed */
 };
 
 /* What the notifications since the last look say. */
@@ -90,17 +91,9 @@ static int read_addrs(struct link_watch *watch)
 	return 0;
 }
 
-/* 127.0.0.0/8 and ::1 */
-static bool is_loopback(const struct ip_addr *addr)
-{
-	if (ip_addr__is_v4(addr))
-		return addr->bytes[12] == 127;
-	return !addr->quads[0] && !addr->words[2] && addr->words[3] == TW_BE32(1);
-}
-
 bool link_watch__is_local(const struct link_watch *watch, const struct ip_addr *addr)
 {
-	if (is_loopback(addr))
+	if (ip_addr__is_loopback(addr))
 		return true;
 	return watch->addrs.count &&
 	       bsearch(addr, watch->addrs.items, watch->addrs.count, sizeof(*addr), compare_addrs);
@@ -237,11 +230,13 @@ static int look(struct link_watch *watch, const struct news *news, link_change_f
 
 int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx)
 {
-	struct news news = {0};
+	/* What a look that failed was to find may be lost. */
+	struct news news = {.is_any = watch->is_behind, .is_overrun = watch->is_behind};
 	int err = drain(watch, &news);
 
 	if (!err && news.is_any)
 		err = look(watch, &news, on_change, ctx);
+	watch->is_behind = err;
 	free(news.deleted);
 	return err;
 }
@@ -279,6 +274,11 @@ void link_watch__free(struct link_watch *watch)
 	iface_list__free(&watch->ifaces);
 	free(watch->addrs.items);
 	free(watch);
+}
+
+bool link_watch__is_behind(const struct link_watch *watch)
+{
+	return watch->is_behind;
 }
 
 int link_watch__fd(const struct link_watch *watch)

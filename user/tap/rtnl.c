@@ -47,18 +47,34 @@ static int send_request(struct mnl_socket *socket, const struct rtnl_dump *dump,
 	return mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
+static bool has_end(const char *buffer, int n)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+
+	for (; mnl_nlmsg_ok(message, n); message = mnl_nlmsg_next(message, &n))
+		if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
+			return true;
+	return false;
+}
+
+/* Whatever goes wrong, the answer is read to its end: what is left of it would be taken for the
+ * next one. */
 static int receive(struct mnl_socket *socket, mnl_cb_t take, void *ctx, unsigned seq)
 {
 	char buffer[REPLY_BYTES];
-	int n, result;
+	int n, result = MNL_CB_OK, err = 0;
 
 	do {
 		n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 		if (n < 0)
 			return -errno;
-		result = mnl_cb_run(buffer, n, seq, mnl_socket_get_portid(socket), take, ctx);
-	} while (result > MNL_CB_STOP);
-	return result < 0 ? -errno : 0;
+		if (!err)
+			result = mnl_cb_run(buffer, n, seq, mnl_socket_get_portid(socket), take,
+					    ctx);
+		if (result < 0 && !err)
+			err = -errno;
+	} while (err ? !has_end(buffer, n) : result > MNL_CB_STOP);
+	return err;
 }
 
 int rtnl__dump(struct mnl_socket *socket, const struct rtnl_dump *dump)

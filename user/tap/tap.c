@@ -21,17 +21,16 @@
 
 void slot__release(struct slot *slot)
 {
+	(void)attachment__add_counters(&slot->ingress, &slot->past);
+	(void)attachment__add_counters(&slot->egress, &slot->past);
 	/* Egress first: a clsact qdisc goes with the side that was attached first. */
 	attachment__close(&slot->egress);
 	attachment__close(&slot->ingress);
-	slot->tap.ingress = slot->tap.egress = ATTACH_NONE;
 }
 
 void slot__lose(struct slot *slot, const char *why)
 {
-	(void)attachment__add_counters(&slot->ingress, &slot->past);
-	(void)attachment__add_counters(&slot->egress, &slot->past);
-	slot__release(slot);
+	slot->tap.ingress = slot->tap.egress = ATTACH_NONE;
 	slot->tap.is_gone = true;
 	slot->lost = ++slot->place->set->n_lost;
 	slot->place->set->n_gone++;
@@ -112,6 +111,7 @@ static struct slot *take_over(struct tap_set *set)
 
 	if (!slot)
 		return NULL;
+	slot__release(slot);
 	wire_counters__add(&set->past, &slot->past);
 	set->n_gone--;
 	*slot = (struct slot){.tap.id = slot->tap.id};
@@ -160,11 +160,11 @@ static bool is_first_refusal(struct place *place, uint32_t ifindex)
 /* It leaves no row, unless it took one over. */
 static void give_up(struct tap_set *set, struct slot *slot)
 {
+	slot__release(slot);
 	if (slot != set->slots[set->n_slots - 1]) {
 		slot__lose(slot, "it could not be watched");
 		return;
 	}
-	slot__release(slot);
 	free(slot);
 	set->n_slots--;
 }

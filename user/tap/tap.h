@@ -97,8 +97,8 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
  */
 int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *pattern,
 		       enum hook_mode mode);
-/* tap_set__grow() - some time has passed: a namespace is settled at the second call since it was
- * added */
+/* tap_set__grow() - a second has passed: a namespace is settled at the second call since it was
+ * added, and interfaces are looked at again where the last look failed */
 void tap_set__grow(struct tap_set *set);
 
 /*

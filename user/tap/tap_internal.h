@@ -91,13 +91,14 @@ void tap_turn__forget(struct place *place);
 /* tap_turn__put_off() - tap @iface in its turn; again is the same. Without memory there is a tap
  * less, logged */
 void tap_turn__put_off(struct place *place, const struct iface *iface, enum hook_mode mode);
-/* tap_turn__make_one() - the first whose turn it is, if it is still there */
+/* tap_turn__make_one() - the one that came last, if it is still there */
 void tap_turn__make_one(struct tap_set *set);
 
-/* slot__lose() - its interface or its namespace is gone, @why: detach, keep the row */
+/* slot__lose() - its interface or its namespace is gone, @why: keep the row. It is yet to be
+ * released */
 void slot__lose(struct slot *slot, const char *why);
 
-/* slot__release() - detach */
+/* slot__release() - detach, keep what was counted; again is nothing */
 void slot__release(struct slot *slot);
 
 #endif

@@ -198,26 +198,6 @@ int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *
 	return add_wish(set, ns, &(struct wish){pattern, mode, YOUTH});
 }
 
-/* Nothing came but lo, which is watched where there is nothing else. */
-static void grow(struct place *place)
-{
-	for (size_t i = 0; i < place->n_wishes; i++) {
-		struct wish *wish = &place->wishes[i];
-
-		if (!wish->youth || --wish->youth)
-			continue;
-		if (!wish->pattern && !has_tap(place))
-			fulfil_later(place, wish);
-	}
-}
-
-void tap_set__grow(struct tap_set *set)
-{
-	for (size_t i = 0; i < set->n_places; i++)
-		if (set->places[i]->watch)
-			grow(set->places[i]);
-}
-
 bool tap_set__has(const struct tap_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->n_places; i++) {
@@ -337,8 +317,10 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 	struct slot *slot = slot__find(place, iface->ifindex);
 
 	if (change == LINK_DELETED) {
-		if (slot)
+		if (slot) {
 			slot__lose(slot, "the interface was deleted");
+			slot__release(slot);
+		}
 		return;
 	}
 	if (slot) {
@@ -355,9 +337,55 @@ static void on_change(void *ctx, enum link_change change, const struct iface *if
 	}
 }
 
+static void follow_place(struct place *place)
+{
+	int err = link_watch__read(place->watch, on_change, place);
+
+	place->nsids_are_old = true;
+	if (err)
+		log_warn("cannot follow the interfaces of network namespace %s for now: %s",
+			 place->ns.name, strerror(-err));
+}
+
 int tap_set__epoll_fd(const struct tap_set *set)
 {
 	return set->epoll_fd;
+}
+
+/* Nothing came but lo, which is watched where there is nothing else. */
+static void grow(struct place *place)
+{
+	for (size_t i = 0; i < place->n_wishes; i++) {
+		struct wish *wish = &place->wishes[i];
+
+		if (!wish->youth || --wish->youth)
+			continue;
+		if (!wish->pattern && !has_tap(place))
+			fulfil_later(place, wish);
+	}
+}
+
+/* Of namespaces that are gone, once the kernel has had the time to take them apart: that detaches
+ * everything in them at once, while closing a link first waits for a grace period. */
+static void release_gone(struct tap_set *set)
+{
+	for (size_t i = 0; i < set->n_slots; i++)
+		if (set->slots[i]->tap.is_gone)
+			slot__release(set->slots[i]);
+}
+
+void tap_set__grow(struct tap_set *set)
+{
+	release_gone(set);
+	for (size_t i = 0; i < set->n_places; i++) {
+		struct place *place = set->places[i];
+
+		if (!place->watch)
+			continue;
+		if (link_watch__is_behind(place->watch))
+			follow_place(place);
+		grow(place);
+	}
 }
 
 void tap_set__follow(struct tap_set *set)
@@ -367,15 +395,9 @@ void tap_set__follow(struct tap_set *set)
 
 	for (int i = 0; i < n; i++) {
 		struct place *place = events[i].data.ptr;
-		int err;
 
-		if (!place) /* somebody's turn */
-			continue;
-		err = link_watch__read(place->watch, on_change, place);
-		place->nsids_are_old = true;
-		if (err)
-			log_warn("cannot follow the interfaces of network namespace %s: %s",
-				 place->ns.name, strerror(-err));
+		if (place) /* else it is somebody's turn */
+			follow_place(place);
 	}
 	tap_turn__make_one(set);
 }

@@ -2,7 +2,6 @@
 /*
  * Interfaces that are to be tapped and wait for their turn. Not here: which ones (tap_set.c).
  */
-#include <string.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -51,19 +50,20 @@ void tap_turn__forget(struct place *place)
 		ask_for_a_turn(set, false);
 }
 
+/* The newest: whoever has waited is late anyway, but who comes now can still be in time. */
 void tap_turn__make_one(struct tap_set *set)
 {
-	const struct pending first = set->n_pending ? set->pending[0] : (struct pending){0};
+	struct pending next;
 	const struct iface *iface;
 
 	if (!set->n_pending)
 		return;
-	memmove(set->pending, set->pending + 1, --set->n_pending * sizeof(first));
+	next = set->pending[--set->n_pending];
 	if (!set->n_pending)
 		ask_for_a_turn(set, false);
-	iface = place__iface(first.place, first.ifindex);
-	if (iface && !slot__find(first.place, first.ifindex))
-		(void)slot__add(first.place, first.place, iface, first.mode); /* logged */
+	iface = place__iface(next.place, next.ifindex);
+	if (iface && !slot__find(next.place, next.ifindex))
+		(void)slot__add(next.place, next.place, iface, next.mode); /* logged */
 }
 
 size_t tap_set__n_pending(const struct tap_set *set)

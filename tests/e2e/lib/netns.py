@@ -60,6 +60,11 @@ class Namespace:
         with self.entered():
             Path("/proc/sys/net", key).write_text(f"{value}\n")
 
+    def no_linear_timeouts(self):
+        """A SYN is sent again after 1, 2, 4 ... seconds, as by any kernel before 6.5."""
+        with contextlib.suppress(FileNotFoundError):
+            self.sysctl("ipv4/tcp_syn_linear_timeouts", 0)
+
     def run(self, *argv, **options):
         with self.entered():
             return subprocess.run(argv, check=True, capture_output=True, text=True, **options).stdout

@@ -15,7 +15,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 from lib.netns import FAR_MAC, NEAR_MAC, NETS
-from lib.wait import Timeout
+from lib.wait import Timeout, deadline_in
 
 ETHERTYPES = {4: 0x0800, 6: 0x86DD}
 BACKLOG = 2000
@@ -53,7 +53,7 @@ class RawPeer:
 
     def take(self, matches, what, seconds=5.0):
         """The first frame not yet taken whose TCP segment matches, as (segment, payload length)."""
-        deadline = time.monotonic() + seconds
+        deadline = deadline_in(seconds)
         seen = 0
         while True:
             for frame in itertools.islice(self.waiting, seen, None):

@@ -21,7 +21,7 @@ EVENT_KEYS = set("""time event local_addr local_port remote_addr remote_port old
     schema""".split())
 
 
-def run_argv(argv, ns=None, timeout=20, **options):
+def run_argv(argv, ns=None, timeout=60, **options):
     """A command in ns (None: the host's), to its end, whatever its exit status."""
     inside = ns.entered() if ns else contextlib.nullcontext()
     with inside:
@@ -98,7 +98,7 @@ class Background:
         self.offset += len(whole)
         return whole.decode()  # strict: the output is UTF-8 or the test fails
 
-    def stop(self, signum=signal.SIGINT, seconds=5):
+    def stop(self, signum=signal.SIGINT, seconds=20):
         """Send signum and wait for the end; the exit status."""
         self.process.send_signal(signum)
         return self.process.wait(seconds)

@@ -46,7 +46,7 @@ class Connection:
         self.client = connect(client_ns, host, port)
         self.server, _ = listener.accept()
         listener.close()
-        self.client_key = _key(self.client)
+        self.client_key = key_of(self.client)
         self.server_key = (*self.client_key[2:], *self.client_key[:2])
 
     def __enter__(self):
@@ -73,7 +73,7 @@ class Connection:
         self.client.close()
 
 
-def _key(sock):
+def key_of(sock):
     return (*sock.getsockname()[:2], *sock.getpeername()[:2])
 
 
@@ -95,12 +95,16 @@ def refused(ns, host, port):
 
 
 def probe(pair, views):
-    """What to give to Events.wait_ready(): connects to a closed port, which each of the views must tell of."""
+    """
+    What to give to Events.wait_ready(): each end connects to a closed port of the other's, which each of the views
+    must tell of. Before 6.10 the kernel's tracepoint is silent of the RST that refuses: only who connects can tell.
+    """
     def seen_by(view):
         return lambda e: PROBE_PORT in (e["local_port"], e["remote_port"]) and e["view"] in (view, "both")
 
     def poke():
         refused(pair.near, NETS[4].far, PROBE_PORT)
+        refused(pair.far, NETS[4].near, PROBE_PORT)
         return [seen_by(view) for view in views]
 
     return poke
