@@ -206,8 +206,10 @@ static bool ignores_syn(const struct session_table *table, const struct wire_ses
 
 static bool is_lone_syn(const struct fragment *frag)
 {
-	return frag->flags == (FRAG_SYN(DIR_LOW) | FRAG_SEQ_VALID(DIR_LOW)) ||
-	       frag->flags == (FRAG_SYN(DIR_HIGH) | FRAG_SEQ_VALID(DIR_HIGH));
+	uint32_t flags = frag->flags & ~FRAG_STEPS;
+
+	return flags == (FRAG_SYN(DIR_LOW) | FRAG_SEQ_VALID(DIR_LOW)) ||
+	       flags == (FRAG_SYN(DIR_HIGH) | FRAG_SEQ_VALID(DIR_HIGH));
 }
 
 /*
