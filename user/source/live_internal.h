@@ -76,6 +76,7 @@ struct live {
 	int tick_ms;		   /* how long the next wait may last */
 	size_t n_drained;	   /* records of the drain under way */
 	int apply_err;		   /* the first error of the table since it was last told */
+	uint64_t opened_ns;
 	uint64_t now_ns;	   /* of the batch under way */
 	struct lost_counters lost; /* told so far … */
 	uint64_t lost_checked_ns;  /* … at this time */
