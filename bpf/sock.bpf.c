@@ -9,6 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "half_open.h"
 #include "listener.h"
 #include "listener_reset.h"
 #include "record.h"
@@ -17,6 +18,9 @@
 
 char _license[] SEC("license")
 = "Dual BSD/GPL";
+
+#define KERNEL_6_10 (6 << 16 | 10 << 8)
+extern int LINUX_KERNEL_VERSION __kconfig;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -93,6 +97,8 @@ static __always_inline void count_opening(const struct tcp_sock *tp,
 		count(is_active ? SOCKC_ACTIVE_OPEN : SOCKC_PASSIVE_OPEN);
 	else if (new_state == TCPS_CLOSED && is_active)
 		count(SOCKC_CONNECT_FAILED);
+	if (is_open && !is_active && cfg.time_requests)
+		half_open__completed(tp);
 	if (is_open && !is_active)
 		count_of_listener(memory ? memory->listener : 0,
 				  skc__netns(&tcp__sock(tp)->__sk_common), LISTENER_COMPLETED);
@@ -187,6 +193,8 @@ int BPF_PROG(sock_state, const struct sock *sk, int old_state, int new_state)
 	if (!tp || old_state == new_state)
 		return 0;
 	note_activity(tp);
+	if (cfg.count_listeners && new_state == TCPS_LISTEN)
+		mark_listener(tp);
 	now_ns = bpf_ktime_get_ns();
 	memory = sock_memory__follow(tp, old_state, new_state, now_ns);
 	count_opening(tp, memory, old_state, new_state);
@@ -245,6 +253,8 @@ int BPF_PROG(sock_retransmit_synack, const struct sock *listener, const struct r
 	count(SOCKC_SYNACK_RETRANSMIT);
 	count_of_listener(listener->__sk_common.skc_cookie.counter,
 			  skc__netns(&treq->req.req.__req_common), LISTENER_SYNACK_RETRANSMIT);
+	if (cfg.time_requests)
+		half_open__sent_again(treq, listener);
 	if (!is_wanted(REC_SOCK_RETRANSMIT))
 		return 0;
 	rec = reserve(REC_SOCK_RETRANSMIT, sizeof(*rec), bpf_ktime_get_ns());
@@ -379,11 +389,13 @@ reset_of_packet(const struct sk_buff *skb, const struct tcp_sock *listener, __u3
 	record__submit(rec, cfg.wake_bytes);
 }
 
+/*
+ * By the version, though a type came with it: libbpf looks for a type that the kernel lacks in its
+ * modules, which until 1.5 fails without CAP_SYS_ADMIN.
+ */
 static __always_inline int reason_of(const unsigned long long *ctx)
 {
-	if (bpf_core_field_exists(struct trace_event_raw_tcp_send_reset, reason))
-		return ctx[2];
-	return -1;
+	return LINUX_KERNEL_VERSION >= KERNEL_6_10 ? (int)ctx[2] : -1;
 }
 
 /*

@@ -161,13 +161,14 @@ static __always_inline void fill_bytes(struct sock_info *info, const struct tcp_
 
 static __always_inline void fill_listener(struct sock_info *info, const struct tcp_sock *tp)
 {
-	const struct request_sock_queue *queue = &tp->inet_conn.icsk_accept_queue;
 	const struct sock *sk = tcp__sock(tp);
 
 	info->rx_queue = sk->sk_ack_backlog;
 	info->tx_queue = sk->sk_max_ack_backlog;
-	info->syn_queue = queue->qlen.counter;
-	info->syn_young = queue->young.counter;
+	/* Not by a pointer to the queue: its type would be looked up too, a millisecond at start.
+	 */
+	info->syn_queue = tp->inet_conn.icsk_accept_queue.qlen.counter;
+	info->syn_young = tp->inet_conn.icsk_accept_queue.young.counter;
 }
 
 static __always_inline void fill_connection(struct sock_info *info, const struct tcp_sock *tp,

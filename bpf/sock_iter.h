@@ -131,13 +131,16 @@ int iter_tuples(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* A listener older than the tool is given its memory here, for its connections to inherit. */
+/* A listener older than the tool is marked and given its memory here, for its connections to
+ * inherit.
+ */
 static __always_inline const struct sock_memory *memory_of_listener(const struct tcp_sock *tp)
 {
 	struct sock_memory *memory;
 
 	if (!cfg.count_listeners)
 		return sock_memory__find(tp);
+	mark_listener(tp);
 	memory = sock_memory__get(tp);
 	if (memory)
 		memory->listener = bpf_get_socket_cookie((void *)tp);
@@ -156,12 +159,24 @@ static __always_inline __u64 oldest_in_accept_queue(const struct tcp_sock *tp)
 	return treq ? treq->snt_synack * TW_NSEC_PER_USEC : 0;
 }
 
+static __always_inline void list_listener(struct seq_file *seq, const struct tcp_sock *tp,
+					  const struct sock_memory *memory)
+{
+	struct rec_listener rec = {};
+
+	rec.hdr.kind = REC_LISTENER;
+	rec.hdr.size = sizeof(rec);
+	sock_info__fill(&rec.sock, tp, memory, TCPS_LISTEN, TCPS_LISTEN);
+	rec.drops = tcp__sock(tp)->sk_drops.counter;
+	rec.oldest_accept_ns = oldest_in_accept_queue(tp);
+	bpf_seq_write(seq, &rec, sizeof(rec));
+}
+
 /* Lists the listeners and ends there: they come before all other sockets. */
 SEC("iter/tcp")
 int iter_listeners(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *skc = ctx->sk_common;
-	struct rec_listener rec = {};
 	const struct tcp_sock *tp;
 
 	if (!skc)
@@ -169,14 +184,25 @@ int iter_listeners(struct bpf_iter__tcp *ctx)
 	if (skc->skc_state != TCPS_LISTEN)
 		return 1;
 	tp = bpf_skc_to_tcp_sock(skc);
-	if (!tp)
+	if (tp)
+		list_listener(ctx->meta->seq, tp, memory_of_listener(tp));
+	return 0;
+}
+
+/*
+ * Lists those that were marked, of all namespaces at once. The one above must look through all
+ * buckets of the host's sockets where a namespace has listeners alone.
+ */
+SEC("iter/bpf_sk_storage_map")
+int iter_marked_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	const struct tcp_sock *tp;
+
+	if (!ctx->sk || ctx->sk->__sk_common.skc_state != TCPS_LISTEN)
 		return 0;
-	rec.hdr.kind = REC_LISTENER;
-	rec.hdr.size = sizeof(rec);
-	sock_info__fill(&rec.sock, tp, memory_of_listener(tp), TCPS_LISTEN, TCPS_LISTEN);
-	rec.drops = tcp__sock(tp)->sk_drops.counter;
-	rec.oldest_accept_ns = oldest_in_accept_queue(tp);
-	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	tp = chosen_tcp(ctx->sk);
+	if (tp)
+		list_listener(ctx->meta->seq, tp, sock_memory__find(tp));
 	return 0;
 }
 
@@ -211,6 +237,46 @@ int iter_requests(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/* Processes, for userspace to look at one by one. */
+SEC("iter/task")
+int iter_processes(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct rec_process rec = {};
+
+	if (!task || task->pid != task->tgid || task->flags & PF_KTHREAD)
+		return 0;
+	rec.hdr.kind = REC_PROCESS;
+	rec.hdr.size = sizeof(rec);
+	rec.pid = task->tgid;
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}
+
+/* Cookies of the listeners whose processes are looked for, and how many are not found yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} unowned_listeners SEC(".maps");
+
+__u32 n_unowned_listeners = 0;
+__u32 first_files = 0; /* descriptors from this one on are not looked at */
+
+/* Each is found once, by one reader. */
+static __always_inline bool is_unowned_listener(const struct sock *sk)
+{
+	__u64 cookie = sk->__sk_common.skc_cookie.counter;
+
+	if (sk->__sk_common.skc_state != TCPS_LISTEN ||
+	    bpf_map_delete_elem(&unowned_listeners, &cookie))
+		return false;
+	n_unowned_listeners--;
+	return true;
+}
+
 /* Open files that are TCP sockets; threads that share their leader's files are not visited. */
 static __always_inline int list_owner(struct bpf_iter__task_file *ctx, bool of_listeners)
 {
@@ -225,10 +291,8 @@ static __always_inline int list_owner(struct bpf_iter__task_file *ctx, bool of_l
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
-	if (of_listeners && socket->sk->__sk_common.skc_state != TCPS_LISTEN)
-		return 0;
 	tp = chosen_tcp(socket->sk);
-	if (!tp)
+	if (!tp || (of_listeners && !is_unowned_listener(socket->sk)))
 		return 0;
 	rec.hdr.kind = REC_OWNER;
 	rec.hdr.size = sizeof(rec);
@@ -249,6 +313,8 @@ int iter_owners(struct bpf_iter__task_file *ctx)
 SEC("iter/task_file")
 int iter_listener_owners(struct bpf_iter__task_file *ctx)
 {
+	if (!n_unowned_listeners || (ctx->file && ctx->fd >= first_files))
+		return 1;
 	return list_owner(ctx, true);
 }
 

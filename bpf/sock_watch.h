@@ -27,6 +27,22 @@ static __always_inline bool is_chosen(__u32 netns)
 	return !cfg.filter_netns || bpf_map_lookup_elem(&namespaces, &netns);
 }
 
+/* Sockets that listen, or did: few among many. Not cloned, so a connection is none of them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u8);
+} marked_listeners SEC(".maps");
+
+__u32 unmarked_listeners = 0; /* for want of memory: userspace looks for them itself */
+
+static __always_inline void mark_listener(const struct tcp_sock *tp)
+{
+	if (!bpf_sk_storage_get(&marked_listeners, (void *)tp, 0, BPF_SK_STORAGE_GET_F_CREATE))
+		__sync_fetch_and_add(&unmarked_listeners, 1);
+}
+
 /* The TCP socket @sk if its namespace is watched. NULL for MPTCP (the subflows are TCP) and all
  * else. */
 static __always_inline const struct tcp_sock *chosen_tcp(const struct sock *sk)

@@ -220,13 +220,6 @@ struct tcp_skb_cb {
 	__u16 tcp_gso_segs;
 };
 
-/* Its values are read by name: of interest here is only that a member has this type. */
-enum sk_rst_reason { SK_RST_REASON_NOT_SPECIFIED };
-
-struct trace_event_raw_tcp_send_reset {
-	enum sk_rst_reason reason; /* 6.10 */
-};
-
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -245,6 +238,13 @@ struct socket {
 struct seq_file {
 };
 
+#pragma clang attribute pop
+
+/*
+ * What the iterators are called with: the arguments of bpf_iter_tcp() (net/ipv4/tcp_ipv4.c) and its
+ * likes, eight bytes each, which the verifier checks. Not
+ * relocated: looking up a type costs a millisecond at each start.
+ */
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -254,13 +254,24 @@ struct bpf_iter__tcp {
 	struct sock_common *sk_common;
 };
 
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	__u32 fd;
+	__u32 zero;
 	struct file *file;
 };
-
-#pragma clang attribute pop
 
 #endif

@@ -28,7 +28,8 @@
 	X(TUPLE, "tuple")		    /* lean iterator: who holds which port */         \
 	X(TUPLES_END, "tuples-end")	    /* … its last record */                         \
 	X(OPENING, "opening")		    /* tracepoint: a session is open on this tuple */ \
-	X(CLOSING, "closing")		    /* tracepoint: this side closes first */
+	X(CLOSING, "closing")		    /* tracepoint: this side closes first */          \
+	X(PROCESS, "process")		    /* iterator: a process of userspace */
 
 enum record_kind {
 	REC_NONE,
@@ -179,6 +180,12 @@ struct rec_owner {
 	char comm[SOCK_COMM_LEN];
 };
 
+struct rec_process {
+	struct record_hdr hdr;
+	__u32 pid;
+	__u32 zero;
+};
+
 struct rec_listener {
 	struct record_hdr hdr;
 	struct sock_info sock;
@@ -252,6 +259,7 @@ union record {
 	struct rec_tuple tuple;
 	struct rec_tuples_end tuples_end;
 	struct rec_closing closing;
+	struct rec_process process;
 };
 
 /* ---- the session cache: one array per CPU, four ways per set --------------------------------- */
@@ -478,7 +486,7 @@ struct sock_config {
 	__u32 follow;	       /* 1: count transitions and remember births, whatever is reported */
 	__u32 count_listeners; /* 1: keep what happens at each listener */
 	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
-	__u32 zero;
+	__u32 time_requests;   /* 1: keep half-open connections until they are completed */
 };
 
 #endif

@@ -79,6 +79,20 @@ bool evidence__fits(const struct evidence *ev, const struct fragment *frag);
  * session */
 bool evidence__fits_segment(const struct evidence *ev, const struct rec_segment *rec);
 
+/*
+ * evidence__meets() - @frag, seen elsewhere, can only be of this session: it shares sequence
+ * numbers with it, and contradicts none
+ *
+ * @is_swapped: what is low in its key is high in that of the evidence.
+ */
+bool evidence__meets(const struct evidence *ev, const struct fragment *frag, bool is_swapped);
+
+/* evidence__retransmits() - segments of payload sent again, by both */
+static inline __u64 evidence__retransmits(const struct evidence *ev)
+{
+	return ev->half[DIR_LOW].retransmits + ev->half[DIR_HIGH].retransmits;
+}
+
 /* evidence__add_fragment() - join @frag, counters included; @now_ns dates its coarse last time */
 void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
 

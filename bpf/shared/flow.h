@@ -48,6 +48,14 @@ static __always_inline bool ip_addr__is_v4(const struct ip_addr *addr)
 	return addr->quads[0] == 0 && addr->words[2] == TW_BE32(0x0000ffffu);
 }
 
+/* ip_addr__is_loopback() - 127.0.0.0/8 or ::1 */
+static __always_inline bool ip_addr__is_loopback(const struct ip_addr *addr)
+{
+	if (ip_addr__is_v4(addr))
+		return addr->bytes[12] == 127;
+	return addr->quads[0] == 0 && addr->words[2] == 0 && addr->words[3] == TW_BE32(1);
+}
+
 /* The parts of 64-bit words in memory order: 32 bits @first, then 32 bits @second. */
 static __always_inline __u64 quad_of(__u32 first, __u32 second)
 {
@@ -80,6 +88,14 @@ static __always_inline bool flow_key__equal(const struct flow_key *a, const stru
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
 
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
+}
+
+/* flow_key__same_ends() - equal but for the tap */
+static __always_inline bool flow_key__same_ends(const struct flow_key *a, const struct flow_key *b)
+{
+	return ip_addr__equal(&a->addr[DIR_LOW], &b->addr[DIR_LOW]) &&
+	       ip_addr__equal(&a->addr[DIR_HIGH], &b->addr[DIR_HIGH]) &&
+	       a->port[DIR_LOW] == b->port[DIR_LOW] && a->port[DIR_HIGH] == b->port[DIR_HIGH];
 }
 
 /*

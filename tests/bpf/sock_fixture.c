@@ -234,6 +234,18 @@ void sock_fixture__owners(struct sock_fixture *f)
 	assert_int_equal(sock_view__owners(f->view, on_listed, f), 0);
 }
 
+void sock_fixture__listeners(struct sock_fixture *f)
+{
+	f->n_listed = 0;
+	assert_int_equal(sock_view__listeners(f->view, on_listed, f), 0);
+}
+
+void sock_fixture__listener_owners(struct sock_fixture *f, const uint64_t *cookies, size_t count)
+{
+	f->n_listed = 0;
+	assert_int_equal(sock_view__listener_owners(f->view, cookies, count, on_listed, f), 0);
+}
+
 uint64_t sock_fixture__counter(struct sock_fixture *f, enum sock_counter which)
 {
 	struct sock_counters counters;

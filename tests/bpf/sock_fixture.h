@@ -59,6 +59,9 @@ const struct sock_info *sock_fixture__until(struct sock_fixture *f, uint16_t loc
 					    enum tcp_state state);
 
 void sock_fixture__owners(struct sock_fixture *f);
+/* Lists the listeners; the processes of those with @cookies. */
+void sock_fixture__listeners(struct sock_fixture *f);
+void sock_fixture__listener_owners(struct sock_fixture *f, const uint64_t *cookies, size_t count);
 /* Lists the tuples; the first one with these ports, or NULL. */
 const struct rec_tuple *sock_fixture__tuple(struct sock_fixture *f, uint16_t local,
 					    uint16_t remote);

@@ -113,6 +113,20 @@ def test_request_expires(pair, backlog):
         backlog.wait(PORT, syn_queue=0, expired=4)
 
 
+def test_expired_beside_cookies(pair, backlog):
+    """Cookies that nobody answers leave no doubt about what was queued; one that comes back does."""
+    pair.near.sysctl("ipv4/tcp_syncookies", 1)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 2))
+        backlog.wait(PORT, syn_queue=0)
+        send_syns(pair.far, 10)
+        backlog.wait(PORT, syns_queued=3, syns_cookie=7, syn_queue=3, expired=0)
+        connecting(stack, pair.far, 1)
+        row = backlog.wait(PORT, completed=1)
+        assert nstat(pair.near)["TcpExtSyncookiesRecv"] == 1 and row["syns_cookie"] == 8
+        backlog.wait(PORT, expired=None)
+
+
 def test_again_and_in_session_and_no_listener(pair, backlog):
     with contextlib.ExitStack() as stack:
         stack.enter_context(listen(pair.near, 8))

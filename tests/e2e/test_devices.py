@@ -4,63 +4,15 @@ Which device shows which sessions: bridges and their ports, macvlan and its pare
 docs/CONTAINERS.md says of them is what is checked here.
 """
 import contextlib
-import subprocess
 
 import pytest
 
 from lib import tool
-from lib.netns import Namespace, removing
 from lib.traffic import Connection, refused
 from lib.wait import wait_for
+from lib.world import bridged, macvlans, make, overlay
 
 PORT = 8080
-
-
-class World:
-    """The namespaces of a scene, by label."""
-
-    def __init__(self, *labels):
-        self.spaces = {label: Namespace(label) for label in labels}
-
-    def __getattr__(self, label):
-        return self.spaces[label]
-
-    def ip(self, label, *lines):
-        for line in lines:
-            self.spaces[label].run("ip", *line.format(**{k: ns.name for k, ns in self.spaces.items()}).split())
-
-    def remove(self):
-        for ns in self.spaces.values():
-            ns.remove()
-
-
-def bridged(world):
-    """host: br0 10.8.0.1 with the ports va (to a, 10.8.0.2) and vb (to b, 10.8.0.3)."""
-    world.ip("host", "link add name br0 up type bridge", "addr add 10.8.0.1/24 dev br0")
-    for label, addr in (("a", "10.8.0.2"), ("b", "10.8.0.3")):
-        world.ip("host", f"link add name v{label} type veth peer name eth0 netns {{{label}}}",
-                 f"link set v{label} master br0 up")
-        world.ip(label, "link set eth0 up", f"addr add {addr}/24 dev eth0")
-
-
-def macvlans(world):
-    """host: par0, a veth to the outside; on it the macvlans of a and b, which can reach each other."""
-    world.ip("host", "link add name par0 up type veth peer name eth0 netns {out}")
-    world.ip("out", "link set eth0 up", "addr add 10.8.0.9/24 dev eth0")
-    for label, addr in (("a", "10.8.0.2"), ("b", "10.8.0.3")):
-        world.ip("host", f"link add name sub{label} link par0 type macvlan mode bridge",
-                 f"link set sub{label} netns {{{label}}} name eth0")
-        world.ip(label, "link set eth0 up", f"addr add {addr}/24 dev eth0")
-
-
-def overlay(world):
-    """a and b: a VXLAN over the veth between them."""
-    world.ip("a", "link add name eth0 up type veth peer name eth0 netns {b}")
-    world.ip("b", "link set eth0 up")
-    for label, mine, other in (("a", 1, 2), ("b", 2, 1)):
-        world.ip(label, f"addr add 192.0.2.{mine}/24 dev eth0",
-                 f"link add name vx0 type vxlan id 7 remote 192.0.2.{other} dstport 4789 dev eth0", "link set vx0 up",
-                 f"addr add 10.8.0.{mine}/24 dev vx0")
 
 
 def has_port(events, port):
@@ -116,18 +68,6 @@ CASES = {
     "from a macvlan outwards, at the macvlan": (macvlans, "a", ["eth0"], [], "a", "out", "10.8.0.9"),
     "over a VXLAN": (overlay, "a", ["vx0"], ["eth0"], "a", "b", "10.8.0.2"),
 }
-
-
-@contextlib.contextmanager
-def make(scene):
-    with removing(World("host", "a", "b", "out")) as world:
-        try:
-            scene(world)
-        except subprocess.CalledProcessError as failed:
-            if "Unknown device type" not in failed.stderr:
-                raise
-            pytest.skip(f"this kernel has no such device: {failed.cmd}")
-        yield world
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -360,7 +360,7 @@ def test_full_screen(pair, listener):
         screen.wait("TIME-WAIT 3 ")
         make_sessions(listener, pair.near, 4, by_client=True)
         lines = screen.wait("TIME-WAIT 7 ")
-        assert any(line.split()[:3] == ["process", "-", "-"] and " 4 " in line for line in lines)
+        assert any(line.split()[:4] == ["process", "4", "-", "-"] for line in lines)
 
 
 def test_rows_of_each_group(pair, listener):

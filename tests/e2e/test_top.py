@@ -33,6 +33,16 @@ def pids_in(ns):
     return tools & set(ns.run("ip", "netns", "pids", ns.name).split())
 
 
+def test_a_number_is_shown_whole_or_not_at_all(busy):
+    pair, _ = busy
+    fields = "state,local,local_port,remote"  # 10, 21, 5 and 21 wide, two between them
+    with Screen(pair.near, 40, 24, "top", "-d", "0.2", "--fields", fields) as screen:
+        assert any(line == "STATE       LOCAL                  LPORT" for line in screen.wait("^STATE"))
+        screen.resize(39, 24)
+        screen.wait("^STATE       LOCAL$")
+        assert not any(re.search(r"LP|\d  +\d", line) for line in screen.lines()[1:] if line.startswith("ESTAB"))
+
+
 @pytest.mark.parametrize("width, height", SIZES)
 def test_fits_any_size_and_ends_on_q(busy, width, height):
     pair, _ = busy

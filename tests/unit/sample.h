@@ -18,6 +18,7 @@
 	(1700000000 * TW_NSEC_PER_SEC) /* 2023-11-14T22:13:20Z, at monotonic time 0 */
 
 struct sample {
+	struct nat nat; /* once sample__translate() was called */
 	struct session session;
 	struct sock_info sock;
 	struct evidence wire;
@@ -124,6 +125,22 @@ static inline void sample__init_listener(struct sample *s)
 	s->sock.rx_queue = 5;
 	s->sock.tx_queue = 128;
 	s->sock.syn_queue = 9;
+}
+
+/* Its endpoints, the client first, are called so on the server's side. */
+static inline void sample__translate(struct sample *s, const char *client, uint16_t client_port,
+				     const char *server, uint16_t server_port)
+{
+	const struct endpoint *ends[] = {&s->session.remote, &s->session.local};
+	struct ip_addr from = sample__addr(client), to = sample__addr(server);
+	struct nat_tuple *before = &s->nat.side[NAT_BEFORE], *after = &s->nat.side[NAT_AFTER];
+
+	before->client = flow_key__set(&before->key, &ends[0]->addr, TW_BE16(ends[0]->port),
+				       &ends[1]->addr, TW_BE16(ends[1]->port), 0);
+	after->client = flow_key__set(&after->key, &from, TW_BE16(client_port), &to,
+				      TW_BE16(server_port), 0);
+	s->session.nat = &s->nat;
+	s->session.nat_side = NAT_BEFORE;
 }
 
 #endif

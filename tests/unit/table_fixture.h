@@ -18,14 +18,19 @@
 #include "bpf/shared/track.h"
 #include "user/model/session_table.h"
 
-#define SEC	  TW_NSEC_PER_SEC
-#define T0	  (1000 * SEC) /* when tests begin */
-#define NETNS	  4026531840u
-#define CPUS	  3
-#define CACHE	  8
-#define MAX_TOLD  64
-#define LOCAL_IP  0x0a000001u /* 10.0.0.1 */
-#define REMOTE_IP 0x0a000002u /* 10.0.0.2 */
+#define SEC   TW_NSEC_PER_SEC
+#define T0    (1000 * SEC) /* when tests begin */
+#define NETNS 4026531840u
+/* Taps from these on are in other namespaces, which have no address. */
+#define OUTSIDE	    (NETNS + 1)
+#define FAR	    (NETNS + 2)
+#define OUTSIDE_TAP 3
+#define FAR_TAP	    5
+#define CPUS	    3
+#define CACHE	    8
+#define MAX_TOLD    64
+#define LOCAL_IP    0x0a000001u /* 10.0.0.1 */
+#define REMOTE_IP   0x0a000002u /* 10.0.0.2 */
 
 struct told {
 	enum event_kind kind;
@@ -48,6 +53,7 @@ struct fixture {
 	struct told told[MAX_TOLD];
 	size_t n_told;
 	uint32_t gone_tap;
+	uint8_t fate; /* enum syn_fate, of the SYNs to come */
 	unsigned pulls;
 };
 
@@ -62,17 +68,19 @@ static inline struct ip_addr v4(uint32_t host_order)
 static inline bool fixture__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
 {
 	(void)ctx;
-	(void)tap;
+	if (tap >= OUTSIDE_TAP)
+		return false;
 	return addr->words[3] == TW_BE32(LOCAL_IP) || addr->bytes[12] == 127;
 }
 
 static inline const char *fixture__ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone)
 {
+	static const char *const names[] = {"?", "eth0", "eth1", "br0", "vb", "veth9"};
 	const struct fixture *fx = ctx;
 
-	*netns = NETNS;
+	*netns = tap < OUTSIDE_TAP ? NETNS : tap < FAR_TAP ? OUTSIDE : FAR;
 	*is_gone = tap == fx->gone_tap;
-	return tap == 1 ? "eth0" : "eth1";
+	return names[tap < sizeof(names) / sizeof(names[0]) ? tap : 0];
 }
 
 static inline const char *fixture__netns_name(void *ctx, uint32_t netns)
@@ -225,6 +233,7 @@ static inline void fixture__packet(struct fixture *fx, uint32_t cpu, const struc
 	if (!found || place != PLACE_ADD)
 		fragment__init(frag, pkt->key, fx->now_ns);
 	rec.why = track__segment(frag, &rec.seg, fx->now_ns);
+	rec.fate = pkt->flags == TCPF_SYN ? fx->fate : SYN_FATE_NONE;
 	if (!lose)
 		track__leave_to_record(frag, &rec.seg, rec.why);
 	rec.hdr = fixture__hdr(fx, REC_SEGMENT, sizeof(rec), cpu);

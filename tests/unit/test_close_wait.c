@@ -73,16 +73,19 @@ static void test_who_leaks(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct close_wait_leak leak = {0};
+		struct close_waits waits = {0};
+		struct close_wait_leak leak;
 		struct fixture fx;
 
 		fixture__init(&fx, false, false, 0);
 		snapshot(&fx, cases[i].rows, cases[i].n_rows);
-		close_wait_leak__look(&leak, fx.table, fx.now_ns);
+		close_waits__look(&waits, fx.table, fx.now_ns);
+		leak = close_waits__leak(&waits);
 		if (leak.count != cases[i].count || leak.n_of_owner != cases[i].n_of_owner ||
 		    (leak.n_of_owner && leak.owner.pid != cases[i].pid))
 			fail_msg("%s: %ju, %ju of %u", cases[i].name, (uintmax_t)leak.count,
 				 (uintmax_t)leak.n_of_owner, leak.owner.pid);
+		close_waits__fini(&waits);
 		session_table__free(fx.table);
 	}
 }
@@ -92,22 +95,109 @@ static void test_trend(void **state)
 	static const struct row rows[] = {{TCPS_CLOSE_WAIT, 90, HOLDER},
 					  {TCPS_CLOSE_WAIT, 90, HOLDER},
 					  {TCPS_CLOSE_WAIT, 90, HOLDER}};
-	struct close_wait_leak leak = {0};
+	struct close_waits waits = {0};
 	struct fixture fx;
 
 	(void)state;
 	fixture__init(&fx, false, false, 0);
 	snapshot(&fx, rows, 1);
-	close_wait_leak__look(&leak, fx.table, fx.now_ns);
-	assert_true(isnan(leak.per_minute));
+	close_waits__look(&waits, fx.table, fx.now_ns);
+	assert_true(isnan(waits.per_minute));
 	fx.now_ns += 30 * SEC;
 	snapshot(&fx, rows, 3);
-	close_wait_leak__look(&leak, fx.table, fx.now_ns);
-	assert_float_equal(leak.per_minute, 4, 1e-6);
+	close_waits__look(&waits, fx.table, fx.now_ns);
+	assert_float_equal(waits.per_minute, 4, 1e-6);
 	fx.now_ns += 30 * SEC;
 	snapshot(&fx, rows, 1);
-	close_wait_leak__look(&leak, fx.table, fx.now_ns);
-	assert_float_equal(leak.per_minute, 0, 1e-6);
+	close_waits__look(&waits, fx.table, fx.now_ns);
+	assert_float_equal(waits.per_minute, 0, 1e-6);
+	close_waits__fini(&waits);
+	session_table__free(fx.table);
+}
+
+/* What a row says of its process. */
+static void test_of_a_process(void **state)
+{
+	static const struct row rows[] = {{TCPS_CLOSE_WAIT, 90, HOLDER},
+					  {TCPS_CLOSE_WAIT, 59, HOLDER},
+					  {TCPS_ESTABLISHED, 90, HOLDER},
+					  {TCPS_CLOSE_WAIT, 1, OTHER},
+					  {TCPS_CLOSE_WAIT, 0, OTHER}};
+	const struct close_wait_holder *holder;
+	struct close_waits waits = {0};
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 0);
+	snapshot(&fx, rows, COUNT_OF(rows));
+	close_waits__look(&waits, fx.table, fx.now_ns);
+	holder = close_waits__find(&waits, NETNS, HOLDER);
+	assert_non_null(holder);
+	assert_int_equal(holder->count, 2);
+	assert_int_equal(holder->n_new, 1);
+	assert_false(holder->is_unsure);
+	holder = close_waits__find(&waits, NETNS, OTHER);
+	assert_int_equal(holder->count, 2);
+	assert_true(holder->is_unsure);
+	assert_null(close_waits__find(&waits, NETNS + 1, HOLDER));
+	snapshot(&fx, rows, 0);
+	close_waits__look(&waits, fx.table, fx.now_ns);
+	assert_null(close_waits__find(&waits, NETNS, HOLDER));
+	close_waits__fini(&waits);
+	session_table__free(fx.table);
+}
+
+struct heard {
+	enum threshold_change change;
+	uint64_t n_long;
+	unsigned times;
+};
+
+static void hear(void *ctx, const struct close_wait_holder *holder, enum threshold_change change)
+{
+	struct heard *told = ctx;
+
+	told->change = change;
+	told->n_long = holder->n_long;
+	told->times++;
+	assert_int_equal(holder->key.pid, HOLDER);
+}
+
+static void test_alarm(void **state)
+{
+	static const struct {
+		size_t n_long;
+		enum threshold_change change;
+	} steps[] = {
+		{CLOSE_WAIT_LEAK - 1, THRESHOLD_NONE},
+		{CLOSE_WAIT_LEAK, THRESHOLD_RAISED},
+		{CLOSE_WAIT_LEAK + 1, THRESHOLD_NONE},
+		{CLOSE_WAIT_LEAK / 2 + 1, THRESHOLD_NONE},
+		{CLOSE_WAIT_LEAK / 2, THRESHOLD_CLEARED},
+		{CLOSE_WAIT_LEAK, THRESHOLD_RAISED},
+		{0, THRESHOLD_CLEARED},
+	};
+	struct row rows[CLOSE_WAIT_LEAK + 1];
+	struct close_waits waits = {0};
+	struct fixture fx;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		rows[i] = (struct row){TCPS_CLOSE_WAIT, 90, HOLDER};
+	fixture__init(&fx, false, false, 0);
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		struct heard told = {0};
+
+		snapshot(&fx, rows, steps[i].n_long);
+		close_waits__look(&waits, fx.table, fx.now_ns);
+		close_waits__observe(&waits, hear, &told);
+		if (told.change != steps[i].change ||
+		    (told.times && told.n_long != steps[i].n_long))
+			fail_msg("step %zu: change %d, %ju", i, told.change,
+				 (uintmax_t)told.n_long);
+	}
+	assert_null(close_waits__find(&waits, NETNS, HOLDER));
+	close_waits__fini(&waits);
 	session_table__free(fx.table);
 }
 
@@ -116,6 +206,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_leaks),
 		cmocka_unit_test(test_trend),
+		cmocka_unit_test(test_of_a_process),
+		cmocka_unit_test(test_alarm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

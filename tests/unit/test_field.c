@@ -13,6 +13,7 @@
 #include "sample.h"
 #include "user/model/field.h"
 #include "user/model/handshake_stats.h"
+#include "user/model/session_group.h"
 #include "user/model/listener.h"
 #include "user/model/tcp_state.h"
 #include "user/model/timewait_fields.h"
@@ -62,14 +63,16 @@ static void tables_are_whole(void **state)
 	check_table(&handshake_fields);
 	check_table(&timewait_fields);
 	check_table(&timewait_netns_fields);
+	check_table(&session_group_fields);
 }
 
 /* What JSON prints is the key itself, whether an identifier or a text gave it. */
 static void json_keys_are_keys(void **state)
 {
 	static const struct field_table *const tables[] = {
-		&session_fields,  &event_fields,	  &handshake_fields, &listener_fields,
-		&timewait_fields, &timewait_netns_fields, &syn_totals_fields};
+		&session_fields,    &event_fields,	  &handshake_fields,
+		&listener_fields,   &timewait_fields,	  &timewait_netns_fields,
+		&syn_totals_fields, &session_group_fields};
 	char expected[128];
 
 	(void)state;
@@ -162,7 +165,8 @@ static void addresses_are_whole(void **state)
 
 	(void)state;
 	sample__init_wire(&s);
-	check_addresses(&session_fields, &s.session, 4);
+	sample__translate(&s, "192.0.2.1", 5555, "192.0.2.9", 80);
+	check_addresses(&session_fields, &s.session, 8);
 	check_addresses(&handshake_fields, &group, 2);
 	check_addresses(&timewait_fields, &waiting, 4);
 }

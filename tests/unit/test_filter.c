@@ -20,7 +20,8 @@ enum { A_BOTH, B_LISTENER, C_WIRE, D_IPV6, E_MAPPED, F_TIME_WAIT, N_SESSIONS };
 
 static void make_sessions(struct sample s[N_SESSIONS])
 {
-	sample__init(&s[A_BOTH]);	       /* 10.0.0.1:443 ← 192.0.2.7:51515, ESTAB, nginx */
+	sample__init(&s[A_BOTH]); /* 10.0.0.1:443 ← 192.0.2.7:51515, ESTAB, nginx */
+	sample__translate(&s[A_BOTH], "192.0.2.7", 51515, "172.16.0.2", 8443);
 	sample__init_listener(&s[B_LISTENER]); /* 0.0.0.0:443 */
 	sample__init_wire(&s[C_WIRE]);
 	sample__set_endpoints(&s[C_WIRE], "10.9.8.7", 40000, "203.0.113.5", 22);
@@ -143,6 +144,12 @@ static const struct match_case {
 	{"src *:443", "AB"},
 	{"src *", "ABCDEF"},
 	{"local = 10.0.0.1:443", "A"},
+	{"nat_local = 172.16.0.0/12:8443", "A"},
+	{"nat_local = 172.16.0.0/12:443", ""},
+	{"nat_local_addr = 172.16.0.2", "A"},
+	{"nat_local_addr != 172.16.0.2", ""},
+	{"nat_local_port >= 8443", "A"},
+	{"nat_remote_addr = 0.0.0.0/0", ""}, /* it is called the same */
 	{"remote_addr = 198.51.100.1", "E"},
 	{"dst 127.0.0.0/8", "F"},
 	/* and, or, not */

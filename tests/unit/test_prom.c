@@ -208,6 +208,7 @@ static void test_values(void **state __attribute__((unused)))
 	f.wire.value[WIRE_EVICTED] = 2;
 	f.wire.value[WIRE_REPLACED] = 3;
 	f.embryonic_resets = figure__of(8);
+	f.server_timeouts = figure__of(9);
 	text = text_of(&sb, &f);
 	assert_has(text, "tcpwatch_sessions{netns=\"a\\nb\",state=\"established\"} 3\n");
 	assert_has(text, "tcpwatch_sessions{netns=\"a\\nb\",state=\"time-wait\"} 5\n");
@@ -216,6 +217,7 @@ static void test_values(void **state __attribute__((unused)))
 	assert_has(text, "tcpwatch_resets_total{direction=\"sent\",reason=\"no_socket\"} 6\n");
 	assert_has(text, "tcpwatch_resets_total{direction=\"sent\",reason=\"unknown\"} 1\n");
 	assert_has(text, "tcpwatch_handshakes_total{side=\"server\",outcome=\"reset\"} 8\n");
+	assert_has(text, "tcpwatch_handshakes_total{side=\"server\",outcome=\"timeout\"} 9\n");
 	assert_has(text, "tcpwatch_tap_bytes_total{netns=\"a\\nb\",tap=\"e\\\\0\"} 10\n");
 	assert_has(text, "tcpwatch_tap_info{netns=\"a\\nb\",tap=\"e\\\\0\",ingress=\"xdp\","
 			 "egress=\"tcx\"} 1\n");

@@ -20,7 +20,7 @@ static struct live_stats reading(uint64_t mono_ns, uint64_t opens)
 
 	stats.sock.value[SOCKC_ACTIVE_OPEN] = opens;
 	stats.sock.value[SOCKC_PASSIVE_OPEN] = opens;
-	stats.wire.value[WIRE_RETRANSMIT] = 7;
+	stats.table.wire_retransmits = 7;
 	return stats;
 }
 

@@ -13,7 +13,7 @@
 struct backlog {
 	const struct options *options;
 	struct live *live;
-	bool needs_owners, needs_ages;
+	bool needs_owners;
 };
 
 static int refresh(void *ctx, uint64_t n_frames)
@@ -22,8 +22,7 @@ static int refresh(void *ctx, uint64_t n_frames)
 	int err = live__refresh(b->live);
 
 	if (!err)
-		err = b->needs_ages ? live__refresh_listeners(b->live)
-				    : live__refresh_queues(b->live);
+		err = live__refresh_listeners(b->live);
 	if (!err && b->needs_owners && live__find_listener_owners(b->live, !n_frames))
 		b->needs_owners = false; /* said by then; the queues matter more */
 	return err;
@@ -103,7 +102,6 @@ static enum exit_status run(struct options *options)
 		.options = options,
 		.needs_owners =
 			options__is_used(options, "pid") || options__is_used(options, "comm"),
-		.needs_ages = options__is_used(options, "syn_queue_oldest_seconds"),
 	};
 	enum exit_status status;
 
@@ -113,6 +111,8 @@ static enum exit_status run(struct options *options)
 		options->live.views = VIEW_BOTH;
 	options->live.lean = true;
 	options->live.want_listeners = true;
+	options->live.want_owners = b.needs_owners;
+	options->live.want_ages = options__is_used(options, "syn_queue_oldest_seconds");
 	status = live__open(&b.live, &options->live);
 	if (status != EXIT_OK)
 		return status;
@@ -136,11 +136,12 @@ const struct command cmd_backlog = {
 	.options = OPT_WATCH | OPT_ROWS | OPT_OUTPUT | OPT_REFRESH | OPT_DURATION | OPT_AGAIN,
 	.views = VIEW_SOCKET,
 	.table = &listener_fields,
-	.default_fields = "local,comm,syn_queue,syn_queue_limit,syn_queue_young,"
-			  "syn_queue_oldest_seconds,accept_queue,accept_queue_limit,"
-			  "accept_queue_oldest_seconds,syns_per_second,syns_queued,syns_cookie,"
-			  "syns_dropped_accept_queue,syns_dropped_syn_queue,synack_retransmits,"
-			  "expired,completed,drops",
+	/* What matters most is within 80 columns. */
+	.default_fields = "local,comm,syn_queue,syn_queue_limit,accept_queue,accept_queue_limit,"
+			  "accept_queue_oldest_seconds,drops,syns_per_second,"
+			  "syns_dropped_accept_queue,syns_dropped_syn_queue,syns_cookie,"
+			  "syns_queued,completed,syn_queue_young,syn_queue_oldest_seconds,"
+			  "synack_retransmits,expired",
 	.default_sort = "-badness",
 	.run = run,
 };

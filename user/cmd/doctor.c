@@ -215,6 +215,7 @@ static enum exit_status check_all(struct check_list *list, const struct options 
 	support__check_privileges(list, &host, &needs);
 	support__check_features(list, &needs);
 	support__check_programs(list, &needs);
+	support__check_conntrack(list, &needs);
 	if (!(live->views & VIEW_WIRE))
 		return EXIT_OK;
 	return support__check_taps(list, live, options->try_hooks);

@@ -65,7 +65,7 @@ static enum exit_status run(struct options *options)
 	int err;
 
 	options->live.want_events = true;
-	options->live.watch_ports = true;
+	options->live.watch_ports = options->live.watch_alarms = true;
 	options->live.want_listeners = options->live.watch_listeners = true;
 	options->live.on_event = tell;
 	options->live.ctx = &t;

@@ -241,6 +241,19 @@ static int set_by(struct reading *r, const char *arg)
 	return -EINVAL;
 }
 
+static int set_by_field(struct reading *r, const char *arg)
+{
+	const struct field *by = field__find(&session_fields, arg, strlen(arg));
+
+	r->options->by = by;
+	if (by && by->kind == VALUE_TEXT)
+		return 0;
+	log_error("--by: %s is no field to group by; container, pod, netns, comm and others that "
+		  "are names are",
+		  arg);
+	return -EINVAL;
+}
+
 static int set_prefix(struct reading *r, const char *arg)
 {
 	if (!handshake_grouping__parse_prefix(&r->options->handshakes, arg))
@@ -285,6 +298,8 @@ const struct option_row option_rows[] = {
 	{'w', "watch", NULL, OPT_AGAIN, set_watch, "go on, a frame every -d seconds"},
 	{0, "by", "LIST", OPT_GROUPS, set_by,
 	 "group by server, by network (of the clients), or by both (server,network)"},
+	{0, "by", "FIELD", OPT_BY, set_by_field,
+	 "one row for each container, pod, netns, comm … (any field that is a name)"},
 	{0, "prefix", "V4,V6", OPT_GROUPS, set_prefix,
 	 "bits of a client's address that name its network (24,64)"},
 	{0, "groups", "COUNT", OPT_GROUPS, set_groups,

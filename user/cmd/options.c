@@ -108,24 +108,40 @@ static int read_options(struct reading *r, int argc, char **argv)
 
 /* ---- what follows from several of them ------------------------------------------------------ */
 
+/* What of a group of sessions is shown. */
+#define GROUP_FIELDS                                                                       \
+	"group,sessions,established,syn_recv,close_wait,time_wait,opens_per_second,opens," \
+	"closes,failures,tx_bytes,rx_bytes,retransmits"
+#define GROUP_SORT "-sessions"
+
+const struct field_table *options__table(const struct options *options,
+					 const struct field_table *usual)
+{
+	return options->by ? &session_group_fields : usual;
+}
+
 static int choose_rows(struct reading *r)
 {
 	const struct command *command = r->command;
 	struct options *options = r->options;
-	const char *sort = r->sort ? r->sort : command->default_sort;
+	const struct field_table *table = options__table(options, command->table);
+	const char *sort = options->by ? GROUP_SORT : command->default_sort;
 	int err;
 
-	if (!command->table)
+	if (!table)
 		return 0;
 	if (r->fields && !strcmp(r->fields, "help")) {
-		help__fields(command->table);
+		help__fields(table);
 		return OPTION_SAID_ALL;
 	}
-	err = field_list__parse(&options->fields, command->table, command->default_fields);
+	err = field_list__parse(&options->fields, table,
+				options->by ? GROUP_FIELDS : command->default_fields);
 	if (!err && r->fields)
-		err = field_list__parse(&options->fields, command->table, r->fields);
+		err = field_list__parse(&options->fields, table, r->fields);
+	if (r->sort)
+		sort = r->sort;
 	if (!err && sort)
-		err = sort_spec__parse(&options->sort, command->table, sort);
+		err = sort_spec__parse(&options->sort, table, sort);
 	options->has_fields = r->fields;
 	return err;
 }
@@ -149,12 +165,18 @@ static int read_filter(struct reading *r, int argc, char **argv)
 	return -EINVAL;
 }
 
+#define USES(key, ...) || options__is_used(options, #key)
+
 /* Some field of a container is shown, sorted by or in the filter. */
 static bool uses_containers(const struct options *options)
 {
-#define USES(key, ...) || options__is_used(options, #key)
 	return options->live.n_containers CONTAINER_FIELDS(USES);
-#undef USES
+}
+
+/* Likewise of a translation of addresses. */
+static bool uses_nat(const struct options *options)
+{
+	return false NAT_FIELDS(USES) NAT_COLUMN_FIELDS(USES);
 }
 
 int options__parse(struct options *options, const struct command *command, int argc, char **argv)
@@ -179,6 +201,7 @@ int options__parse(struct options *options, const struct command *command, int a
 		result = read_filter(&r, argc - optind, argv + optind);
 	options->color = wants_color(r.color);
 	options->live.want_containers = uses_containers(options);
+	options->live.want_nat = uses_nat(options);
 	if (r.has_taps && !r.has_view)
 		options->live.views |= VIEW_WIRE;
 	options->has_view = r.has_view;
@@ -202,6 +225,8 @@ bool options__is_used(const struct options *options, const char *key)
 	for (size_t i = 0; i < options->fields.count; i++)
 		if (!strcmp(options->fields.items[i]->key, key))
 			return true;
+	if (options->by)
+		return !strcmp(options->by->key, key) || filter__uses(options->filter, key);
 	return (options->json && !options->has_fields) || filter__uses(options->filter, key);
 }
 

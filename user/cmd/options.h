@@ -8,6 +8,7 @@
 
 #include "user/model/filter.h"
 #include "user/model/handshake_stats.h"
+#include "user/model/session_group.h"
 #include "user/source/live.h"
 #include "user/util/exit_status.h"
 
@@ -23,6 +24,7 @@
 #define OPT_AGAIN    (1u << 8)	/* --watch, --rows */
 #define OPT_GROUPS   (1u << 9)	/* --by, --prefix, --groups */
 #define OPT_EXPORT   (1u << 10) /* --textfile, --interval, --once, --stdout, --listen */
+#define OPT_BY	     (1u << 11) /* --by FIELD */
 #define OPT_WATCH    (OPT_TAPS | OPT_NETNS)
 #define OPT_ROWS     (OPT_FIELDS | OPT_FILTER)
 
@@ -43,8 +45,9 @@ struct options {
 	struct sort_spec sort; /* .field NULL: as they come */
 	struct filter *filter; /* NULL: everything */
 	bool json;
-	bool color;	 /* decided: --color, NO_COLOR, and whether stdout is a terminal */
-	bool has_fields; /* --fields was given */
+	bool color;		/* decided: --color, NO_COLOR, and whether stdout is a terminal */
+	bool has_fields;	/* --fields was given */
+	const struct field *by; /* one row for all sessions with the same value; NULL: for each */
 	bool batch;
 	bool try_hooks;
 	bool watch;
@@ -63,6 +66,10 @@ struct options {
  */
 int options__parse(struct options *options, const struct command *command, int argc, char **argv);
 void options__free(struct options *options);
+
+/* options__table() - the table of the rows that are shown: that of groups with --by, else @usual */
+const struct field_table *options__table(const struct options *options,
+					 const struct field_table *usual);
 
 /* options__is_used() - @key is shown, sorted by, or in the filter: an expensive field is needed */
 bool options__is_used(const struct options *options, const char *key);

@@ -49,6 +49,7 @@ int rows__finish(struct rows *rows, const struct field_table *table, const struc
 
 struct collecting {
 	struct rows *rows;
+	struct session_groups *groups;
 	const struct options *options;
 	const struct moment *now;
 };
@@ -64,11 +65,38 @@ static void collect_one(void *ctx, const struct session *session)
 int rows__collect_sessions(struct rows *rows, struct session_table *table,
 			   const struct options *options, const struct moment *now, size_t limit)
 {
-	struct collecting c = {rows, options, now};
+	struct collecting c = {.rows = rows, .options = options, .now = now};
 
 	rows__clear(rows);
 	session_table__visit(table, now->mono_ns, collect_one, &c);
 	return rows__finish(rows, &session_fields, options, now, limit);
+}
+
+static void count_one(void *ctx, const struct session *session)
+{
+	struct collecting *c = ctx;
+
+	if (options__wants(c->options, session, c->now) &&
+	    session_groups__add(c->groups, session, c->now))
+		c->rows->failed = true;
+}
+
+static void add_group(void *ctx, const struct session_group *group)
+{
+	rows__add(ctx, group);
+}
+
+int rows__collect_groups(struct rows *rows, struct session_table *table,
+			 struct session_groups *groups, const struct options *options,
+			 const struct moment *now, size_t limit)
+{
+	struct collecting c = {.rows = rows, .groups = groups, .options = options, .now = now};
+
+	rows__clear(rows);
+	session_groups__begin(groups, now);
+	session_table__visit(table, now->mono_ns, count_one, &c);
+	session_groups__visit(groups, add_group, rows);
+	return rows__finish(rows, &session_group_fields, options, now, limit);
 }
 
 void rows__free(struct rows *rows)

@@ -31,6 +31,10 @@ int rows__finish(struct rows *rows, const struct field_table *table, const struc
  */
 int rows__collect_sessions(struct rows *rows, struct session_table *table,
 			   const struct options *options, const struct moment *now, size_t limit);
+/* rows__collect_groups() - likewise of @groups, to which those sessions are added */
+int rows__collect_groups(struct rows *rows, struct session_table *table,
+			 struct session_groups *groups, const struct options *options,
+			 const struct moment *now, size_t limit);
 void rows__free(struct rows *rows);
 
 #endif

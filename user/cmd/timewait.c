@@ -336,7 +336,8 @@ const struct command cmd_timewait = {
 	.options = OPT_NETNS | OPT_FIELDS | OPT_OUTPUT | OPT_REFRESH | OPT_AGAIN,
 	.views = VIEW_SOCKET,
 	.table = &timewait_fields,
-	.default_fields = "by,local,remote,pid,comm,role,time_wait,fin_wait2,ports_used,ports_free,"
-			  "ports_per_second,ports_left,should_close_first",
+	/* What matters most is within 80 columns. */
+	.default_fields = "by,time_wait,local,remote,comm,ports_used,ports_free,ports_left,"
+			  "ports_per_second,role,should_close_first,pid,fin_wait2",
 	.run = run,
 };

@@ -23,7 +23,10 @@
 	X(EVICTED, "evicted")                   \
 	X(LOST, "lost")                         \
 	X(PORTS_LOW, "ports_low")               \
-	X(BACKLOG_FULL, "backlog_full")
+	X(BACKLOG_FULL, "backlog_full")         \
+	X(TIME_WAIT_FULL, "time_wait_full")     \
+	X(CLOSE_WAIT_LEAK, "close_wait_leak")   \
+	X(HANDSHAKES_FAILING, "handshakes_failing")
 
 enum event_kind {
 #define X(id, name) EVENT_##id,
@@ -48,6 +51,9 @@ struct event {
 	/* EVENT_PORTS_LOW: so many of them are in use; .session has the source address, the
 	 * destination and no socket; .reason is "raised" or "cleared". */
 	/* EVENT_BACKLOG_FULL: likewise, of .queue of the listener at .session's local endpoint */
+	/* EVENT_TIME_WAIT_FULL: likewise, of the namespace's minisocks. EVENT_CLOSE_WAIT_LEAK: of
+	 * those sockets of .session's process that are a leak. EVENT_HANDSHAKES_FAILING: that
+	 * failed, of those that ended lately, with the server at the one endpoint of .session */
 	uint64_t used, limit;
 	const char *queue; /* "accept" or "syn" */
 	/* of the segment, for SYN, SYN_ACK, FIN, RESET_*, RETRANSMIT seen on the wire; else NULL */

@@ -12,6 +12,12 @@
 #define KINDS_ALL (~0u)
 #define KINDS_SYN (KIND(SYN) | KIND(SYN_ACK))
 #define KINDS_END (KIND(CLOSED) | KIND(HANDSHAKE_FAILED))
+/* Something fills up: events with a level … */
+#define KINDS_LEVEL                                                                            \
+	(KIND(PORTS_LOW) | KIND(BACKLOG_FULL) | KIND(TIME_WAIT_FULL) | KIND(CLOSE_WAIT_LEAK) | \
+	 KIND(HANDSHAKES_FAILING))
+/* … of which some have no endpoint. */
+#define KINDS_PLACELESS (KIND(TIME_WAIT_FULL) | KIND(CLOSE_WAIT_LEAK))
 
 typedef void (*value_getter)(const void *row, const struct moment *now, struct value *out);
 
@@ -31,19 +37,22 @@ static void of_session(const struct event *e, const struct moment *now, struct v
 		of_session(row, now, out, kinds, session_value__##key);                     \
 	}
 #define GET_ALWAYS(key, ...)	SESSION_GETTER(key, KINDS_ALL)
+#define GET_PLACE(key, ...)	SESSION_GETTER(key, KINDS_ALL & ~KINDS_PLACELESS)
 #define GET_TOTAL(key, ...)	SESSION_GETTER(key, KIND(CLOSED))
 #define GET_SUMMARY(key, ...)	SESSION_GETTER(key, KINDS_END)
 #define GET_HANDSHAKE(key, ...) SESSION_GETTER(key, KIND(ESTABLISHED) | KIND(CLOSED))
 
-ADDRESS_FIELDS(GET_ALWAYS)
+ADDRESS_FIELDS(GET_PLACE)
 DIRECTION_FIELDS(GET_ALWAYS)
 PLACE_FIELDS(GET_ALWAYS)
 CONTAINER_FIELDS(GET_ALWAYS)
+LEG_FIELDS(GET_ALWAYS)
+NAT_FIELDS(GET_ALWAYS)
 OWNER_FIELDS(GET_ALWAYS)
 HANDSHAKE_FIELDS(GET_HANDSHAKE)
 TOTAL_FIELDS(GET_TOTAL)
 SUMMARY_FIELDS(GET_SUMMARY)
-SESSION_COLUMN_FIELDS(GET_ALWAYS)
+SESSION_COLUMN_FIELDS(GET_PLACE)
 
 static void get_time(const void *row, const struct moment *now, struct value *out)
 {
@@ -177,7 +186,7 @@ GETTER(lost)
 
 static void set_level(struct value *out, const struct event *e, uint64_t level)
 {
-	if (e->kind == EVENT_PORTS_LOW || e->kind == EVENT_BACKLOG_FULL)
+	if (KINDS_LEVEL & 1u << e->kind)
 		value__set_u64(out, VALUE_COUNT, level);
 	else
 		value__set_none(out);
@@ -257,8 +266,11 @@ GETTER(limit)
 #define LEVEL_FIELDS(X)                                                                          \
 	X(queue, "QUEUE", "", VALUE_TEXT, 6, "accept|syn", "of backlog_full: which one refuses") \
 	X(used, "USED", "", VALUE_COUNT, 6, NULL,                                                \
-	  "of ports_low: ports that are taken; of backlog_full: places of the queue")            \
-	X(limit, "LIMIT", "", VALUE_COUNT, 6, NULL, "… and how many there are")
+	  "of ports_low: ports that are taken; of backlog_full: places of the queue; of "        \
+	  "time_wait_full: sockets in TIME-WAIT; of close_wait_leak: sockets of the process in " \
+	  "CLOSE-WAIT for over a minute; of handshakes_failing: handshakes that failed lately")  \
+	X(limit, "LIMIT", "", VALUE_COUNT, 6, NULL,                                              \
+	  "… and how many there are, may be, or are too many; of handshakes_failing: that ended")
 
 #define ROW(key, title, unit, kind, width, choices, help) \
 	FIELD_ROW(key, title, unit, kind, width, choices, help, false, get_##key),
@@ -284,6 +296,8 @@ static const struct field rows[] = {
 	LOSS_FIELDS(ROW)
 	CONTAINER_FIELDS(ROW)
 	LEVEL_FIELDS(ROW)
+	LEG_FIELDS(ROW)
+	NAT_FIELDS(ROW)
 	SESSION_COLUMN_FIELDS(COLUMN_ROW)
 	/* clang-format on */
 };

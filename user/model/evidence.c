@@ -233,3 +233,50 @@ bool evidence__fits_segment(const struct evidence *ev, const struct rec_segment 
 	return rec->seg.flags & TCPF_ACK && has_isn(ev, !dir) &&
 	       ev->half[!dir].isn + 1 == rec->seg.ack;
 }
+
+/* Two readings of one session, taken at most seconds apart, are no farther apart than this. */
+#define SAME_STRETCH (1 << 26)
+
+static bool is_near(uint32_t a, uint32_t b)
+{
+	int32_t ahead = (int32_t)(a - b);
+
+	return ahead >= -SAME_STRETCH && ahead <= SAME_STRETCH;
+}
+
+/* The same ISN, another one, or none to compare. */
+static int compare_isns(const struct evidence *ev, const struct fragment *frag, unsigned mine,
+			unsigned theirs)
+{
+	if (!has_isn(ev, mine) || !(frag->flags & (FRAG_SYN(theirs) | FRAG_SYNACK(theirs))))
+		return 0;
+	return ev->half[mine].isn == frag->half[theirs].isn ? 1 : -1;
+}
+
+/* What both know of the sequence numbers of one sender, @mine and @theirs: they agree, contradict,
+ * or have nothing in common. */
+static int compare_half(const struct evidence *ev, const struct fragment *frag, unsigned mine,
+			unsigned theirs)
+{
+	const struct evidence_half *half = &ev->half[mine];
+	int same_isn = compare_isns(ev, frag, mine, theirs);
+
+	if (same_isn || !(ev->flags & FRAG_SEQ_VALID(mine)))
+		return same_isn;
+	if (frag->flags & FRAG_SEQ_VALID(theirs))
+		return is_near(frag->half[theirs].nxt, half->nxt) ||
+				       is_near(frag->half[theirs].isn, half->isn)
+			       ? 1
+			       : -1;
+	if (frag->flags & FRAG_ACK_VALID(!theirs))
+		return is_near(frag->half[!theirs].ack, half->nxt) ? 1 : -1;
+	return 0;
+}
+
+bool evidence__meets(const struct evidence *ev, const struct fragment *frag, bool is_swapped)
+{
+	int low = compare_half(ev, frag, DIR_LOW, DIR_LOW ^ is_swapped);
+	int high = compare_half(ev, frag, DIR_HIGH, DIR_HIGH ^ is_swapped);
+
+	return low >= 0 && high >= 0 && low + high > 0;
+}

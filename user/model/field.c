@@ -157,6 +157,20 @@ int endpoint__compare(const struct endpoint *a, const struct endpoint *b)
 	return order ? order : compare_u64(a->port, b->port);
 }
 
+void field_list__insert(struct field_list *list, const struct field *field, const char *before)
+{
+	size_t at = 0;
+
+	if (list->count == FIELD_LIST_MAX)
+		return;
+	while (at < list->count && strcmp(list->items[at]->key, before))
+		at++;
+	memmove(&list->items[at + 1], &list->items[at],
+		(list->count - at) * sizeof(list->items[0]));
+	list->items[at] = field;
+	list->count++;
+}
+
 int value__compare(const struct value *a, const struct value *b)
 {
 	if (a->kind == VALUE_NONE || b->kind == VALUE_NONE)

@@ -47,7 +47,10 @@ struct value {
 		const char *text;
 	};
 	const struct histogram *histogram;
-	char buf[24]; /* for getters that compose a short text */
+	union {
+		char buf[24];		      /* for getters that compose a short text … */
+		struct endpoint own_endpoint; /* … or an endpoint */
+	};
 };
 
 static inline void value__set_none(struct value *out)
@@ -180,6 +183,9 @@ struct field_list {
  * Returns 0, or -EINVAL after logging the unknown name and the nearest known one.
  */
 int field_list__parse(struct field_list *list, const struct field_table *table, const char *spec);
+
+/* field_list__insert() - @field before the one called @before, or at the end */
+void field_list__insert(struct field_list *list, const struct field *field, const char *before);
 
 /* value__compare() - order of two values of one field; unknown sorts after everything */
 int value__compare(const struct value *a, const struct value *b);

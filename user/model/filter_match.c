@@ -54,6 +54,19 @@ static bool match_text(const struct filter_node *node, const struct value *value
 	return is_equal == (node->op == OP_EQ);
 }
 
+/* Of an address the port says nothing. */
+static bool match_endpoint(const struct filter_node *node, const struct value *value)
+{
+	const struct host_condition *host = &node->host;
+	bool is_addr = value->kind == VALUE_ADDR;
+	bool is_match =
+		!host->has_addr || match_addr(host, is_addr ? value->addr : &value->endpoint->addr);
+
+	if (host->has_port && !is_addr)
+		is_match = is_match && host->port == value->endpoint->port;
+	return is_match == (node->op == OP_EQ);
+}
+
 /* A condition on the value of a field; an unknown value passes none. */
 static bool match_value(const struct filter_node *node, const struct session *session,
 			const struct moment *now)
@@ -65,6 +78,8 @@ static bool match_value(const struct filter_node *node, const struct session *se
 		return false;
 	if (node->kind == NODE_TEXT)
 		return match_text(node, &value);
+	if (node->kind == NODE_ENDPOINT)
+		return match_endpoint(node, &value);
 	if (node->kind == NODE_STATE)
 		return !!(node->states & STATE_BIT(value.u)) == (node->op == OP_EQ);
 	return compare_numbers(node->op, value.u, node->number);

@@ -95,12 +95,15 @@ static int parse_value(struct filter_node *node, const struct token *token)
 {
 	switch (node->kind) {
 	case NODE_HOST:
+	case NODE_ENDPOINT:
 		return filter_value__host(token, &node->host);
 	case NODE_PORT:
 		return filter_value__port(token, &node->number);
 	case NODE_STATE:
 		return filter_value__states(token, &node->states);
 	case NODE_NUMBER:
+		if (node->field->kind == VALUE_PORT)
+			return filter_value__port(token, &node->number);
 		return filter_value__number(token, node->field, &node->number);
 	default:
 		node->text = token->text;
@@ -150,6 +153,9 @@ static enum node_kind node_kind_of(const struct field *field)
 		return NODE_TEXT;
 	case VALUE_STATE:
 		return NODE_STATE;
+	case VALUE_ADDR:
+	case VALUE_ENDPOINT:
+		return NODE_ENDPOINT;
 	default:
 		return NODE_NUMBER;
 	}

@@ -56,7 +56,8 @@ enum node_kind {
 	NODE_PORT,
 	NODE_NUMBER,
 	NODE_TEXT,
-	NODE_STATE
+	NODE_STATE,
+	NODE_ENDPOINT /* as HOST, of .field */
 };
 
 /* "10.0.0.0/8:443": addresses whose bits under @mask are @addr, and a port unless @has_port is not

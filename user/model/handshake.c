@@ -45,6 +45,21 @@ bool handshake__side(const struct session *s, enum handshake_side *side)
 	return is_known;
 }
 
+/* TCP_TIMEOUT_INIT and TCP_RTO_MAX, include/net/tcp.h: doubled each time, up to a limit. */
+#define FIRST_TIMEOUT_NS TW_NSEC_PER_SEC
+#define LAST_TIMEOUT_NS	 (120 * TW_NSEC_PER_SEC)
+#define DOUBLINGS	 7 /* that many reach the limit */
+/* A timer of the wheel may be late by an eighth (kernel/time/timer.c), a busy machine by more. */
+#define LATE_SHIFT 3
+#define BUSY_NS	   TW_NSEC_PER_SEC
+
+uint64_t handshake__patience_ns(unsigned timeouts)
+{
+	uint64_t timeout_ns = timeouts < DOUBLINGS ? FIRST_TIMEOUT_NS << timeouts : LAST_TIMEOUT_NS;
+
+	return timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
+}
+
 /* ---- how long ---- */
 
 static uint64_t interval(uint64_t from_ns, uint64_t to_ns)

@@ -79,6 +79,12 @@ struct handshake_parts {
 };
 struct handshake_parts handshake__parts(const struct session *s);
 
+/*
+ * handshake__patience_ns() - the kernel sends a SYN-ACK again within this time, ns, when its timer
+ * has expired @timeouts times; a half-open connection that is silent for longer is gone
+ */
+uint64_t handshake__patience_ns(unsigned timeouts);
+
 /* handshake__break_of_sock() - of a socket that left SYN_SENT or SYN_RECV for CLOSED */
 enum handshake_break handshake__break_of_sock(const struct session *s, uint8_t old_state);
 

@@ -148,7 +148,7 @@ PARTS(GET_PART)
 	  "where this host stands: client, server, or forward (it passes through)")            \
 	X(server_addr, "SERVER ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the server")    \
 	X(server_port, "SPORT", "", VALUE_PORT, 5, NULL, "port of the server")                 \
-	X(client_network, "CLIENTS", "", VALUE_TEXT, 18, NULL,                                 \
+	X(client_network, "CLIENTS", "", VALUE_TEXT, 12, NULL,                                 \
 	  "network of the clients, as long as --prefix says")                                  \
 	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
 	X(other, "OTHER", "", VALUE_BOOL, 5, NULL, "the sum of the groups that had no room")   \

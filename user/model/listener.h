@@ -40,6 +40,7 @@ struct listener {
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */
 	bool has_fates;		    /* .counts.fate do: a tap watches this namespace */
+	bool has_expired;	    /* … and tell how many half-open connections came to nothing */
 	struct listener_counters counts, before;
 	uint64_t drops_before, counted_ns;
 	struct listener_rates rates;
@@ -65,6 +66,9 @@ struct listener_place {
 	bool full_at_limit; /* this kernel's SYN queues hold no more than their limit */
 	bool has_limits;    /* the next two are known: tcp_syncookies, tcp_max_syn_backlog */
 	uint64_t syn_cookies, syn_backlog_max;
+	/* Likewise, since the tool began: SyncookiesSent, SyncookiesRecv. */
+	bool has_cookie_counts;
+	uint64_t cookies_sent, cookies_received;
 };
 
 struct listener_table;
@@ -120,8 +124,12 @@ void listener_table__visit(const struct listener_table *table,
 /* listener_table__edit() - likewise, for the model's own */
 void listener_table__edit(struct listener_table *table,
 			  void (*edit)(void *ctx, struct listener *listener), void *ctx);
-/* listener_table__has_unowned() - is the process of one of them unknown? */
-bool listener_table__has_unowned(const struct listener_table *table);
+/*
+ * listener_table__unowned() - the cookies of those whose process is unknown
+ *
+ * Returns how many there are; @cookies has @room, and the first of them are in it.
+ */
+size_t listener_table__unowned(const struct listener_table *table, uint64_t *cookies, size_t room);
 
 /* listener_table__fates() - of the namespace @netns, or of all of them together for 0 */
 void listener_table__fates(const struct listener_table *table, uint32_t netns,

@@ -107,18 +107,16 @@ GETTER(completed)
 
 /*
  * Half-open connections that came to nothing: those that were queued, less those that completed or
- * still wait. Cookies complete without having been queued, and what was inferred may be another's:
- * then it cannot be told.
+ * still wait. Cookies complete without having been queued, and some fates are inferred: then it is
+ * told where the kernel's counters bear it out.
  */
 GETTER(expired)
 {
 	const struct listener_counters *counts = &LISTENER->counts;
 	uint64_t began = counts->fate[SYN_QUEUED] + LISTENER->syn_queue_0;
 	uint64_t went_on = counts->value[LISTENER_COMPLETED] + SOCK->syn_queue;
-	bool is_known = LISTENER->has_fates && LISTENER->has_counts && !counts->fate[SYN_COOKIE] &&
-			!counts->n_inferred;
 
-	value__set_known(out, is_known && went_on <= began, VALUE_COUNT, began - went_on);
+	value__set_known(out, LISTENER->has_expired && went_on <= began, VALUE_COUNT, began - went_on);
 }
 
 GETTER(drops)
@@ -193,11 +191,11 @@ static const struct field rows[] = {
 	ROW(syn_queue_limit, "LIMIT", "", VALUE_COUNT, "beyond so many the SYN queue is full"),
 	ROW(syn_queue_young, "YOUNG", "", VALUE_COUNT,
 	    "of the SYN queue: those whose SYN-ACK was not sent again"),
-	ROW(syn_queue_oldest_seconds, "OLDEST", "seconds", VALUE_DURATION,
+	ROW(syn_queue_oldest_seconds, "SYN-AGE", "seconds", VALUE_DURATION,
 	    "time since the first SYN-ACK of the oldest half-open connection"),
 	ROW(accept_queue, "ACC-Q", "", VALUE_COUNT, "connections that wait for accept()"),
 	ROW(accept_queue_limit, "LIMIT", "", VALUE_COUNT, "beyond so many the accept queue is full"),
-	ROW(accept_queue_oldest_seconds, "OLDEST", "seconds", VALUE_DURATION,
+	ROW(accept_queue_oldest_seconds, "ACC-AGE", "seconds", VALUE_DURATION,
 	    "time since the SYN-ACK of the connection that waits longest for accept()"),
 	ROW(syns, "SYNS", "", VALUE_COUNT, "SYNs that came for it since tcpwatch began"),
 	ROW(syns_per_second, "SYN/S", "per second", VALUE_RATE, "SYNs that came for it, lately"),
@@ -207,7 +205,8 @@ static const struct field rows[] = {
 	ROW(synack_retransmits, "SYNACK-R", "", VALUE_COUNT, "SYN-ACKs sent again"),
 	ROW(completed, "DONE", "", VALUE_COUNT, "handshakes completed"),
 	ROW(expired, "EXPIRED", "", VALUE_COUNT,
-	    "half-open connections that timed out or were reset (inferred from the other counts)"),
+	    "half-open connections that timed out or were reset (inferred from the other counts; not known "
+	    "once a SYN cookie came back, or while counts differ from the kernel's after a flood)"),
 	ROW(drops, "DROPS", "", VALUE_COUNT,
 	    "SYNs and final ACKs that the kernel counts as dropped, since tcpwatch began"),
 	ROW(drops_per_second, "DROP/S", "per second", VALUE_RATE, "the same, lately"),

@@ -216,6 +216,30 @@ int listener_table__count(struct listener_table *table, const struct listener_ke
 	return 0;
 }
 
+/*
+ * Which of those that completed had been queued? All, if no cookie came back. Were as many queued as
+ * is counted? Each SYN is counted, so they were if as many were answered by a cookie or dropped as
+ * the kernel says.
+ */
+static bool are_queued_known(const struct listener_table *table, const struct listener *listener)
+{
+	const struct place *place = places__find(table, listener->sock.netns);
+	const struct listener_counters *counts = &listener->counts;
+	struct syn_fates all;
+
+	if (!listener->has_fates || !listener->has_counts || !place)
+		return false;
+	if (counts->fate[SYN_COOKIE] &&
+	    (!place->about.has_cookie_counts || place->about.cookies_received))
+		return false;
+	if (!counts->n_inferred)
+		return true;
+	listener_table__fates(table, listener->sock.netns, &all);
+	return place->about.has_cookie_counts &&
+	       place->about.cookies_sent == all.fate[SYN_COOKIE] &&
+	       listener->drops == listener__drops_seen(counts);
+}
+
 void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, bool is_full)
 {
 	drop_gone(table);
@@ -224,6 +248,7 @@ void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, b
 
 		if (is_full && !listener->is_counted)
 			listener->has_fates = listener->has_counts = false;
+		listener->has_expired = are_queued_known(table, listener);
 		take_rates(listener, now_ns);
 	}
 }
@@ -316,12 +341,20 @@ void listener_table__edit(struct listener_table *table,
 			edit(ctx, table->items[i]);
 }
 
-bool listener_table__has_unowned(const struct listener_table *table)
+size_t listener_table__unowned(const struct listener_table *table, uint64_t *cookies, size_t room)
 {
-	for (size_t i = 0; i < table->count; i++)
-		if (table->items[i]->is_listed && !table->items[i]->session.owner.pid)
-			return true;
-	return false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct listener *listener = table->items[i];
+
+		if (!listener->is_listed || listener->session.owner.pid)
+			continue;
+		if (count < room)
+			cookies[count] = listener->sock.cookie;
+		count++;
+	}
+	return count;
 }
 
 static void add_fates(struct syn_fates *sum, const struct listener_counters *counts)

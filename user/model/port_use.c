@@ -14,13 +14,6 @@
 
 const struct threshold ports_low_threshold = {.raise_permille = 800, .clear_permille = 700};
 
-static bool is_loopback(const struct ip_addr *addr)
-{
-	if (ip_addr__is_v4(addr))
-		return addr->bytes[12] == 127;
-	return !addr->quads[0] && addr->quads[1] == quad_of(0, TW_BE32(1));
-}
-
 /* The rules of tcp_twsk_unique() in net/ipv4/tcp_ipv4.c. */
 static bool is_reusable(const struct port_use *use, const struct rec_tuple *tuple,
 			const struct timewait_age *age)
@@ -32,7 +25,7 @@ static bool is_reusable(const struct port_use *use, const struct rec_tuple *tupl
 	    age->age_ns / MSEC_NS < delay_ms)
 		return false;
 	if (use->reuse == REUSE_LOOPBACK)
-		return is_loopback(&tuple->local) || is_loopback(&tuple->remote);
+		return ip_addr__is_loopback(&tuple->local) || ip_addr__is_loopback(&tuple->remote);
 	return use->reuse == REUSE_ON;
 }
 

@@ -13,6 +13,7 @@
 #include "bpf/shared/abi.h"
 #include "bpf/shared/evidence.h"
 #include "container.h"
+#include "nat.h"
 
 #define UNKNOWN_U64 UINT64_MAX /* a value that nothing has told: shown as null or "-" */
 
@@ -25,6 +26,8 @@ struct endpoint {
 	uint16_t port; /* host byte order */
 };
 
+struct close_wait_holder; /* close_wait.h */
+
 /* A process that holds the socket. */
 struct owner {
 	uint32_t pid;
@@ -34,7 +37,7 @@ struct owner {
 struct session {
 	struct endpoint local, remote;
 	uint32_t netns;		 /* inode number */
-	uint32_t tap;		 /* id of the tap whose fragments .wire joins, 0: none */
+	uint32_t tap;		 /* id of a tap that sees it, of .netns if there is one; 0: none */
 	enum flow_dir local_dir; /* which direction of .wire the local endpoint sends */
 	bool is_forwarded; /* neither address belongs to the namespace; local is then the originator
 			    */
@@ -44,8 +47,13 @@ struct session {
 	const struct evidence_verdict *verdict; /* of .wire; NULL with it */
 	struct owner owner;			/* pid 0: unknown */
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
+	const char *taps;	/* the names of all that see it, "eth0,br0"; NULL: .ifname is all */
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
+	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */
+	const struct close_wait_holder *close_wait;
+	const struct nat *nat;		   /* of its addresses, NULL: none is known … */
+	enum nat_side nat_side;		   /* … and the side that .local and .remote are of */
 	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
 };
 

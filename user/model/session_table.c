@@ -12,12 +12,12 @@
 
 #include "session_table_internal.h"
 
-uint32_t table__hash(const struct session_table *table, const struct flow_key *key, uint32_t netns)
+uint32_t table__hash(const struct session_table *table, const struct flow_key *key)
 {
 	struct flow_key bare = *key;
 
 	bare.tap = 0;
-	return flow_key__hash(&bare, table->seed + netns * 0x9e3779b97f4a7c15ULL);
+	return flow_key__hash(&bare, table->seed);
 }
 
 const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
@@ -33,6 +33,17 @@ const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
 	return memo;
 }
 
+static const struct nat *find_nat(const struct session_table *table, struct session *row)
+{
+	struct flow_key key;
+
+	if (!table->env.nat || !row->remote.port)
+		return NULL;
+	flow_key__set(&key, &row->local.addr, TW_BE16(row->local.port), &row->remote.addr,
+		      TW_BE16(row->remote.port), 0);
+	return table__nat(table, &key, &row->nat_side);
+}
+
 void table__name_row(struct session_table *table, struct session *row)
 {
 	const struct tap_memo *tap = table__tap(table, row->tap);
@@ -46,8 +57,12 @@ void table__name_row(struct session_table *table, struct session *row)
 			netns->name = table->env.netns_name(table->env.ctx, row->netns);
 	}
 	row->netns_name = netns->name;
+	row->nat = find_nat(table, row);
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
+	row->close_wait = NULL;
+	if (table->env.close_wait && row->sock && row->sock->state == TCPS_CLOSE_WAIT)
+		row->close_wait = table->env.close_wait(table->env.ctx, row);
 }
 
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state)
@@ -85,12 +100,15 @@ struct session_table *session_table__new(const struct session_table_env *env, si
 	table->seed = (uintptr_t)table * 0xbf58476d1ce4e5b9ULL;
 	pool__init(&table->socks, sizeof(struct sock_row));
 	pool__init(&table->wires, sizeof(struct wire_session));
+	pool__init(&table->aliases, sizeof(struct alias));
 	if (hash_index__init(&table->sock_by_id, &table->socks,
 			     offsetof(struct sock_row, id_hash)) ||
 	    hash_index__init(&table->sock_by_tuple, &table->socks,
 			     offsetof(struct sock_row, tuple_hash)) ||
 	    hash_index__init(&table->wire_by_tuple, &table->wires,
-			     offsetof(struct wire_session, tuple_hash))) {
+			     offsetof(struct wire_session, tuple_hash)) ||
+	    hash_index__init(&table->alias_by_tuple, &table->aliases,
+			     offsetof(struct alias, tuple_hash))) {
 		session_table__free(table);
 		return NULL;
 	}
@@ -104,16 +122,21 @@ void session_table__free(struct session_table *table)
 	for (uint32_t id = 1; id <= table->wires.end; id++) {
 		struct wire_session *wire = pool__get(&table->wires, id);
 
-		if (wire)
-			free(wire->more);
+		if (!wire)
+			continue;
+		parts__clear(wire);
+		legs__clear(wire);
 	}
 	hash_index__fini(&table->sock_by_id);
 	hash_index__fini(&table->sock_by_tuple);
 	hash_index__fini(&table->wire_by_tuple);
+	hash_index__fini(&table->alias_by_tuple);
 	pool__fini(&table->socks);
 	pool__fini(&table->wires);
+	pool__fini(&table->aliases);
 	free(table->pending);
-	free(table->requests);
+	free(table->requests.ids);
+	free(table->answered.ids);
 	free(table->marks);
 	free(table);
 }
@@ -197,6 +220,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns)
 	if (table->sweep_is_due)
 		socks__sweep(table);
 	requests__expire(table);
+	answers__expire(table);
 	wire__settle(table);
 }
 
@@ -218,6 +242,7 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 
 		if (!wire || (now_ns >= wire->due_ns && wire__expire(table, wire)))
 			continue;
+		legs__refresh_names(table, wire); /* for rows of sockets too */
 		if (wire->counted == NOT_SHOWN)
 			continue;
 		table__name_row(table, &wire->row);

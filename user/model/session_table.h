@@ -25,6 +25,16 @@ struct session_table_env {
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);
+	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
+	const struct close_wait_holder *(*close_wait)(void *ctx, const struct session *session);
+	/*
+	 * The translation that has the tuple @key (any tap) on either side, and on which; NULL:
+	 * none is known. @is_new: something was just seen on it, so a translation of it has been
+	 * made by now; it may be told of by session_table__add_nat() before this returns. NULL:
+	 * nobody tells.
+	 */
+	const struct nat *(*nat)(void *ctx, const struct flow_key *key, bool is_new,
+				 enum nat_side *side);
 	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.
@@ -91,12 +101,16 @@ bool session_table__has_unowned(const struct session_table *table);
  */
 int session_table__forget_netns(struct session_table *table, uint32_t netns);
 
+/* session_table__add_nat() - the environment knows of the translation @nat now */
+void session_table__add_nat(struct session_table *table, const struct nat *nat);
+
 struct session_table_stats {
 	uint64_t sessions; /* rows that visit gives */
 	uint64_t wire_sessions;
 	uint64_t by_state[TCPS_COUNT]; /* of the local endpoints */
 	uint64_t wire_forgotten;       /* wire-only sessions dropped because max_wire was reached */
 	uint64_t bad_records;
+	uint64_t wire_retransmits; /* segments of payload, each at the tap that is counted */
 	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */
 };
 void session_table__stats(const struct session_table *table, struct session_table_stats *stats);

@@ -151,6 +151,15 @@ static bool is_opening(uint8_t old_state, uint8_t state)
 	       (state == TCPS_ESTABLISHED || state == TCPS_FIN_WAIT1 || state == TCPS_CLOSE_WAIT);
 }
 
+/* The server's socket comes into being after its peer's acknowledgement has passed a tap elsewhere.
+ */
+static bool has_told_open(const struct session_table *table, const struct sock_row *sock)
+{
+	const struct wire_session *wire = pool__get(&table->wires, sock->wire);
+
+	return wire && wire->told & TOLD_OPEN;
+}
+
 void events__sock_state(struct session_table *table, struct sock_row *sock, uint8_t old_state,
 			uint64_t time_ns)
 {
@@ -164,7 +173,7 @@ void events__sock_state(struct session_table *table, struct sock_row *sock, uint
 	if (!table->env.on_event)
 		return;
 	tell_sock(table, sock, &event);
-	if (is_opening(old_state, sock->info.state)) {
+	if (is_opening(old_state, sock->info.state) && !has_told_open(table, sock)) {
 		event.kind = EVENT_ESTABLISHED;
 		tell_sock(table, sock, &event);
 	}
@@ -182,7 +191,7 @@ static bool is_muted(const struct session_table *table, const struct wire_sessio
 
 static bool is_ours(const struct wire_session *wire, unsigned dir)
 {
-	return wire->sock[dir] || wire->locals & 1 << dir;
+	return wire->sock[dir] || (wire->locals | wire->owned) & 1 << dir;
 }
 
 /* Whom an event of @dir is about: the sender's socket, else the receiver's, else nobody's. */
@@ -324,8 +333,10 @@ void events__wire_changed(struct session_table *table, struct wire_session *wire
 		return;
 	wire->told |= TOLD_ESTABLISHED;
 	/* A session picked up midstream was established before anyone looked. */
-	if (has_syn(&wire->ev) && !is_muted(table, wire))
-		tell_wire(table, wire, wire->row.local_dir, &event);
+	if (!has_syn(&wire->ev) || is_muted(table, wire))
+		return;
+	wire->told |= TOLD_OPEN;
+	tell_wire(table, wire, wire->row.local_dir, &event);
 }
 
 /* A socket tells of its own attempts only: nobody has one yet for those of others. */

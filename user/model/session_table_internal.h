@@ -26,6 +26,9 @@
 /* Open or half-closed: beyond the first keep-alive (tcp_keepalive_time, 2 h). */
 #define IDLE_KEPT_NS (10800 * TW_NSEC_PER_SEC)
 
+/* "eth0,": IFNAMSIZ (linux/if.h) has room for a NUL where the comma is. */
+#define LEG_NAME_MAX 16
+
 #define NOT_SHOWN    0xff /* in place of a state: no row */
 
 /*
@@ -47,12 +50,47 @@ struct wire_part {
 #define TOLD_END	 (1u << 1)
 #define TOLD_SYN(dir)	 (1u << (2 + (dir)))
 #define TOLD_SYNACK(dir) (1u << (4 + (dir)))
+#define TOLD_OPEN	 (1u << 6) /* that it is established: by the wire, which no socket owned */
 #define TODO_LISTED	 (1u << 0) /* it is in table->pending */
 #define TODO_END	 (1u << 1) /* the end is to be told once all fragments are in */
 #define TODO_PULL	 (1u << 2) /* fragments of this incarnation may have joined the one before */
 #define TODO_WAITED	 (1u << 3) /* … and one settle has passed since */
 
-/* A session that taps saw: one tuple in one namespace. */
+/* The SYN-ACKs with which a socket of this host answers. */
+struct wire_answers {
+	uint64_t last_ns;	    /* 0: none was seen */
+	uint8_t again, asked_again; /* sent again; SYNs that came again, which are answered too */
+	bool is_queued;		    /* a SYN went to the listener's SYN queue */
+	bool is_over;		    /* the kernel has given it up */
+	bool is_listed;		    /* in table->answered */
+};
+
+/* Numbers of objects to look at again and again. */
+struct id_list {
+	uint32_t *ids;
+	size_t count, room;
+	uint64_t looked_ns;
+};
+
+/* One of several taps that see a session. */
+struct wire_leg {
+	uint32_t netns;
+	uint16_t tap;
+};
+
+/* The counted one among them. Of more than so many the others go unnamed. */
+#define LEGS_MAX 8
+
+struct wire_legs {
+	struct wire_leg leg[LEGS_MAX];
+	unsigned count;
+	char names[LEGS_MAX * LEG_NAME_MAX]; /* as the last row had them */
+};
+
+/*
+ * A session that taps saw, in whichever namespaces. Its evidence is what one of them saw, the
+ * counted one, .ev.key.tap; .row.tap is of .row.netns.
+ */
 struct wire_session {
 	struct pool_head head;
 	uint32_t tuple_hash;
@@ -67,11 +105,37 @@ struct wire_session {
 	uint32_t older, newer;	  /* neighbours among the half-open */
 	struct wire_part part;	  /* the first of n_parts; most sessions have one or two */
 	struct wire_part *more;	  /* the others */
+	struct wire_legs *legs;	  /* all taps that see it; NULL: one */
+	uint32_t alias;		  /* the first of its aliases, 0: none */
+	uint32_t shown_alias;	  /* whose tuple its row has, 0: that of its evidence */
 	uint16_t n_parts;
 	uint8_t told, todo;
-	uint8_t locals;	 /* bit per direction: its sender is of the tap's namespace */
+	/* Bit per direction: its sender is of a tap's namespace; a socket elsewhere was its
+	 * sender's, which tells of it, and has told of its end. */
+	uint8_t locals, owned;
 	uint8_t counted; /* the state it is counted under, or NOT_SHOWN */
 	bool is_half_open;
+	struct wire_answers answers;
+};
+
+/* What a session is called beyond a translation of addresses. */
+struct alias {
+	struct pool_head head;
+	uint32_t tuple_hash;
+	uint32_t wire, next; /* whose, and the next one of the same */
+	struct flow_key key; /* any tap */
+	bool is_swapped;     /* what is low in it is high in the key of the evidence */
+	uint8_t ends;	     /* a bit for each enum flow_dir of .key: no stand-in (nat__ends()) */
+};
+
+/* What a tap of @netns saw: a segment, or a fragment. */
+struct sighting {
+	const struct flow_key *key;
+	uint32_t netns;
+	const struct fragment *frag; /* NULL: it is .rec */
+	const struct rec_segment *rec;
+	const struct nat *nat; /* of its tuple, once nat__take() was asked; NULL: none */
+	enum nat_side side;
 };
 
 /* What a wire session was before a record was joined. */
@@ -123,17 +187,16 @@ struct session_table {
 	size_t max_wire;
 	uint64_t seed;
 	uint64_t now_ns; /* as the last call gave it */
-	struct pool socks, wires;
-	struct hash_index sock_by_id, sock_by_tuple, wire_by_tuple;
+	struct pool socks, wires, aliases;
+	struct hash_index sock_by_id, sock_by_tuple, wire_by_tuple, alias_by_tuple;
 	uint32_t oldest_half_open, newest_half_open;
 	uint32_t victim_at; /* where the search for a session to drop goes on */
 	uint32_t expiry_at; /* where the search for expired sessions goes on … */
 	uint64_t expiry_ns; /* … and when it was there */
 	uint32_t *pending;  /* numbers of wire sessions with something to do at the next settle */
 	size_t n_pending, pending_room;
-	uint32_t *requests; /* numbers of socket rows whose end no record will tell */
-	size_t n_requests, requests_room;
-	uint64_t requests_ns; /* when they were last looked through */
+	struct id_list requests; /* socket rows whose end no record will tell */
+	struct id_list answered; /* wire sessions that wait for an acknowledgement, likewise */
 	const struct wire_session
 		*pulling; /* fragments of other incarnations are to be left alone */
 	uint32_t serial;
@@ -148,14 +211,44 @@ struct session_table {
 
 /* ---- session_table.c ---- */
 
-/* table__hash() - of a canonical key (its tap is not looked at) in a namespace */
-uint32_t table__hash(const struct session_table *table, const struct flow_key *key, uint32_t netns);
+/* table__hash() - of a canonical key; its tap is not looked at */
+uint32_t table__hash(const struct session_table *table, const struct flow_key *key);
 /* table__tap() - what is known of @tap; valid until the next call */
 const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
 /* table__name_row() - bring the texts of @row up to date */
 void table__name_row(struct session_table *table, struct session *row);
 /* table__count() - a row is now in @state (or NOT_SHOWN); @counted is what it was counted under */
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
+
+/* ---- session_table_nat.c ---- */
+
+/* table__nat() - the translation that is known of @key, or NULL */
+const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
+			     enum nat_side *side);
+/* aliases__find() - the session with the alias @key that a tap of @netns sees, or NULL */
+struct wire_session *aliases__find(const struct session_table *table, const struct flow_key *key,
+				   uint32_t netns, bool *is_swapped);
+/* aliases__take() - @seen is of a session by an alias: noted. False: it is not */
+bool aliases__take(struct session_table *table, const struct sighting *seen);
+/* nat__take() - likewise of a session that it is now found to be translated from; else .nat of
+ * @seen may be set */
+bool nat__take(struct session_table *table, struct sighting *seen);
+void aliases__clear(struct session_table *table, struct wire_session *wire);
+
+/* ---- session_table_links.c ---- */
+
+/* socks__key() - the tuple of a socket; which direction it sends */
+enum flow_dir socks__key(const struct sock_info *info, struct flow_key *key);
+bool socks__have_same_ends(const struct sock_info *a, const struct sock_info *b);
+/* socks__join() - bring the wire half of @sock's row up to date */
+void socks__join(struct session_table *table, struct sock_row *sock);
+/* socks__enter_tuple() - the tuple of @sock is known: be found by it, and find what the wire saw of
+ * it; socks__leave_tuple() - it is another's from now on */
+void socks__enter_tuple(struct session_table *table, struct sock_row *sock);
+void socks__leave_tuple(struct session_table *table, struct sock_row *sock);
+/* socks__link_wire() - find the sockets of a wire session: it has just appeared, or in one more
+ * place */
+void socks__link_wire(struct session_table *table, struct wire_session *wire);
 
 /* ---- session_table_socks.c ---- */
 
@@ -165,11 +258,6 @@ void socks__apply_retransmit(struct session_table *table, const struct rec_sock_
 void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec);
 void socks__apply_owner(struct session_table *table, const struct rec_owner *rec);
 void socks__forget_owners(struct session_table *table);
-/* socks__join() - bring the wire half of @sock's row up to date */
-void socks__join(struct session_table *table, struct sock_row *sock);
-/* socks__link_wire() - find the sockets of a wire session that has just appeared */
-void socks__link_wire(struct session_table *table, struct wire_session *wire);
-
 /* socks__drop() - remove a row; what points to it is no longer valid */
 void socks__drop(struct session_table *table, struct sock_row *sock);
 /* socks__has_child() - the request @sock has given way to a socket on the same tuple */
@@ -186,6 +274,11 @@ void socks__sweep(struct session_table *table);
 
 /* ---- session_table_requests.c ---- */
 
+/* id_list__add() - returns 0 or -ENOMEM */
+int id_list__add(struct id_list *list, uint32_t id);
+/* id_list__is_due() - there are some, and it is time to look at them: it is done now */
+bool id_list__is_due(struct id_list *list, uint64_t now_ns);
+
 /* requests__has() - @sock is a request: half open, without a socket of its own */
 bool requests__has(const struct sock_row *sock);
 /* requests__follow() - if @sock is a request, tell when it fails */
@@ -196,14 +289,52 @@ void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t
 /* requests__expire() - those whose timer ought to have told of them by now are gone */
 void requests__expire(struct session_table *table);
 
+/* ---- session_table_answers.c ---- */
+
+/* answers__take() - a segment of @wire that may be a SYN or a SYN-ACK */
+void answers__take(struct session_table *table, struct wire_session *wire,
+		   const struct rec_segment *rec);
+/* answers__expire() - where the SYN-ACK ought to have been sent again by now, the kernel has given
+ * up
+ */
+void answers__expire(struct session_table *table);
+
 /* ---- session_table_wire.c ---- */
 
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec);
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec);
+/* wire__find() - the session on the tuple @key that a tap of @netns sees, or NULL */
 struct wire_session *wire__find(const struct session_table *table, const struct flow_key *key,
 				uint32_t netns);
+/* wire__next_on() - the session on the tuple @key after @wire, NULL: the first */
+struct wire_session *wire__next_on(const struct session_table *table, const struct flow_key *key,
+				   const struct wire_session *wire);
+/* wire__find_locals() - the endpoints of @key that its tap's namespace has: a bit per direction */
+uint8_t wire__find_locals(const struct session_table *table, const struct flow_key *key);
+/* wire__find_lone() - the session on the tuple @key, wherever taps see it; NULL: none, or several
+ */
+struct wire_session *wire__find_lone(const struct session_table *table, const struct flow_key *key);
+/* sighting__is_of() - by its sequence numbers @seen can only be of @wire */
+bool sighting__is_of(const struct sighting *seen, const struct wire_session *wire, bool is_swapped);
 /* wire__before() - what @wire is now, before something is joined to it */
 struct wire_before wire__before(const struct wire_session *wire);
+
+/* ---- session_table_legs.c ---- */
+
+/* legs__has_netns() - a tap of @netns sees it */
+bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
+/* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */
+bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap,
+	       uint32_t netns);
+/* legs__tap_in() - the tap to name in a row of @netns: the counted one, but if that is elsewhere
+ * the lowest of those there */
+uint16_t legs__tap_in(const struct wire_session *wire, uint32_t netns);
+/* legs__names() - of its taps, parted by commas, the counted one first; NULL: it has but one. Valid
+ * as long as that is so, or until legs__clear() */
+const char *legs__names(const struct wire_session *wire);
+/* legs__refresh_names() - those names are up to date then */
+void legs__refresh_names(struct session_table *table, struct wire_session *wire);
+void legs__clear(struct wire_session *wire);
 
 /* ---- session_table_wire_life.c ---- */
 
@@ -225,7 +356,8 @@ void wire__settle(struct session_table *table);
 /* parts__find() - the part that is fragment (@cpu, @first_ns), or NULL */
 struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns);
 /* parts__take() - join the record's fragment, counting what is new in it. Returns 0 or -ENOMEM */
-int parts__take(struct wire_session *wire, const struct rec_fragment *rec, uint64_t now_ns);
+int parts__take(struct session_table *table, struct wire_session *wire,
+		const struct rec_fragment *rec);
 /* parts__pull() - read what the caches hold now; true if no fragment known to exist is missing */
 bool parts__pull(struct session_table *table, struct wire_session *wire);
 void parts__clear(struct wire_session *wire);

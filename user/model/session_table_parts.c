@@ -115,7 +115,8 @@ static void advance(struct evidence *ev, const struct fragment *frag, const stru
 	}
 }
 
-int parts__take(struct wire_session *wire, const struct rec_fragment *rec, uint64_t now_ns)
+int parts__take(struct session_table *table, struct wire_session *wire,
+		const struct rec_fragment *rec)
 {
 	struct wire_part *part = parts__find(wire, rec->hdr.cpu, rec->frag.first_ns);
 	bool is_live = rec->why == FRAGMENT_LIVE;
@@ -131,7 +132,8 @@ int parts__take(struct wire_session *wire, const struct rec_fragment *rec, uint6
 		part->first_ns = frag.first_ns;
 		part->cpu = (uint16_t)rec->hdr.cpu;
 	}
-	evidence__add_fragment(&wire->ev, &frag, now_ns);
+	table->stats.wire_retransmits += frag.retransmits[DIR_LOW] + frag.retransmits[DIR_HIGH];
+	evidence__add_fragment(&wire->ev, &frag, table->now_ns);
 	wire->cpus_read |= 1ULL << (rec->hdr.cpu & 63);
 	if (is_live) {
 		remember(part, &rec->frag);
@@ -151,7 +153,6 @@ bool parts__pull(struct session_table *table, struct wire_session *wire)
 	for (unsigned i = 0; i < wire->n_parts; i++)
 		part_at(wire, i)->confirmed = false;
 	table->pulling = wire;
-	key.tap = (uint16_t)wire->row.tap;
 	table->env.pull(table->env.ctx, table, &key);
 	table->pulling = NULL;
 	for (unsigned i = 0; i < wire->n_parts; i++)

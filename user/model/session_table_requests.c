@@ -9,14 +9,7 @@
 
 #include "session_table_internal.h"
 
-/* TCP_TIMEOUT_INIT and TCP_RTO_MAX, include/net/tcp.h: doubled each time, up to a limit. */
-#define FIRST_TIMEOUT_NS TW_NSEC_PER_SEC
-#define LAST_TIMEOUT_NS	 (120 * TW_NSEC_PER_SEC)
-#define DOUBLINGS	 7 /* that many reach the limit */
-/* A timer of the wheel may be late by an eighth (kernel/time/timer.c), a busy machine by more. */
-#define LATE_SHIFT 3
-#define BUSY_NS	   TW_NSEC_PER_SEC
-/* How often the requests are looked through. */
+/* How often a list is looked through. */
 #define LOOK_NS (50 * TW_NSEC_PER_MSEC)
 
 bool requests__has(const struct sock_row *sock)
@@ -27,31 +20,39 @@ bool requests__has(const struct sock_row *sock)
 /* Until then the kernel has sent the SYN-ACK again, if the request is still there. */
 static uint64_t due_ns(const struct sock_row *sock)
 {
-	uint64_t timeout_ns = LAST_TIMEOUT_NS;
+	return sock->info_ns + handshake__patience_ns(sock->info.syn_timeouts);
+}
 
-	if (sock->info.syn_timeouts < DOUBLINGS)
-		timeout_ns = FIRST_TIMEOUT_NS << sock->info.syn_timeouts;
-	return sock->info_ns + timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
+int id_list__add(struct id_list *list, uint32_t id)
+{
+	size_t room = list->room ? 2 * list->room : 64;
+	uint32_t *more;
+
+	if (list->count == list->room) {
+		more = realloc(list->ids, room * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		list->ids = more;
+		list->room = room;
+	}
+	list->ids[list->count++] = id;
+	return 0;
+}
+
+bool id_list__is_due(struct id_list *list, uint64_t now_ns)
+{
+	if (!list->count || now_ns < list->looked_ns + LOOK_NS)
+		return false;
+	list->looked_ns = now_ns;
+	return true;
 }
 
 /* Without memory for the list nobody waits for its end, which goes untold. */
 void requests__follow(struct session_table *table, struct sock_row *sock)
 {
-	uint32_t *more;
-	size_t room;
-
 	if (!table->env.on_event || sock->is_followed || !requests__has(sock))
 		return;
-	if (table->n_requests == table->requests_room) {
-		room = table->requests_room ? 2 * table->requests_room : 64;
-		more = realloc(table->requests, room * sizeof(*more));
-		if (!more)
-			return;
-		table->requests = more;
-		table->requests_room = room;
-	}
-	table->requests[table->n_requests++] = sock->head.id;
-	sock->is_followed = true;
+	sock->is_followed = !id_list__add(&table->requests, sock->head.id);
 }
 
 void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t time_ns)
@@ -68,13 +69,13 @@ void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t
 
 void requests__expire(struct session_table *table)
 {
+	struct id_list *list = &table->requests;
 	size_t kept = 0;
 
-	if (!table->n_requests || table->now_ns < table->requests_ns + LOOK_NS)
+	if (!id_list__is_due(list, table->now_ns))
 		return;
-	table->requests_ns = table->now_ns;
-	for (size_t i = 0; i < table->n_requests; i++) {
-		uint32_t id = table->requests[i];
+	for (size_t i = 0; i < list->count; i++) {
+		uint32_t id = list->ids[i];
 		struct sock_row *sock = pool__get(&table->socks, id);
 
 		if (!sock || !requests__has(sock) || !sock->is_followed)
@@ -82,7 +83,7 @@ void requests__expire(struct session_table *table)
 		if (table->now_ns >= due_ns(sock))
 			requests__gone(table, sock, table->now_ns);
 		else
-			table->requests[kept++] = id;
+			list->ids[kept++] = id;
 	}
-	table->n_requests = kept;
+	list->count = kept;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rows of sockets: made, renewed and removed as records tell, owned as the iterator tells, linked
- * with what the wire saw of the same tuple. Not here: what a snapshot does not have
+ * Rows of sockets: made, renewed and removed as records tell, owned as the iterator tells. Not
+ * here: what the wire saw of them (session_table_links.c), what a snapshot does not have
  * (session_table_snapshots.c), events that follow.
  */
 #include <errno.h>
@@ -9,20 +9,9 @@
 
 #include "session_table_internal.h"
 
-/* A wire session silent for this long when the socket was born is the one before. */
-#define SAME_BIRTH_NS TW_NSEC_PER_SEC
-
-static enum flow_dir key_of(const struct sock_info *info, struct flow_key *key)
-{
-	return flow_key__set(key, &info->local, TW_BE16(info->local_port), &info->remote,
-			     TW_BE16(info->remote_port), 0);
-}
-
 static bool same_addresses(const struct sock_info *a, const struct sock_info *b)
 {
-	return a->local_port == b->local_port && a->remote_port == b->remote_port &&
-	       ip_addr__equal(&a->local, &b->local) && ip_addr__equal(&a->remote, &b->remote) &&
-	       a->netns == b->netns;
+	return a->netns == b->netns && socks__have_same_ends(a, b);
 }
 
 static uint32_t hash_cookie(const struct session_table *table, uint64_t cookie)
@@ -34,8 +23,8 @@ static uint32_t hash_tuple(const struct session_table *table, const struct sock_
 {
 	struct flow_key key;
 
-	key_of(info, &key);
-	return table__hash(table, &key, info->netns);
+	socks__key(info, &key);
+	return table__hash(table, &key);
 }
 
 static uint32_t hash_id(const struct session_table *table, const struct sock_info *info)
@@ -51,82 +40,6 @@ static struct sock_row *find(const struct session_table *table, const struct soc
 			(!info->cookie && !same_addresses(&sock->info, info))))
 		sock = hash_index__next(&table->sock_by_id, sock);
 	return sock;
-}
-
-/* ---- the wire half ---- */
-
-void socks__join(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire = pool__get(&table->wires, sock->wire);
-	struct session *row = &sock->row;
-
-	if (wire && sock->info.born_ns > wire->ev.last_ns + SAME_BIRTH_NS)
-		wire = NULL;
-	row->wire = wire ? &wire->ev : NULL;
-	row->verdict = wire ? &wire->verdict : NULL;
-	row->tap = wire ? wire->row.tap : 0;
-}
-
-/* Of two rows with the same tuple (one may be a minute old) the wire session is the newer one's. */
-static void link_pair(struct session_table *table, struct sock_row *sock, struct wire_session *wire)
-{
-	struct sock_row *former = pool__get(&table->socks, wire->sock[sock->row.local_dir]);
-
-	if (former) {
-		former->wire = 0;
-		socks__join(table, former);
-	}
-	wire->sock[sock->row.local_dir] = sock->head.id;
-	sock->wire = wire->head.id;
-}
-
-/* The tuple is known: be found by it, and find what the wire saw of it. */
-static void enter_tuple(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire;
-	struct flow_key key;
-
-	if (!sock->info.local_port || !sock->info.remote_port)
-		return;
-	sock->row.local_dir = key_of(&sock->info, &key);
-	/* Without memory it is not found by its tuple: its row lacks what the wire saw. */
-	sock->in_tuples = !hash_index__insert(&table->sock_by_tuple, sock,
-					      table__hash(table, &key, sock->info.netns));
-	wire = wire__find(table, &key, sock->info.netns);
-	if (!wire)
-		return;
-	link_pair(table, sock, wire);
-	wire__judge(table, wire);
-}
-
-static void leave_tuple(struct session_table *table, struct sock_row *sock)
-{
-	struct wire_session *wire = pool__get(&table->wires, sock->wire);
-
-	if (sock->in_tuples)
-		hash_index__remove(&table->sock_by_tuple, sock);
-	sock->in_tuples = false;
-	sock->wire = 0;
-	if (!wire || wire->sock[sock->row.local_dir] != sock->head.id)
-		return;
-	wire->sock[sock->row.local_dir] = 0;
-	socks__link_wire(table, wire); /* another row may have the tuple */
-	wire__judge(table, wire);
-}
-
-void socks__link_wire(struct session_table *table, struct wire_session *wire)
-{
-	uint32_t hash = table__hash(table, &wire->ev.key, wire->row.netns);
-	struct sock_row *sock = hash_index__first(&table->sock_by_tuple, hash);
-
-	for (; sock; sock = hash_index__next(&table->sock_by_tuple, sock)) {
-		struct flow_key key;
-
-		key_of(&sock->info, &key);
-		key.tap = wire->ev.key.tap;
-		if (sock->info.netns == wire->row.netns && flow_key__equal(&key, &wire->ev.key))
-			link_pair(table, sock, wire);
-	}
 }
 
 /* ---- rows ---- */
@@ -196,7 +109,7 @@ static struct sock_row *add(struct session_table *table, const struct sock_info 
 		pool__delete(&table->socks, sock);
 		return NULL;
 	}
-	enter_tuple(table, sock);
+	socks__enter_tuple(table, sock);
 	count_row(table, sock);
 	return sock;
 }
@@ -212,17 +125,17 @@ static void renew(struct session_table *table, struct sock_row *sock, const stru
 		return;
 	moved = !same_addresses(&sock->info, info);
 	if (moved)
-		leave_tuple(table, sock);
+		socks__leave_tuple(table, sock);
 	fill(sock, info, time_ns);
 	sock->info.is_acked |= was_acked; /* the iterator does not tell */
 	if (moved)
-		enter_tuple(table, sock);
+		socks__enter_tuple(table, sock);
 	count_row(table, sock);
 }
 
 void socks__drop(struct session_table *table, struct sock_row *sock)
 {
-	leave_tuple(table, sock);
+	socks__leave_tuple(table, sock);
 	hash_index__remove(&table->sock_by_id, sock);
 	table__count(table, &sock->counted, NOT_SHOWN);
 	table->n_unowned -= sock->is_unowned;
@@ -249,7 +162,7 @@ static void fill_passing(struct session_table *table, struct sock_row *sock,
 
 	memset(sock, 0, sizeof(*sock));
 	fill(sock, info, time_ns);
-	sock->row.local_dir = key_of(info, &key);
+	sock->row.local_dir = socks__key(info, &key);
 	wire = wire__find(table, &key, info->netns);
 	sock->wire = wire ? wire->head.id : 0;
 }

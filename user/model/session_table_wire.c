@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Wire sessions: which evidence belongs together, one incarnation of a tuple after the other, from
- * one tap. Not here: what evidence proves (verdict.c), counting each fragment once
- * (session_table_parts.c), how long sessions last (session_table_wire_life.c).
+ * Wire sessions: which evidence belongs together, one incarnation of a tuple after the other, of
+ * one tap of all that see it. Not here: what evidence proves (verdict.c), counting each fragment
+ * once (session_table_parts.c), how long sessions last (session_table_wire_life.c).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/shared/track.h"
 #include "session_table_internal.h"
 
 struct wire_before wire__before(const struct wire_session *wire)
@@ -23,24 +24,36 @@ struct wire_before wire__before(const struct wire_session *wire)
 
 /* ---- finding, making and dropping sessions ---- */
 
-static bool has_tuple(const struct wire_session *wire, const struct flow_key *key, uint32_t netns)
+struct wire_session *wire__next_on(const struct session_table *table, const struct flow_key *key,
+				   const struct wire_session *wire)
 {
-	return wire->row.netns == netns &&
-	       !memcmp(&wire->ev.key, key, offsetof(struct flow_key, tap));
+	struct wire_session *next =
+		wire ? hash_index__next(&table->wire_by_tuple, wire)
+		     : hash_index__first(&table->wire_by_tuple, table__hash(table, key));
+
+	while (next && !flow_key__same_ends(&next->ev.key, key))
+		next = hash_index__next(&table->wire_by_tuple, next);
+	return next;
 }
 
 struct wire_session *wire__find(const struct session_table *table, const struct flow_key *key,
 				uint32_t netns)
 {
-	struct wire_session *wire =
-		hash_index__first(&table->wire_by_tuple, table__hash(table, key, netns));
+	struct wire_session *wire = wire__next_on(table, key, NULL);
 
-	while (wire && !has_tuple(wire, key, netns))
-		wire = hash_index__next(&table->wire_by_tuple, wire);
+	while (wire && !legs__has_netns(wire, netns))
+		wire = wire__next_on(table, key, wire);
 	return wire;
 }
 
-static uint8_t find_locals(const struct session_table *table, const struct flow_key *key)
+struct wire_session *wire__find_lone(const struct session_table *table, const struct flow_key *key)
+{
+	struct wire_session *wire = wire__next_on(table, key, NULL);
+
+	return wire && !wire__next_on(table, key, wire) ? wire : NULL;
+}
+
+uint8_t wire__find_locals(const struct session_table *table, const struct flow_key *key)
 {
 	uint8_t locals = 0;
 
@@ -52,24 +65,25 @@ static uint8_t find_locals(const struct session_table *table, const struct flow_
 	return locals;
 }
 
-static struct wire_session *create(struct session_table *table, const struct flow_key *key,
-				   uint32_t netns)
+static struct wire_session *create(struct session_table *table, const struct sighting *seen)
 {
+	const struct flow_key *key = seen->key;
 	struct wire_session *wire;
 
 	wire__make_room(table);
 	wire = pool__new(&table->wires);
 	if (!wire)
 		return NULL;
-	if (hash_index__insert(&table->wire_by_tuple, wire, table__hash(table, key, netns))) {
+	if (hash_index__insert(&table->wire_by_tuple, wire, table__hash(table, key))) {
 		pool__delete(&table->wires, wire);
 		return NULL;
 	}
 	evidence__init(&wire->ev, key);
 	wire->counted = NOT_SHOWN;
-	wire->locals = find_locals(table, key);
-	wire->row.netns = netns;
-	wire->row.tap = key->tap;
+	wire->locals = wire__find_locals(table, key);
+	if (seen->nat)
+		wire->locals &= nat__ends(seen->nat, seen->side);
+	wire->row.netns = seen->netns;
 	wire->row.wire = &wire->ev;
 	wire->row.verdict = &wire->verdict;
 	socks__link_wire(table, wire);
@@ -83,7 +97,6 @@ static void forget_evidence(struct session_table *table, struct wire_session *wi
 {
 	parts__clear(wire);
 	evidence__init(&wire->ev, key);
-	wire->row.tap = key->tap;
 	wire__put_off(table, wire, TODO_PULL);
 }
 
@@ -100,24 +113,47 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
+	wire->answers = (struct wire_answers){.is_listed = wire->answers.is_listed};
+	legs__clear(wire);
+	aliases__clear(table, wire);
+	wire->row.netns = table__tap(table, key.tap)->netns;
+	wire->locals = wire__find_locals(table, &key);
+	wire->owned = 0;
 	forget_evidence(table, wire, &key);
 }
 
+/* A row is of the namespace that has an endpoint of the session, rather than of one on its way. */
+static void add_leg(struct session_table *table, struct wire_session *wire,
+		    const struct sighting *seen)
+{
+	uint8_t locals;
+
+	if (!legs__add(table, wire, seen->key->tap, seen->netns))
+		return;
+	locals = wire__find_locals(table, seen->key);
+	if (!wire->locals && locals)
+		wire->row.netns = seen->netns;
+	wire->locals |= locals;
+	socks__link_wire(table, wire);
+}
+
 /*
- * Several taps of a namespace may see the same segments. The session is what the one with the
- * lowest number sees, so that nothing counts twice; another takes over when that one is gone.
+ * Several taps may see the same segments. The session is what the one with the lowest number sees,
+ * so that nothing counts twice; another takes over when that one is gone.
  */
 static bool takes_tap(struct session_table *table, struct wire_session *wire,
-		      const struct flow_key *key)
+		      const struct sighting *seen)
 {
-	bool is_lower = key->tap < wire->row.tap;
+	uint16_t counted = wire->ev.key.tap, tap = seen->key->tap;
+	bool is_lower = tap < counted;
 
-	if (key->tap == wire->row.tap)
+	if (tap == counted)
 		return true;
-	if (table__tap(table, is_lower ? key->tap : wire->row.tap)->is_gone == is_lower)
+	add_leg(table, wire, seen);
+	if (table__tap(table, is_lower ? tap : counted)->is_gone == is_lower)
 		return false;
-	forget_evidence(table, wire, key);
-	wire->locals = find_locals(table, key);
+	table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
+	forget_evidence(table, wire, seen->key);
 	return true;
 }
 
@@ -175,15 +211,15 @@ static bool is_lone_syn(const struct fragment *frag)
 }
 
 /*
- * The session for evidence of @key that began at @first_ns. *@wire is the one on the tuple or NULL;
+ * The session for what was @seen, which began at @first_ns. *@wire is the one on the tuple or NULL;
  * @fits says whether the evidence is of it. Returns 0; -ESTALE to leave the evidence alone;
  * -ENOMEM.
  */
 static int place(struct session_table *table, struct wire_session **wire,
-		 const struct flow_key *key, uint32_t netns, bool fits, uint64_t first_ns)
+		 const struct sighting *seen, bool fits, uint64_t first_ns)
 {
 	if (!*wire) {
-		*wire = create(table, key, netns);
+		*wire = create(table, seen);
 		return *wire ? 0 : -ENOMEM;
 	}
 	if (fits)
@@ -197,6 +233,59 @@ static int place(struct session_table *table, struct wire_session **wire,
 }
 
 /* ---- records ---- */
+
+bool sighting__is_of(const struct sighting *seen, const struct wire_session *wire, bool is_swapped)
+{
+	struct fragment alone;
+
+	if (seen->frag)
+		return evidence__meets(&wire->ev, seen->frag, is_swapped);
+	fragment__init(&alone, seen->key, seen->rec->hdr.time_ns);
+	track__segment(&alone, &seen->rec->seg, seen->rec->hdr.time_ns);
+	return evidence__meets(&wire->ev, &alone, is_swapped);
+}
+
+/* Its tuple is used again, as taps of another namespace have seen already. */
+static void give_way(struct session_table *table, struct wire_session *wire)
+{
+	parts__pull(table, wire);
+	wire__judge(table, wire);
+	events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
+			 table->now_ns);
+	wire__forget(table, wire);
+}
+
+/*
+ * The session that @seen is of: the one that its namespace has seen on the tuple, or one that
+ * others see and that it can only be of. There may be different ones, for two containers may have
+ * the same address. NULL: none is known.
+ */
+static struct wire_session *find_session(struct session_table *table, const struct sighting *seen)
+{
+	struct wire_session *wire = wire__next_on(table, seen->key, NULL), *former;
+
+	if (!wire)
+		return NULL;
+	former = legs__has_netns(wire, seen->netns) ? wire : NULL;
+	if (former && !wire__next_on(table, seen->key, wire))
+		return wire;
+	while (wire && !sighting__is_of(seen, wire, false)) {
+		wire = wire__next_on(table, seen->key, wire);
+		if (wire && !former && legs__has_netns(wire, seen->netns))
+			former = wire;
+	}
+	if (!wire)
+		return former;
+	if (former && former != wire && former->ev.last_ns < wire->ev.first_ns)
+		give_way(table, former);
+	return wire;
+}
+
+/* It is seen beyond a translation of addresses. */
+static bool takes_alias(struct session_table *table, struct sighting *seen)
+{
+	return aliases__take(table, seen) || nat__take(table, seen);
+}
 
 /* Something was joined, @rec if that was a segment: conclude, tell. */
 static void finish(struct session_table *table, struct wire_session *wire,
@@ -214,13 +303,17 @@ static void finish(struct session_table *table, struct wire_session *wire,
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec)
 {
 	const struct fragment *frag = &rec->frag;
-	uint32_t netns = table__tap(table, frag->key.tap)->netns;
-	struct wire_session *wire = wire__find(table, &frag->key, netns);
+	struct sighting seen = {
+		.key = &frag->key,
+		.netns = table__tap(table, frag->key.tap)->netns,
+		.frag = frag,
+	};
+	struct wire_session *wire = find_session(table, &seen);
 	struct wire_before before;
 	bool fits;
 	int err;
 
-	if (wire && !takes_tap(table, wire, &frag->key))
+	if (wire ? !takes_tap(table, wire, &seen) : takes_alias(table, &seen))
 		return 0;
 	fits = wire &&
 	       (parts__find(wire, rec->hdr.cpu, frag->first_ns) || fits_fragment(wire, frag));
@@ -228,11 +321,11 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 		return 0;
 	if (!fits && is_lone_syn(frag) && ignores_syn(table, wire))
 		return 0;
-	err = place(table, &wire, &frag->key, netns, fits, frag->first_ns);
+	err = place(table, &wire, &seen, fits, frag->first_ns);
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	before = wire__before(wire);
-	err = parts__take(wire, rec, table->now_ns);
+	err = parts__take(table, wire, rec);
 	finish(table, wire, NULL, &before, wire->ev.last_ns);
 	if (rec->why == FRAGMENT_EVICTED)
 		events__evicted(table, wire, rec->hdr.time_ns);
@@ -241,13 +334,17 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec)
 {
-	uint32_t netns = table__tap(table, rec->key.tap)->netns;
-	struct wire_session *wire = wire__find(table, &rec->key, netns);
+	struct sighting seen = {
+		.key = &rec->key,
+		.netns = table__tap(table, rec->key.tap)->netns,
+		.rec = rec,
+	};
+	struct wire_session *wire = find_session(table, &seen);
 	struct wire_before before;
 	bool fits;
 	int err;
 
-	if (wire && !takes_tap(table, wire, &rec->key))
+	if (wire ? !takes_tap(table, wire, &seen) : takes_alias(table, &seen))
 		return 0;
 	fits = wire && fits_segment(&wire->ev, rec);
 	if (!fits && (rec->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN &&
@@ -255,12 +352,13 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 		events__syn_ignored(table, wire, rec);
 		return 0;
 	}
-	err = place(table, &wire, &rec->key, netns, fits, rec->hdr.time_ns);
+	err = place(table, &wire, &seen, fits, rec->hdr.time_ns);
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	before = wire__before(wire);
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);
+	answers__take(table, wire, rec);
 	return 0;
 }

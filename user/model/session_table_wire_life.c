@@ -79,16 +79,22 @@ static void set_endpoint(struct endpoint *end, const struct flow_key *key, enum 
 }
 
 /* Which end is ours: the socket knows, else the addresses; in between two strangers, who began. */
-static void orient(struct wire_session *wire)
+static void orient(const struct session_table *table, struct wire_session *wire)
 {
-	unsigned ours = wire->locals;
+	const struct alias *alias = pool__get(&table->aliases, wire->shown_alias);
+	const struct flow_key *key = alias ? &alias->key : &wire->ev.key;
+	enum flow_dir local_in_key;
+	unsigned ours = wire->locals | wire->owned;
 
 	if (has_sock(wire))
 		ours = (wire->sock[DIR_LOW] ? 1 : 0) | (wire->sock[DIR_HIGH] ? 2 : 0);
 	wire->row.is_forwarded = !ours;
+	wire->row.tap = legs__tap_in(wire, wire->row.netns);
+	wire->row.taps = legs__names(wire);
 	wire->row.local_dir = ours == 1 ? DIR_LOW : ours == 2 ? DIR_HIGH : wire->verdict.originator;
-	set_endpoint(&wire->row.local, &wire->ev.key, wire->row.local_dir);
-	set_endpoint(&wire->row.remote, &wire->ev.key, !wire->row.local_dir);
+	local_in_key = wire->row.local_dir ^ (alias && alias->is_swapped);
+	set_endpoint(&wire->row.local, key, local_in_key);
+	set_endpoint(&wire->row.remote, key, !local_in_key);
 }
 
 static uint8_t shown_state(const struct session_table *table, const struct wire_session *wire)
@@ -108,7 +114,10 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 	bool is_half_open;
 
 	evidence__judge(&wire->ev, table->now_ns, &wire->verdict);
-	orient(wire);
+	if (wire->answers.is_over && !v->established && v->end == END_NOT)
+		evidence__judge(&wire->ev, wire->ev.last_ns + HALF_OPEN_KEPT_NS + 1,
+				&wire->verdict);
+	orient(table, wire);
 	table__count(table, &wire->counted, shown_state(table, wire));
 	is_half_open = !v->established && v->end == END_NOT && !has_sock(wire);
 	if (is_half_open && !wire->is_half_open)
@@ -138,6 +147,8 @@ void wire__forget(struct session_table *table, struct wire_session *wire)
 		half_open__remove(table, wire);
 	table__count(table, &wire->counted, NOT_SHOWN);
 	parts__clear(wire);
+	legs__clear(wire);
+	aliases__clear(table, wire);
 	hash_index__remove(&table->wire_by_tuple, wire);
 	pool__delete(&table->wires, wire);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "close_wait.h"
 #include "user/util/fmt.h"
 
 #define NS_PER_US 1000ULL
@@ -140,6 +141,13 @@ SESSION_VALUE(ifname)
 	const struct session *s = row;
 
 	value__set_string(out, s->ifname);
+}
+
+SESSION_VALUE(taps)
+{
+	const struct session *s = row;
+
+	value__set_string(out, s->taps ? s->taps : s->ifname);
 }
 
 SESSION_VALUE(pid)
@@ -315,6 +323,32 @@ SESSION_VALUE(close_wait_at_least)
 		value__set_none(out);
 	else
 		value__set_u64(out, VALUE_BOOL, s->sock->close_wait_at_least);
+}
+
+/* What no process is known for is nobody's. */
+static const struct close_wait_holder *holder_of(const struct session *s)
+{
+	return s->close_wait && s->close_wait->key.pid ? s->close_wait : NULL;
+}
+
+SESSION_VALUE(close_wait_of_process)
+{
+	const struct close_wait_holder *holder = holder_of(row);
+
+	if (holder)
+		value__set_u64(out, VALUE_COUNT, holder->count);
+	else
+		value__set_none(out);
+}
+
+SESSION_VALUE(close_wait_new)
+{
+	const struct close_wait_holder *holder = holder_of(row);
+
+	if (holder && !holder->is_unsure)
+		value__set_u64(out, VALUE_COUNT, holder->n_new);
+	else
+		value__set_none(out);
 }
 
 /* Of a socket that has it: a minisock has neither queues nor an owner. */

@@ -28,6 +28,24 @@
 	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
 	X(ifname, "IFACE", "", VALUE_TEXT, 5, NULL, "interface where the wire view saw it")
 
+#define LEG_FIELDS(X)                            \
+	X(taps, "TAPS", "", VALUE_TEXT, 5, NULL, \
+	  "all interfaces where it was seen; what is counted is what the first one saw")
+
+#define NAT_FIELDS(X)                                                                    \
+	X(nat_local_addr, "NAT LOCAL ADDRESS", "", VALUE_ADDR, 15, NULL,                 \
+	  "address of the local endpoint beyond a translation, if it has another there") \
+	X(nat_local_port, "NLPORT", "", VALUE_PORT, 6, NULL, "port of the same")         \
+	X(nat_remote_addr, "NAT REMOTE ADDRESS", "", VALUE_ADDR, 15, NULL,               \
+	  "address of the peer beyond a translation, if it has another there")           \
+	X(nat_remote_port, "NRPORT", "", VALUE_PORT, 6, NULL, "port of the same")
+
+/* The same as columns. */
+#define NAT_COLUMN_FIELDS(X)                                        \
+	X(nat_local, "NAT LOCAL", "", VALUE_ENDPOINT, 21, NULL,     \
+	  "what the local endpoint is called beyond a translation") \
+	X(nat_remote, "NAT REMOTE", "", VALUE_ENDPOINT, 21, NULL, "what the peer is called there")
+
 #define CONTAINER_RUNTIME_CHOICE(id, name) name "|"
 
 #define CONTAINER_FIELDS(X)                                                                     \
@@ -96,13 +114,18 @@
 	  "how long it is in CLOSE-WAIT: the peer closed, the process did not")                   \
 	X(close_wait_at_least, "LEAST", "", VALUE_BOOL, 5, NULL,                                  \
 	  "it is at least that long: it began before tcpwatch")                                   \
+	X(close_wait_of_process, "OF-PROC", "", VALUE_COUNT, 7, NULL,                             \
+	  "of one in CLOSE-WAIT: how many its process has in this namespace")                     \
+	X(close_wait_new, "NEW", "", VALUE_COUNT, 4, NULL,                                        \
+	  "… and how many of these came into it within the last minute")                          \
 	X(closed_by, "CLOSED BY", "", VALUE_TEXT, 9, "local|remote", "who ended it first")        \
 	X(iface_gone, "GONE", "", VALUE_BOOL, 4, NULL,                                            \
 	  "the interface vanished: what the wire view says is old")
 
 #define SESSION_COLUMN_FIELDS(X)                                                                   \
 	X(local, "LOCAL", "", VALUE_ENDPOINT, 21, NULL, "local address and port, as ss prints it") \
-	X(remote, "REMOTE", "", VALUE_ENDPOINT, 21, NULL, "the peer's address and port")
+	X(remote, "REMOTE", "", VALUE_ENDPOINT, 21, NULL, "the peer's address and port")           \
+	NAT_COLUMN_FIELDS(X)
 
 #define SESSION_FIELDS(X)       \
 	ADDRESS_FIELDS(X)       \
@@ -117,6 +140,8 @@
 	TOTAL_FIELDS(X)         \
 	SUMMARY_FIELDS(X)       \
 	CONTAINER_FIELDS(X)     \
+	LEG_FIELDS(X)           \
+	NAT_FIELDS(X)           \
 	SESSION_MORE_FIELDS(X)
 
 #define FIELD_ROW(key_, title_, unit_, kind_, width_, choices_, help_, column_only_, get_)        \

@@ -27,9 +27,10 @@
 	X(sessions_closed_total, "counter", "reason, by", "12", "tracepoints",                     \
 	  "Sockets of established connections that ended, by what ended them and by who closed "   \
 	  "first. TIME_WAIT comes after.")                                                         \
-	X(handshakes_total, "counter", "side, outcome", "10",                                      \
+	X(handshakes_total, "counter", "side, outcome", "11",                                      \
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
-	  "/proc/net/netstat",                                                                     \
+	  "/proc/net/netstat; server `timeout`, inferred: a SYN-ACK that was sent again, and "     \
+	  "then not for longer than the kernel's timer runs",                                      \
 	  "Handshakes of this host's sockets, by how they ended.")                                 \
 	X(handshake_seconds, "histogram", "side, part", "5 histograms of 24 buckets",              \
 	  "tracepoints; `network`: the kernel's first round trip, none if the SYN or SYN-ACK was " \
@@ -102,7 +103,7 @@
 	  "By which hooks an interface is watched.")                                               \
 	X(parse_failures_total, "counter", "reason", "5", "XDP or tc",                             \
 	  "Frames that were passed on but not understood, by reason.")                             \
-	X(records_lost_total, "counter", "kind", "15", "BPF programs",                             \
+	X(records_lost_total, "counter", "kind", "16", "BPF programs",                             \
 	  "Records that found the ring buffer full.")                                              \
 	X(cache_entries, "gauge", "", "1", "XDP or tc", "Fragments of sessions in the cache.")     \
 	X(cache_capacity, "gauge", "", "1", "tcpwatch", "Fragments that the cache has room for.")  \

@@ -77,6 +77,8 @@ void metrics_write__handshakes_total(struct writing *w)
 		put_handshakes(w, "client", outcomes[i], f->tally.handshakes[OPEN_SIDE_CLIENT][i]);
 	put_handshakes(w, "server", "completed",
 		       f->tally.handshakes[OPEN_SIDE_SERVER][HANDSHAKE_COMPLETED]);
+	if (f->server_timeouts.is_known)
+		put_handshakes(w, "server", "timeout", f->server_timeouts.value);
 	if (f->embryonic_resets.is_known)
 		put_handshakes(w, "server", "reset", f->embryonic_resets.value);
 	if (f->listen_overflows.is_known)

@@ -136,6 +136,7 @@ void live__on_event(void *ctx, const struct event *event)
 {
 	struct live *live = ctx;
 
+	live_alarms__take(live, event);
 	live->options.on_event(live->options.ctx, event);
 }
 
@@ -254,11 +255,13 @@ int live__poll(struct live *live, int timeout_ms)
 		if (woken < 0)
 			return woken;
 		n = drain(live);
+		live_nat__read(live);
 		live->tick_ms = next_tick(live->tick_ms, n);
 		session_table__settle(live->table, live->now_ns);
 		live_netns__follow(live);
 		(void)live_ports__check(live); /* the next one may do better … */
 		(void)live_listeners__check(live);
+		live_alarms__check(live);
 		live_figures__tidy(live);
 		if (tell_losses(live) && live->sock)
 			return live__refresh(live);
@@ -290,6 +293,7 @@ int live__refresh(struct live *live)
 		err = live_ports__check(live);
 	if (!err)
 		err = live_listeners__check(live);
+	live_alarms__check(live);
 	live->now_ns = clock_ns(CLOCK_MONOTONIC);
 	session_table__settle(live->table, live->now_ns);
 	if (err)

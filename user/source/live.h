@@ -11,6 +11,7 @@
 #include "wire_view.h"
 #include "user/model/close_wait.h"
 #include "user/model/figures.h"
+#include "user/model/handshake_alarm.h"
 #include "user/model/listener_alarm.h"
 #include "user/model/session_table.h"
 #include "user/model/timewait_row.h"
@@ -26,10 +27,13 @@ struct live_options {
 	const char *const *containers; /* --container words; none: whatever there is */
 	size_t n_containers;
 	bool want_containers; /* rows tell their containers */
+	bool want_nat;	      /* … and what translations of addresses call them, whichever view */
 	enum hook_mode hook;
 	uint32_t cache_slots; /* sessions for each CPU, 0: default */
 	bool follow;	      /* count what happens between two looks: tracepoints are attached */
 	bool want_listeners; /* keep what happens at listeners: live__refresh_listeners(); follow */
+	bool want_ages;	     /* … and how old what is half open is: a walk through all sockets */
+	bool want_owners;    /* … of listeners, with .lean: live__find_listener_owners() */
 	bool watch_listeners; /* … once a second: EVENT_BACKLOG_FULL, live_stats.full_listener */
 	bool want_events;     /* derive events (on_event is called from poll); implies follow */
 	void (*on_event)(void *ctx, const struct event *event);
@@ -41,8 +45,11 @@ struct live_options {
 	bool lean;
 	record_sink on_record;
 	bool watch_ports; /* look for ports that run low: EVENT_PORTS_LOW, live_stats.ports_low */
-	bool want_tally;  /* count sockets and what they do: live__figures(); lean, follow and
-			     want_listeners go with it */
+	/* Look once a second whether TIME_WAIT is near its limit, processes leak sockets in
+	 * CLOSE_WAIT, handshakes fail: EVENT_TIME_WAIT_FULL, …; live_stats */
+	bool watch_alarms;
+	bool want_tally;	/* count sockets and what they do: live__figures(); lean, follow and
+				   want_listeners go with it */
 	netns_stat_set figures; /* of live__netns_stats(), beside the source's own */
 	/* The process has been told to end: opening, which may take long, is given up then. NULL:
 	 * it cannot be told. */
@@ -84,13 +91,11 @@ int live__refresh(struct live *live);
 /*
  * live__refresh_listeners() - the queues of each listener and what came for it, as they are now
  *
- * Costs with the number of listeners; while connections are half open also with that of all
- * sockets, but then not more than one twentieth of the time. Returns 0 or -errno, logged.
+ * Costs with the number of listeners; with want_ages, while connections are half open, also with
+ * that of all sockets, but then not more than one twentieth of the time. Returns 0 or -errno,
+ * logged.
  */
 int live__refresh_listeners(struct live *live);
-/* live__refresh_queues() - likewise, but for the ages of what is half open: costs with listeners
- * alone */
-int live__refresh_queues(struct live *live);
 const struct listener_table *live__listeners(const struct live *live); /* with want_listeners */
 
 /* live__find_listener_owners() - which processes hold them; as live__find_owners() */
@@ -123,6 +128,10 @@ const struct netns_list *live__netns(const struct live *live);
  */
 int live__find_owners(struct live *live, bool force);
 
+/* live__look_close_wait() - for the fields of a session that tell what its process has in
+ * CLOSE_WAIT; the owners are to be known */
+void live__look_close_wait(struct live *live);
+
 /* live__needs_owners() - containers are asked for, and cgroups of version 1 in use: where a runtime
  * used those alone only the process of a socket tells its container */
 bool live__needs_owners(const struct live *live);
@@ -148,6 +157,14 @@ struct live_stats {
 	const struct listener *full_listener; /* a copy that the source keeps */
 	enum listener_queue full_queue;
 	struct close_wait_leak close_wait;
+	/* With watch_alarms: of namespaces whose TIME_WAIT is nearly full the fullest, NULL: none.
+	 */
+	const char *time_wait_full; /* its name, valid until namespaces are followed again */
+	uint64_t time_wait_count, time_wait_limit;
+	struct handshake_ends client_failing, server_failing; /* .all 0: they do not fail */
+	/* Translations of addresses: those known now; times that news of them were lost and all
+	 * were listed anew; those for which there was no room. */
+	uint64_t nats, nats_relisted, nats_not_kept;
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

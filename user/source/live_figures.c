@@ -177,6 +177,7 @@ void live_figures__tidy(struct live *live)
 	live->tidied_ns = live->now_ns;
 	(void)sock_tally__young_close_waits(live->sock, live->now_ns - FIGURES_OLD_NS, ignore,
 					    NULL);
+	(void)sock_view__timed_out(live->sock, live->now_ns);
 }
 
 static int read_netns(struct live *live, struct figures *figures)
@@ -242,7 +243,7 @@ static int read_listeners(struct live *live, struct figures *figures)
 {
 	struct finding finding = {live, figures};
 	struct syn_fates fates;
-	int err = live__refresh_queues(live);
+	int err = live__refresh_listeners(live);
 
 	if (err)
 		return err;
@@ -287,6 +288,9 @@ static void read_kernel(struct live *live, struct figures *figures)
 	struct netns_values since;
 
 	live__kernel_counts(live, 0, false, &since);
+	if (live->sock)
+		figures->server_timeouts =
+			figure__of(sock_view__timed_out(live->sock, live__now().mono_ns));
 	figures->embryonic_resets = known(&since, NETNS_EMBRYONIC_RESETS);
 	figures->listen_overflows = known(&since, NETNS_LISTEN_OVERFLOWS);
 	figures->out_of_order = known(&since, NETNS_OUT_OF_ORDER);

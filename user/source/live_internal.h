@@ -7,8 +7,10 @@
 #ifndef TCPWATCH_LIVE_INTERNAL_H
 #define TCPWATCH_LIVE_INTERNAL_H
 
+#include "conntrack.h"
 #include "containers.h"
 #include "live.h"
+#include "user/model/time_wait_alarm.h"
 #include "user/tap/netns_watch.h"
 
 /* What a snapshot of the sockets shows that the table does not keep. */
@@ -33,12 +35,24 @@ struct netns_counters {
 	struct netns_values at_start;
 	struct netns_values last; /* read */
 	bool was_quiet;		  /* … when there were no sockets in it */
+	struct time_wait_alarm time_wait;
 };
 
 /* Whether sockets by state, which are counted by differences, are still what the kernel says. */
 struct recount {
 	unsigned looks; /* in a row at which they were not */
 	uint64_t last_ns, times;
+};
+
+/* With watch_alarms. */
+struct alarms {
+	struct pace pace, close_wait_pace;
+	struct handshake_alarm *handshakes; /* NULL: events are not derived */
+	/* Of this host's sockets, by what is counted: where no events are derived. */
+	struct side_failing {
+		struct failing failing;
+		struct handshake_ends so_far;
+	} client, server;
 };
 
 /* What a word of --container names. */
@@ -57,6 +71,17 @@ struct netns_looks {
 	uint64_t next_ns, pause_ns;  /* on a sign: when to look, 0: not; and how soon again */
 	uint64_t looked_ns, cost_ns; /* the last look, and what it took */
 	uint32_t heard;		     /* the last one that a record named */
+};
+
+/* Translations of addresses, by the namespaces that may make them: those watched and the tool's
+ * own, which is most often the host's. */
+struct live_nats {
+	struct nat_table *table; /* NULL: nobody asks for them */
+	struct netns_list home;
+	struct conntrack **sources;
+	size_t n_sources;
+	int epoll_fd; /* of the sources; looked at, never waited for */
+	uint64_t n_relisted, n_not_kept;
 };
 
 struct live {
@@ -83,7 +108,8 @@ struct live {
 	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
 	struct netns_counters *counters;
 	size_t n_counters;
-	struct close_wait_leak close_wait;
+	struct close_waits close_waits;
+	struct alarms alarms;
 	struct netns_values past; /* of namespaces that are gone */
 	struct listener_table *listeners;
 	bool full_at_limit; /* of this kernel's SYN queues: syn_rule.h */
@@ -91,6 +117,7 @@ struct live {
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
 	struct netns_looks looks;
+	struct live_nats nats;
 	struct live_ports *ports; /* NULL: not watched */
 	struct recount recount;
 	uint64_t tidied_ns;
@@ -114,6 +141,19 @@ const struct container *live__container(void *ctx, const struct session *session
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
 void live__on_event(void *ctx, const struct event *event);
 const char *live__reset_reason(void *ctx, int reason);
+const struct close_wait_holder *live__close_wait(void *ctx, const struct session *session);
+
+/* live_nat__open() - hear of translations, if anybody asks for them. Returns 0 or -errno, logged */
+int live_nat__open(struct live *live);
+void live_nat__close(struct live *live);
+bool live_nat__is_wanted(const struct live *live);
+/* live_nat__add_netns() - @ns is watched from now on; live_nat__forget_netns() - it is gone */
+void live_nat__add_netns(struct live *live, const struct netns *ns);
+void live_nat__forget_netns(struct live *live, uint32_t inum);
+/* live_nat__read() - take in what is told, without waiting */
+void live_nat__read(struct live *live);
+const struct nat *live__nat(void *ctx, const struct flow_key *key, bool is_new,
+			    enum nat_side *side);
 
 /* live_netns__open() - with -N all: watch for signs of new namespaces. Returns 0 or -errno */
 int live_netns__open(struct live *live);
@@ -197,6 +237,15 @@ int live_stats__add_netns(struct live *live, const struct netns *ns);
 /* live_stats__forget_netns() - let go of it; what it counted so far stays */
 void live_stats__forget_netns(struct live *live, uint32_t inum);
 void live_stats__fini(struct live *live);
+
+/* live_alarms__open() - returns 0 or -errno */
+int live_alarms__open(struct live *live);
+void live_alarms__fini(struct live *live);
+/* live_alarms__take() - count what an event tells; live_alarms__check() - if it is time, judge */
+void live_alarms__take(struct live *live, const struct event *event);
+void live_alarms__check(struct live *live);
+/* live_alarms__stats() - what is raised now */
+void live_alarms__stats(struct live *live, struct live_stats *stats);
 
 /* live_listeners__open() - maps and table, before the views; __begin() - once they are open */
 int live_listeners__open(struct live *live);

@@ -41,7 +41,9 @@ int live_listeners__open(struct live *live)
 	live->counts_per_cpu = calloc(live->n_cpus, sizeof(*live->counts_per_cpu));
 	if (!live->listeners || !live->counts_per_cpu)
 		return -ENOMEM;
-	live->full_at_limit = live->options.follow && syn_rule__is_full_at_limit();
+	if (!live__is_following(live))
+		return 0; /* nothing comes for them in an instant */
+	live->full_at_limit = syn_rule__is_full_at_limit();
 	err = listener_maps__open(&live->listener_maps);
 	if (err)
 		log_error("cannot make maps for listeners: %s", strerror(-err));
@@ -52,6 +54,8 @@ int live_listeners__add_netns(struct live *live, uint32_t inum)
 {
 	const struct listener_key stray = {.netns = inum};
 
+	if (!listener_maps__are_open(&live->listener_maps))
+		return 0;
 	return listener_maps__add(&live->listener_maps, &stray);
 }
 
@@ -112,7 +116,7 @@ static int set_places(struct live *live)
 	for (size_t i = 0; !err && i < live->n_counters; i++) {
 		struct listener_place place = {
 			.netns = netns_stats__inum(live->counters[i].stats),
-			.is_followed = live->options.follow,
+			.is_followed = live__is_following(live),
 		};
 		const struct netns_values *now = live_stats__now(live, &live->counters[i]);
 
@@ -123,6 +127,12 @@ static int set_places(struct live *live)
 				   now->known & NETNS_SET(SYN_BACKLOG_MAX);
 		place.syn_cookies = now->value[NETNS_SYN_COOKIES];
 		place.syn_backlog_max = now->value[NETNS_SYN_BACKLOG_MAX];
+		place.has_cookie_counts = now->known & NETNS_SET(COOKIES_SENT) &&
+					  now->known & NETNS_SET(COOKIES_RECEIVED);
+		place.cookies_sent = now->value[NETNS_COOKIES_SENT] -
+				     live->counters[i].at_start.value[NETNS_COOKIES_SENT];
+		place.cookies_received = now->value[NETNS_COOKIES_RECEIVED] -
+					 live->counters[i].at_start.value[NETNS_COOKIES_RECEIVED];
 		err = listener_table__set_place(live->listeners, &place);
 	}
 	return err;
@@ -134,7 +144,7 @@ static int take_counts(struct live *live)
 	const struct listener_maps *maps = &live->listener_maps;
 	struct listener_key key, next;
 	struct listener_counters sum;
-	bool has_next = listener_maps__next(maps, NULL, &next);
+	bool has_next = listener_maps__are_open(maps) && listener_maps__next(maps, NULL, &next);
 	size_t count = 0;
 	int result = 0;
 
@@ -168,7 +178,7 @@ static int take_requests(struct live *live)
 	return err;
 }
 
-static int look(struct live *live, bool with_requests)
+int live__refresh_listeners(struct live *live)
 {
 	int err = set_places(live);
 
@@ -176,7 +186,7 @@ static int look(struct live *live, bool with_requests)
 		err = sock_view__listeners(live->sock, take, live);
 	if (!err)
 		err = take_counts(live);
-	if (!err && with_requests)
+	if (!err && live->options.want_ages)
 		err = take_requests(live);
 	if (!err)
 		err = live->apply_err;
@@ -184,16 +194,6 @@ static int look(struct live *live, bool with_requests)
 	if (err)
 		log_error("cannot read all listeners: %s", strerror(-err));
 	return err;
-}
-
-int live__refresh_listeners(struct live *live)
-{
-	return look(live, true);
-}
-
-int live__refresh_queues(struct live *live)
-{
-	return look(live, false);
 }
 
 const struct listener_table *live__listeners(const struct live *live)
@@ -206,17 +206,30 @@ static bool is_there(uint32_t pid)
 	return !kill((pid_t)pid, 0) || errno == EPERM;
 }
 
+static int find_owners(struct live *live, size_t count)
+{
+	uint64_t *cookies = calloc(count, sizeof(*cookies));
+	int err;
+
+	if (!cookies)
+		return -ENOMEM;
+	(void)listener_table__unowned(live->listeners, cookies, count);
+	err = sock_view__listener_owners(live->sock, cookies, count, take, live);
+	free(cookies);
+	return err;
+}
+
 int live__find_listener_owners(struct live *live, bool force)
 {
 	uint64_t now_ns = live__now().mono_ns;
+	size_t count;
 	int err;
 
 	listener_table__check_owners(live->listeners, is_there);
-	if (!listener_table__has_unowned(live->listeners))
+	count = listener_table__unowned(live->listeners, NULL, 0);
+	if (!count || (!force && !pace__may(&live->listener_owners_pace, now_ns)))
 		return 0;
-	if (!force && !pace__may(&live->listener_owners_pace, now_ns))
-		return 0;
-	err = sock_view__listener_owners(live->sock, take, live);
+	err = find_owners(live, count);
 	pace__took(&live->listener_owners_pace, now_ns);
 	if (err)
 		log_warn("cannot find the processes of listeners: %s", strerror(-err));
@@ -257,7 +270,7 @@ int live_listeners__check(struct live *live)
 	    !pace__may(&live->listeners_pace, now_ns))
 		return 0;
 	live->now_ns = now_ns;
-	err = live__refresh_queues(live);
+	err = live__refresh_listeners(live);
 	if (!err)
 		listener_table__observe(live->listeners, tell, live);
 	pace__took(&live->listeners_pace, now_ns);

@@ -106,6 +106,7 @@ static void take_in(struct live *live, const struct netns *ns)
 	if (live->listeners)
 		(void)live_listeners__add_netns(live, ns->inum);
 	(void)live_ports__add_netns(live, ns);
+	live_nat__add_netns(live, ns);
 	/* That of a chosen container is tapped from outside, unless -i names interfaces in it. */
 	if (live->taps && (live->options.n_ifaces || !live__is_container(live, ns)))
 		tap_young(live, ns);
@@ -162,6 +163,7 @@ static void on_gone(void *ctx, uint32_t inum)
 		tap_set__forget_netns(live->taps, inum);
 	live_stats__forget_netns(live, inum);
 	live_ports__forget_netns(live, inum);
+	live_nat__forget_netns(live, inum);
 	live_listeners__forget_netns(live, inum);
 	if (live->options.want_tally && live->sock)
 		sock_tally__forget_netns(live->sock, inum);

@@ -26,17 +26,29 @@
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
 
+static uint32_t lean_record_mask(const struct live_options *options)
+{
+	uint32_t mask = 0;
+
+	if (options->watch_ports || options->on_record)
+		mask |= 1u << REC_TUPLE;
+	if (options->on_record && options->follow)
+		mask |= 1u << REC_OPENING | 1u << REC_CLOSING;
+	if (options->want_owners)
+		mask |= 1u << REC_OWNER;
+	if (options->want_ages)
+		mask |= 1u << REC_REQUEST;
+	return mask;
+}
+
 static uint32_t record_mask(const struct live_options *options)
 {
 	uint32_t mask = 1u << REC_FRAGMENT | 1u << REC_SOCK | 1u << REC_OWNER;
 
-	if (options->lean && !options->on_record)
-		return options->watch_ports ? 1u << REC_TUPLE : 0;
+	if (options->lean)
+		return lean_record_mask(options);
 	if (options->watch_ports)
 		mask |= 1u << REC_TUPLE;
-	if (options->lean)
-		return 1u << REC_TUPLE |
-		       (options->follow ? 1u << REC_OPENING | 1u << REC_CLOSING : 0);
 	if (options->want_events)
 		mask |= 1u << REC_SEGMENT | 1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT |
 			1u << REC_SOCK_RESET;
@@ -116,6 +128,9 @@ static int open_sock(struct live *live)
 			  (!live->options.lean || live->options.want_listeners),
 		.count_listeners = live->options.want_listeners,
 		.tally = live->options.want_tally,
+		/* Where events are derived, the table tells. */
+		.time_requests = live->options.want_tally ||
+				 (live->options.watch_alarms && !live->options.want_events),
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listener_maps};
 
@@ -259,9 +274,11 @@ static int open_table(struct live *live)
 		.tap_ifname = live__tap_ifname,
 		.netns_name = live__netns_name,
 		.container = live->containers ? live__container : NULL,
+		.close_wait = live__close_wait,
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
+		.nat = live_nat__is_wanted(live) ? live__nat : NULL,
 		.reset_reason = live__reset_reason,
 	};
 
@@ -326,10 +343,12 @@ static int open_all(struct live *live)
 		open_netns,
 		live_netns__open,
 		open_ports,
+		live_alarms__open,
 		open_ring,
 		open_listeners,
 		open_cache,
 		open_table,
+		live_nat__open,
 		open_sock,
 		begin_listeners,
 		open_wire,
@@ -353,7 +372,7 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 		return EXIT_RUNTIME;
 	live->options = *options;
 	live->opened_ns = live__now().mono_ns;
-	live->ring_fd = live->lost_fd = live->epoll_fd = -1;
+	live->ring_fd = live->lost_fd = live->epoll_fd = live->nats.epoll_fd = -1;
 	live->listener_maps = (struct listener_maps)LISTENER_MAPS_NONE;
 	live->n_cpus = libbpf_num_possible_cpus();
 	support__raise_limits();
@@ -388,6 +407,8 @@ void live__close(struct live *live)
 	ring_buffer__free(live->ring);
 	wire_view__close(live->wire);
 	session_table__free(live->table);
+	live_alarms__fini(live);
+	live_nat__close(live);
 	live_stats__fini(live);
 	live_listeners__fini(live);
 	live_ports__free(live->ports);

@@ -12,10 +12,15 @@ static netns_stat_set wanted(const struct live *live)
 {
 	netns_stat_set set = live->options.figures | NETNS_SET(ATTEMPT_FAILS);
 
+	if (live->options.watch_alarms)
+		set |= NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX) |
+		       NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS) |
+		       NETNS_SET(LISTEN_OVERFLOWS);
 	if (live->options.want_listeners)
 		set |= NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(LISTEN_DROPS) |
 		       NETNS_SET(REQ_QUEUE_FULL_DROPS) | NETNS_SET(COOKIES_SENT) |
-		       NETNS_SET(SYN_COOKIES) | NETNS_SET(SYN_BACKLOG_MAX);
+		       NETNS_SET(COOKIES_RECEIVED) | NETNS_SET(SYN_COOKIES) |
+		       NETNS_SET(SYN_BACKLOG_MAX);
 	return set;
 }
 
@@ -152,9 +157,13 @@ void live__stats(struct live *live, struct live_stats *stats)
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,
 		.time_wait_fin2 = live->tally.time_wait_fin2,
+		.nats = live->nats.table ? nat_table__count(live->nats.table) : 0,
+		.nats_relisted = live->nats.n_relisted,
+		.nats_not_kept = live->nats.n_not_kept,
 	};
-	close_wait_leak__look(&live->close_wait, live->table, stats->now.mono_ns);
-	stats->close_wait = live->close_wait;
+	live__look_close_wait(live);
+	stats->close_wait = close_waits__leak(&live->close_waits);
+	live_alarms__stats(live, stats);
 	if (live->listeners) {
 		listener_table__fates(live->listeners, 0, &stats->fates);
 		stats->full_listener = keep_full(live, &stats->full_queue);

@@ -49,7 +49,8 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
 
 	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
-	bpf_program__set_autoload(skel->progs.iter_owners, mask & 1u << REC_OWNER);
+	bpf_program__set_autoload(skel->progs.iter_owners,
+				  mask & 1u << REC_OWNER && mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
 	bpf_program__set_autoload(skel->progs.sock_state,
 				  is_live || mask & (1u << REC_OPENING | 1u << REC_CLOSING));
@@ -59,8 +60,14 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bpf_program__set_autoload(skel->progs.sock_reset_received, has_more);
 	bpf_program__set_autoload(skel->progs.iter_tally, config->tally);
 	bpf_program__set_autoload(skel->progs.iter_listeners, config->count_listeners);
-	bpf_program__set_autoload(skel->progs.iter_requests, config->count_listeners);
-	bpf_program__set_autoload(skel->progs.iter_listener_owners, config->count_listeners);
+	bpf_program__set_autoload(skel->progs.iter_marked_listeners,
+				  config->count_listeners && config->follow);
+	bpf_program__set_autoattach(skel->progs.iter_marked_listeners, false);
+	bpf_program__set_autoload(skel->progs.iter_requests, mask & 1u << REC_REQUEST);
+	bpf_program__set_autoload(skel->progs.iter_listener_owners,
+				  config->count_listeners && mask & 1u << REC_OWNER);
+	bpf_program__set_autoload(skel->progs.iter_processes,
+				  config->count_listeners && mask & 1u << REC_OWNER);
 }
 
 /* A clock that advances with the kernel's jiffies. */
@@ -80,6 +87,7 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 
 	skel->rodata->cfg = *config;
 	skel->rodata->cfg.filter_netns = !netns->all;
+	skel->rodata->cfg.count_listeners = config->count_listeners && config->follow;
 	skel->rodata->cfg.tick_ns = tick_ns();
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
@@ -133,6 +141,7 @@ int sock_view__follow_netns(struct sock_view *view)
 void sock_view__forget_netns(struct sock_view *view, uint32_t inum)
 {
 	sock_quiet__forget(view, inum);
+	sock_listeners__forget(view, inum);
 }
 
 static int load(struct sock_view *view, const struct sock_config *config,
@@ -150,6 +159,8 @@ static int load(struct sock_view *view, const struct sock_config *config,
 		err = choose_namespaces(view->skel, view->netns);
 	if (!err)
 		err = sock_bpf__attach(view->skel);
+	if (!err && view->skel->rodata->cfg.count_listeners)
+		err = sock_listeners__attach(view);
 	if (err) {
 		sock_bpf__destroy(view->skel);
 		view->skel = NULL;
@@ -228,6 +239,7 @@ void sock_view__close(struct sock_view *view)
 	if (!view)
 		return;
 	sock_quiet__free(view);
+	sock_listeners__free(view);
 	sock_bpf__destroy(view->skel);
 	free(view->buffer);
 	free(view);
@@ -289,7 +301,7 @@ int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, r
 	return err;
 }
 
-static void mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void *ctx)
+void sock_view__mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void *ctx)
 {
 	union record rec = {
 		.snapshot =
@@ -344,31 +356,40 @@ static int list_sockets(struct sock_view *view, int iter_fd, uint32_t inum, reco
 	return err;
 }
 
-/* A namespace that vanished has an empty list that is not ok, and is no failure. */
-static int list_one(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
+int sock_view__list(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
 		    bool stops_itself, record_sink sink, void *ctx)
 {
 	bool has_all = link == view->skel->links.iter_sockets;
 	int fd = sock_view__iterator_in(link, ns);
 	int err = fd;
 
-	mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
+	sock_view__mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
 	if (fd >= 0)
 		err = has_all ? list_sockets(view, fd, ns->inum, sink, ctx)
 			      : sock_view__iterate(view, fd, stops_itself, sink, ctx);
-	mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
-	return fd >= 0 || fd == -EMFILE || fd == -ENFILE ? err : 0;
+	sock_view__mark(REC_SNAPSHOT_END, ns->inum, !err, sink, ctx);
+	return fd >= 0 || fd == -EMFILE || fd == -ENFILE ? err : -ESTALE;
 }
 
-static void list_nothing(const struct netns *ns, record_sink sink, void *ctx)
+/* A namespace that vanished is none. */
+static int failure(int err)
 {
-	mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
-	mark(REC_SNAPSHOT_END, ns->inum, true, sink, ctx);
+	return err == -ESTALE ? 0 : err;
+}
+
+bool sock_view__list_nothing(struct sock_view *view, const struct netns *ns, record_sink sink,
+			     void *ctx)
+{
+	if (!sock_view__is_quiet(view, ns->inum) && !sock_quiet__is_empty(view, ns))
+		return false;
+	sock_view__mark(REC_SNAPSHOT_BEGIN, ns->inum, 0, sink, ctx);
+	sock_view__mark(REC_SNAPSHOT_END, ns->inum, true, sink, ctx);
+	return true;
 }
 
 /* All of them are tried. */
-static int list_each(struct sock_view *view, const struct bpf_link *link, bool stops_itself,
-		     record_sink sink, void *ctx)
+static int list_each(struct sock_view *view, const struct bpf_link *link, record_sink sink,
+		     void *ctx)
 {
 	/* A list of tuples tells something else at its end. */
 	bool may_skip = link != view->skel->links.iter_tuples;
@@ -377,12 +398,9 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, bool s
 	for (size_t i = 0; i < view->netns->count; i++) {
 		const struct netns *ns = &view->netns->items[i];
 
-		if (may_skip &&
-		    (sock_view__is_quiet(view, ns->inum) || sock_quiet__is_empty(view, ns))) {
-			list_nothing(ns, sink, ctx);
+		if (may_skip && sock_view__list_nothing(view, ns, sink, ctx))
 			continue;
-		}
-		err = list_one(view, link, ns, stops_itself, sink, ctx);
+		err = failure(sock_view__list(view, link, ns, false, sink, ctx));
 		result = err ? err : result;
 	}
 	return result;
@@ -390,17 +408,12 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, bool s
 
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 {
-	return list_each(view, view->skel->links.iter_sockets, false, sink, ctx);
+	return list_each(view, view->skel->links.iter_sockets, sink, ctx);
 }
 
 int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx)
 {
-	return list_each(view, view->skel->links.iter_tuples, false, sink, ctx);
-}
-
-int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx)
-{
-	return list_each(view, view->skel->links.iter_listeners, true, sink, ctx);
+	return list_each(view, view->skel->links.iter_tuples, sink, ctx);
 }
 
 int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx)
@@ -429,17 +442,12 @@ static int list_owners(struct sock_view *view, const struct bpf_link *link, reco
 int sock_view__tuples_of(struct sock_view *view, const struct netns *ns, record_sink sink,
 			 void *ctx)
 {
-	return list_one(view, view->skel->links.iter_tuples, ns, false, sink, ctx);
+	return failure(sock_view__list(view, view->skel->links.iter_tuples, ns, false, sink, ctx));
 }
 
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx)
 {
 	return list_owners(view, view->skel->links.iter_owners, sink, ctx);
-}
-
-int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *ctx)
-{
-	return list_owners(view, view->skel->links.iter_listener_owners, sink, ctx);
 }
 
 /* ---- counters -------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct sock_maps {
  * @config: record_mask, wake_bytes and follow; the rest is set here, filter_netns from @netns (all:
  * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
  * has one of their records (REC_SOCK_STATE, …), and an iterator only if it has that one's
- * (REC_SOCK, REC_OWNER, REC_TUPLE): whoever wants one thing alone starts faster.
+ * (REC_SOCK, REC_OWNER, REC_TUPLE, REC_REQUEST): whoever wants one thing alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @maps: stay the caller's.
  * Returns 0 or -errno after logging.
@@ -53,13 +53,20 @@ int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
  * sock_view__listeners() - likewise, but a REC_LISTENER for every listener, and nothing else is
  * looked at; sock_view__requests() - a REC_REQUEST for every half-open connection
  *
- * Only with count_listeners.
+ * Only with count_listeners, and requests only if record_mask has REC_REQUEST.
  */
 int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx);
 int sock_view__requests(struct sock_view *view, record_sink sink, void *ctx);
 
-/* sock_view__listener_owners() - a REC_OWNER for every listener that a process has open */
-int sock_view__listener_owners(struct sock_view *view, record_sink sink, void *ctx);
+/*
+ * sock_view__listener_owners() - a REC_OWNER for each of the listeners @cookies that a process has
+ * open
+ *
+ * Looks at open files until all are found. Only with count_listeners and if record_mask has
+ * REC_OWNER. Returns 0 or -errno.
+ */
+int sock_view__listener_owners(struct sock_view *view, const uint64_t *cookies, size_t count,
+			       record_sink sink, void *ctx);
 
 /*
  * sock_view__tuples() - likewise, but of each socket only what accounts of ports and of TIME_WAIT
@@ -80,6 +87,15 @@ void sock_view__forget_netns(struct sock_view *view, uint32_t inum);
 /* sock_view__owners() - a REC_OWNER for every TCP socket that a process has open. Returns 0 or
  * -errno */
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx);
+
+/*
+ * sock_view__timed_out() - half-open connections at listeners that the kernel has given up so far
+ *
+ * Only with time_requests. Inferred: a SYN-ACK that has been sent again, and then was not for
+ * longer than the kernel's timer runs. A client's RST to it counts too; where it is never sent
+ * again (tcp_synack_retries 0) none is counted.
+ */
+uint64_t sock_view__timed_out(struct sock_view *view, uint64_t now_ns);
 
 /* sock_view__counters() - sums over CPUs; returns 0 or -errno */
 int sock_view__counters(const struct sock_view *view, struct sock_counters *out);

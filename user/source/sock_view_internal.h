@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the socket view, shared by its files alone: loading and listing (sock_view.c),
- * counts kept in the kernel (sock_tally.c), namespaces with nothing to list (sock_quiet.c).
+ * counts kept in the kernel (sock_tally.c), namespaces with nothing to list (sock_quiet.c),
+ * listeners (sock_listeners.c) and their processes (sock_owners.c).
  */
 #ifndef TCPWATCH_SOCK_VIEW_INTERNAL_H
 #define TCPWATCH_SOCK_VIEW_INTERNAL_H
@@ -17,7 +18,10 @@ struct sock_view {
 	const struct netns_list *netns;
 	int n_cpus;
 	char *buffer;
-	struct quiet_netns *quiet; /* by inode number */
+	struct quiet_netns *quiet;   /* by inode number */
+	struct marked_netns *marked; /* likewise */
+	uint64_t n_timed_out;
+	uint32_t unmarked; /* listeners that could not be, as last read */
 };
 
 /*
@@ -45,6 +49,27 @@ int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns);
  */
 int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
 		       void *ctx);
+
+/*
+ * sock_view__list() - hand the records that @link lists in @ns to @sink, between SNAPSHOT_BEGIN and
+ * SNAPSHOT_END
+ *
+ * Returns 0 or -errno; -ESTALE: the namespace vanished, its list is empty and not ok.
+ */
+int sock_view__list(struct sock_view *view, const struct bpf_link *link, const struct netns *ns,
+		    bool stops_itself, record_sink sink, void *ctx);
+/* sock_view__list_nothing() - if it is known that @ns has no sockets an empty list; false: it is
+ * not
+ */
+bool sock_view__list_nothing(struct sock_view *view, const struct netns *ns, record_sink sink,
+			     void *ctx);
+/* sock_view__mark() - a record of @kind, SNAPSHOT_BEGIN or SNAPSHOT_END */
+void sock_view__mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void *ctx);
+
+/* sock_listeners__attach() - the iterator of marked listeners. Returns 0 or -errno */
+int sock_listeners__attach(struct sock_view *view);
+void sock_listeners__forget(struct sock_view *view, uint32_t inum);
+void sock_listeners__free(struct sock_view *view);
 
 /* sock_tally__size() - give the maps of the counts no more room than they need. Returns 0 or -errno
  */

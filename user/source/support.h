@@ -75,6 +75,9 @@ void support__check_features(struct check_list *list, const struct support_needs
  */
 void support__check_programs(struct check_list *list, const struct support_needs *needs);
 
+/* support__check_conntrack() - whether it can be asked about translations of addresses */
+void support__check_conntrack(struct check_list *list, const struct support_needs *needs);
+
 /*
  * support__check_taps() - every interface that the options choose: which hooks it offers, who is
  * there, what it would be watched by

@@ -187,7 +187,8 @@ static const struct feature {
 	 "resets sent without a socket are shown with their addresses",
 	 "such resets are counted but not shown; lift lockdown=confidentiality to have them"},
 	{"sk_rst_reason names", try_reasons, 0, VIEW_SOCKET, "say why a reset was sent",
-	 "resets are shown without a reason, and those that no socket sends by the wire view alone; "
+	 "resets are shown without a reason, and those that no socket sends by the wire view "
+	 "alone; "
 	 "Linux 6.10 and newer tell"},
 	{"tcx link", try_tcx, 0, VIEW_WIRE, "tc programs that go away with tcpwatch",
 	 "a clsact qdisc is used instead; Linux 6.6 and newer have tcx"},

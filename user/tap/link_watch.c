@@ -91,17 +91,9 @@ static int read_addrs(struct link_watch *watch)
 	return 0;
 }
 
-/* 127.0.0.0/8 and ::1 */
-static bool is_loopback(const struct ip_addr *addr)
-{
-	if (ip_addr__is_v4(addr))
-		return addr->bytes[12] == 127;
-	return !addr->quads[0] && !addr->words[2] && addr->words[3] == TW_BE32(1);
-}
-
 bool link_watch__is_local(const struct link_watch *watch, const struct ip_addr *addr)
 {
-	if (is_loopback(addr))
+	if (ip_addr__is_loopback(addr))
 		return true;
 	return watch->addrs.count &&
 	       bsearch(addr, watch->addrs.items, watch->addrs.count, sizeof(*addr), compare_addrs);

@@ -40,7 +40,7 @@ static const uint32_t sock_counters_of[RATE_COUNT] = {
 /* Without the socket view, what the taps saw that says as much. */
 static uint64_t wire_total(const struct live_stats *stats, enum rate rate)
 {
-	return stats->has_wire && rate == RATE_RETRANSMITS ? stats->wire.value[WIRE_RETRANSMIT]
+	return stats->has_wire && rate == RATE_RETRANSMITS ? stats->table.wire_retransmits
 							   : UNKNOWN_U64;
 }
 

@@ -205,10 +205,10 @@ static wchar_t drawable(const struct screen *screen, uint32_t code, int *width)
 	return L'?';
 }
 
-/* Draws the first columns of a line of UTF-8 that fit, and clears the rest. */
-static void draw_line(const struct screen *screen, int y, const char *text, size_t len)
+/* Draws the first @left columns of a line of UTF-8, and clears the rest. */
+static void draw_columns(const struct screen *screen, int y, const char *text, size_t len, int left)
 {
-	int left = COLS, width;
+	int width;
 	uint32_t code;
 	wchar_t wide;
 
@@ -227,6 +227,25 @@ static void draw_line(const struct screen *screen, int y, const char *text, size
 		text += size;
 		len -= size;
 	}
+}
+
+static void draw_line(const struct screen *screen, int y, const char *text, size_t len)
+{
+	draw_columns(screen, y, text, len, COLS);
+}
+
+/* How much of a row fits: the beginning of a word tells something, that of a number another number.
+ */
+static int row_width(const struct text_layout *layout)
+{
+	int x = 0;
+
+	for (size_t i = 0; i < layout->fields->count; i++) {
+		if (x + layout->width[i] > COLS)
+			return field__align(layout->fields->items[i]) == ALIGN_RIGHT ? x : COLS;
+		x += layout->width[i] + COLUMN_GAP;
+	}
+	return COLS;
 }
 
 static int draw_lines(const struct screen *screen, int y, const char *text, unsigned count)
@@ -254,7 +273,7 @@ static void mark(int y, const struct text_layout *layout, size_t index, attr_t a
 {
 	int x = column_start(layout, index);
 
-	if (x < COLS && (attrs || pair))
+	if (x < row_width(layout) && (attrs || pair))
 		mvchgat(y, x, layout->width[index], attrs, pair, NULL);
 }
 
@@ -265,7 +284,7 @@ static void draw_heading(struct screen *screen, int y, const struct screen_frame
 	strbuf__clear(&screen->line);
 	text__heading(&screen->line, layout);
 	if (screen->line.len)
-		draw_line(screen, y, screen->line.data, screen->line.len - 1);
+		draw_columns(screen, y, screen->line.data, screen->line.len - 1, row_width(layout));
 	mvchgat(y, 0, -1, A_REVERSE, 0, NULL);
 	for (size_t i = 0; i < layout->fields->count; i++)
 		if (layout->fields->items[i] == frame->sort)
@@ -298,7 +317,8 @@ static void draw_row(struct screen *screen, int y, const struct screen_frame *fr
 	text__row(&screen->line, frame->layout, row, frame->now);
 	if (!screen->line.len)
 		return;
-	draw_line(screen, y, screen->line.data, screen->line.len - 1);
+	draw_columns(screen, y, screen->line.data, screen->line.len - 1,
+		     row_width(frame->layout));
 	color_states(screen, y, frame, row);
 }
 

@@ -95,6 +95,29 @@ static void add_close_wait(struct flow *flow, const struct close_wait_leak *leak
 	flow__end_part(flow);
 }
 
+static void add_time_wait(struct flow *flow, const struct live_stats *stats)
+{
+	flow__add_count(flow, "TIME-WAIT", stats->time_wait);
+	if (stats->time_wait_fin2)
+		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
+	if (!stats->time_wait_full)
+		return;
+	strbuf__adds(&flow->part, "TIME-WAIT NEARLY FULL: ");
+	utf8__add_escaped(&flow->part, stats->time_wait_full, strlen(stats->time_wait_full));
+	strbuf__addf(&flow->part, " %" PRIu64 " of %" PRIu64, stats->time_wait_count,
+		     stats->time_wait_limit);
+	flow__end_part(flow);
+}
+
+static void add_failing(struct flow *flow, const char *side, const struct handshake_ends *ends)
+{
+	if (!ends->all)
+		return;
+	strbuf__addf(&flow->part, "HANDSHAKES FAIL: as %s %" PRIu64 " of %" PRIu64, side,
+		     ends->failed, ends->all);
+	flow__end_part(flow);
+}
+
 static void add_queues(struct flow *flow, const struct live_stats *stats)
 {
 	if (!stats->has_sock)
@@ -102,10 +125,10 @@ static void add_queues(struct flow *flow, const struct live_stats *stats)
 	flow__add_count(flow, "SYN backlog", stats->syn_queue);
 	flow__add_count(flow, "accept queues full", stats->accept_queue_full);
 	add_refusals(flow, stats);
-	flow__add_count(flow, "TIME-WAIT", stats->time_wait);
-	if (stats->time_wait_fin2)
-		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
+	add_time_wait(flow, stats);
 	add_close_wait(flow, &stats->close_wait);
+	add_failing(flow, "client", &stats->client_failing);
+	add_failing(flow, "server", &stats->server_failing);
 	if (stats->ports_low.is_low)
 		ports__warn(flow, &stats->ports_low);
 }
@@ -138,6 +161,12 @@ static void add_losses(struct flow *flow, const struct live_stats *stats)
 	flow__add_count(flow, "lost", lost);
 	if (stats->table.wire_forgotten)
 		flow__add_count(flow, "forgotten", stats->table.wire_forgotten);
+	if (stats->nats)
+		flow__add_count(flow, "translated", stats->nats);
+	if (stats->nats_relisted)
+		flow__add_count(flow, "listed anew", stats->nats_relisted);
+	if (stats->nats_not_kept)
+		flow__add_count(flow, "not kept", stats->nats_not_kept);
 	if (!stats->has_wire)
 		return;
 	add_cache(flow, &stats->cache);

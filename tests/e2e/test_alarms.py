@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What fills up or fails is told once when it begins and once when it is over, as the kernel counts it."""
+import contextlib
+import os
+import socket
+
+import pytest
+
+from lib import tool
+from lib.backlog import nstat
+from lib.netns import NETS
+from lib.traffic import Connection, refused
+from lib.wait import wait_for
+from test_backlog import listen, of_kind, send_syns
+from test_faults import Header
+
+PORT = 8080
+NET = NETS[4]
+LEAK = 20  # sockets of one process, for over a minute
+LONG = 60
+
+
+def sockstat_tw(ns):
+    line = next(line for line in ns.run("cat", "/proc/net/sockstat").splitlines() if line.startswith("TCP:"))
+    words = line.split()
+    return int(words[words.index("tw") + 1])
+
+
+def changes(events, kind, *names, **fields):
+    return [(e["reason"], *(e[name] for name in names)) for e in of_kind(events, kind, **fields)]
+
+
+def close_first(pair, count, first=0):
+    """Sessions that near closes before far does."""
+    for i in range(first, first + count):
+        with Connection(pair.near, pair.far, NET.far, PORT + i) as conn:
+            conn.finish()
+
+
+def test_time_wait_nearly_full(pair, watch):
+    pair.near.sysctl("ipv4/tcp_max_tw_buckets", 20)
+    events = watch(pair, "socket")
+    before = sockstat_tw(pair.near)
+    close_first(pair, 18 - before)
+    wait_for(lambda: of_kind(events, "time_wait_full"), events.stderr)
+    raised, = of_kind(events, "time_wait_full")
+    assert (raised["reason"], raised["used"], raised["limit"]) == ("raised", sockstat_tw(pair.near), 20)
+    assert raised["local_addr"] is None and raised["remote_port"] is None
+    with Header(pair.near, "--view", "socket", "state", "listening") as top:
+        top.wait(r"TIME-WAIT NEARLY FULL: \S+ 18 of 20")
+        pair.near.sysctl("ipv4/tcp_max_tw_buckets", 22)  # 82 %: within the hysteresis
+        top.wait(r"TIME-WAIT NEARLY FULL: \S+ 18 of 22")
+        pair.near.sysctl("ipv4/tcp_max_tw_buckets", 23)
+        wait_for(lambda: changes(events, "time_wait_full", "used", "limit") == [("raised", 18, 20), ("cleared", 18, 23)],
+                 lambda: f"{of_kind(events, 'time_wait_full')}")
+        top.wait(r"TIME-WAIT \d+  (?!TIME-WAIT NEARLY)")
+
+
+def test_time_wait_refused_between_two_looks(pair, watch):
+    pair.near.sysctl("ipv4/tcp_max_tw_buckets", 0)
+    pair.near.sysctl("ipv4/tcp_max_tw_buckets", 1000)
+    events = watch(pair, "socket")
+    before = nstat(pair.near).get("TcpExtTCPTimeWaitOverflow", 0)
+    pair.near.sysctl("ipv4/tcp_max_tw_buckets", 0)
+    close_first(pair, 3)
+    pair.near.sysctl("ipv4/tcp_max_tw_buckets", 1000)
+    assert nstat(pair.near)["TcpExtTCPTimeWaitOverflow"] > before
+    wait_for(lambda: changes(events, "time_wait_full")[-2:] == [("raised",), ("cleared",)],
+             lambda: f"{of_kind(events, 'time_wait_full')}")
+
+
+def test_close_wait_leak(pair, watch):
+    """Nothing is told before they are old, and then once, with the process; closing half of them ends it."""
+    events = watch(pair, "socket")
+    with contextlib.ExitStack() as stack:
+        leaked = []
+        for i in range(LEAK):
+            conn = stack.enter_context(Connection(pair.far, pair.near, NET.near, PORT + i))
+            conn.client.close()
+            assert conn.server.recv(1) == b""
+            leaked.append(conn)
+        wait_for(lambda: of_kind(events, "close_wait_leak"), events.stderr, LONG + 10)
+        assert changes(events, "close_wait_leak", "used", "limit", "pid") == [("raised", LEAK, LEAK, os.getpid())]
+        rows = tool.sessions(pair.near, "state", "close-wait")
+        assert {(row["close_wait_of_process"], row["close_wait_new"]) for row in rows} == {(LEAK, 0)}
+        for conn in leaked[:LEAK // 2 - 1]:
+            conn.server.close()
+        wait_for(lambda: len(tool.sessions(pair.near, "state", "close-wait")) == LEAK // 2 + 1, "one too many")
+        leaked[-1].server.close()
+        wait_for(lambda: len(of_kind(events, "close_wait_leak")) == 2, "the end of it")
+        assert changes(events, "close_wait_leak", "used")[1] == ("cleared", LEAK // 2)
+
+
+def test_new_in_close_wait(pair):
+    """Of sockets older than tcpwatch it is not known when they came into it, unless that is long ago."""
+    with Connection(pair.far, pair.near, NET.near, PORT) as conn, \
+            tool.Background(pair.near, "top", "-b", "-d", "0.1", "--json", "--view", "socket") as top:
+        rows = []
+
+        def seen(**fields):
+            rows.extend(tool.parse_json_lines(top.read()))
+            return any(tool.key_of(row) == conn.server_key and all(row[k] == v for k, v in fields.items())
+                       for row in rows)
+
+        wait_for(lambda: seen(state="ESTAB", close_wait_of_process=None), top.stderr)
+        conn.client.close()
+        wait_for(lambda: seen(state="CLOSE-WAIT", close_wait_of_process=1, close_wait_new=1), top.stderr)
+        row, = tool.sessions(pair.near, "state", "close-wait")
+        assert (row["close_wait_of_process"], row["close_wait_new"]) == (1, None)
+
+
+def failing(events, **fields):
+    """Not those of the probe, which fail too."""
+    return of_kind(events, "handshakes_failing", **fields)
+
+
+@pytest.mark.parametrize("view", ["socket", "both"])
+def test_handshakes_failing_as_client(pair, watch, view):
+    events = watch(pair, view)
+    before = nstat(pair.near)["TcpAttemptFails"]
+    for _ in range(5):
+        refused(pair.near, NET.far, PORT)
+    wait_for(lambda: failing(events, remote_port=PORT), events.stderr)
+    raised, = failing(events, remote_port=PORT)
+    assert raised["used"] == raised["limit"] == nstat(pair.near)["TcpAttemptFails"] - before == 5
+    assert (raised["reason"], raised["direction"]) == ("raised", "out")
+    assert (raised["remote_addr"], raised["remote_port"], raised["local_port"]) == (NET.far, PORT, None)
+    with listen(pair.far, 200) as server:
+        for _ in range(19 * 5):  # five in a hundred
+            with pair.near.entered():
+                client = socket.create_connection((NET.far, PORT))
+            with client, server.accept()[0]:
+                pass
+    wait_for(lambda: len(failing(events, remote_port=PORT)) == 2, "the end of it", 25)
+    assert failing(events, remote_port=PORT)[1]["reason"] == "cleared"
+
+
+def test_handshakes_failing_as_server(pair, watch):
+    pair.near.sysctl("ipv4/tcp_synack_retries", 0)
+    events = watch(pair, "both")
+    with listen(pair.near, 16):
+        send_syns(pair.far, 6)
+        wait_for(lambda: failing(events, local_port=PORT), events.stderr, 10)
+        raised, = failing(events, local_port=PORT)
+        assert (raised["reason"], raised["direction"], raised["remote_port"]) == ("raised", "in", None)
+        assert raised["used"] == raised["limit"] >= 5
+        wait_for(lambda: [e["reason"] for e in failing(events, local_port=PORT)] == ["raised", "cleared"],
+                 "silence, which ends it", 25)
+
+
+def test_top_says_that_handshakes_fail(pair):
+    with Header(pair.near, "--view", "socket", "state", "listening") as top:
+        top.wait("sessions")
+        for _ in range(6):
+            refused(pair.near, NET.far, PORT)
+        top.wait("HANDSHAKES FAIL: as client 6 of 6")
+
+
+def half_open(ns):
+    return ns.run("ss", "-tanH", "state", "syn-recv").splitlines()
+
+
+def test_top_says_that_a_server_gives_up(pair):
+    pair.near.sysctl("ipv4/tcp_synack_retries", 1)
+    with Header(pair.near, "--view", "socket", "state", "listening") as top, listen(pair.near, 16):
+        top.wait("sessions")
+        send_syns(pair.far, 6)
+        top.wait("HANDSHAKES FAIL: as server 6 of 6", 12)
+        assert not half_open(pair.near)
+
+
+def test_a_server_gives_up_as_taps_see_it(pair, watch):
+    """Not after three minutes, and not before the kernel has."""
+    pair.near.sysctl("ipv4/tcp_synack_retries", 2)
+    events = watch(pair, "wire")
+    with listen(pair.near, 16):
+        send_syns(pair.far, 1)
+        wait_for(lambda: half_open(pair.near), "the kernel to have it")
+        wait_for(lambda: of_kind(events, "handshake_failed", local_port=PORT), events.stderr, 15)
+        assert not half_open(pair.near)
+        failed, = of_kind(events, "handshake_failed", local_port=PORT)
+        assert (failed["broke"], failed["reason"]) == ("syn_ack_unanswered", "timeout")
+        assert len(of_kind(events, "syn_ack", local_port=PORT)) == 1 + 2

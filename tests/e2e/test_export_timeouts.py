@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""`tcpwatch export`: handshakes that a server gave up, which the kernel does not count."""
+import contextlib
+
+from lib.metrics import Export, of_file
+from lib.netns import NETS
+from lib.wait import wait_for
+from test_backlog import connecting, listen, nstat, send_syns
+
+PORT = 8080
+NET = NETS[4]
+
+
+def outcomes(path):
+    return of_file(path).by("handshakes_total", "outcome", side="server")
+
+
+def half_open(ns):
+    return ns.run("ss", "-tanH", "state", "syn-recv").splitlines()
+
+
+def test_timeouts_of_a_server(pair, tmp_path):
+    """Each is counted once, when the kernel has given it up; what is completed late is not among them."""
+    path = tmp_path / "tcpwatch.prom"
+    pair.near.sysctl("ipv4/tcp_synack_retries", 2)
+    pair.far.sysctl("ipv4/tcp_syn_retries", 3)
+    with contextlib.ExitStack() as stack:
+        exporter = stack.enter_context(Export(pair.near, "--textfile", str(path), "--interval", "0.1").wait_file(path))
+        stack.enter_context(listen(pair.near, 8))
+        assert outcomes(path)["timeout"] == 0
+        pair.far.run("nft", "add table inet late")
+        pair.far.run("nft", "add chain inet late c { type filter hook input priority 0; }")
+        pair.far.run("nft", f"add rule inet late c tcp sport {PORT} drop")
+        before = nstat(pair.near)["TcpExtTCPSynRetrans"]
+        connecting(stack, pair.far, 1)
+        wait_for(lambda: nstat(pair.near)["TcpExtTCPSynRetrans"] > before, "the SYN-ACK to be sent again")
+        pair.far.run("nft", "delete table inet late")
+        wait_for(lambda: outcomes(path)["completed"] == 1, "the late one to complete", 10)
+        send_syns(pair.far, 4)
+        wait_for(lambda: len(half_open(pair.near)) == 4, "four half open")
+        wait_for(lambda: outcomes(path)["timeout"], exporter.stderr, 15)
+        assert not half_open(pair.near)  # not told before the kernel gave up
+        wait_for(lambda: outcomes(path)["timeout"] == 4, lambda: f"four: {outcomes(path)}")
+        assert outcomes(path)["completed"] == 1

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""
+One session seen at several taps, in several namespaces: it is one row, told of once, counted once. Not here: several
+devices of one namespace (test_devices.py).
+"""
+import contextlib
+import re
+
+import pytest
+
+from lib import ss, tool
+from lib.traffic import Connection, connect, listen, refused
+from lib.wait import wait_for
+from lib.watched import Watched, spaces, taps
+from lib.world import bridged, make
+
+PORT = 8080
+ONCE = ("syn", "syn_ack", "established", "closed")
+
+
+@pytest.fixture(name="world")
+def fixture_world():
+    with make(bridged) as made:
+        yield made
+
+
+def talk(conn, count=1000):
+    conn.send(b"x" * count)
+    conn.finish()
+
+
+def test_wire_view_of_two_namespaces_is_one_session(world):
+    """The container's own interface, the bridge and its port: each segment passes all three."""
+    with Watched(world, lambda: refused(world.a, "10.8.0.1", 9), "--view", "wire", *spaces(world, "a", "host"),
+                 *taps("eth0", "va", "br0")) as watched:
+        with Connection(world.a, world.host, "10.8.0.1", PORT) as conn:
+            keys = {conn.client_key, conn.server_key}
+            talk(conn)
+        wait_for(lambda: watched.of(keys, "closed"), "the end")
+        refused(world.a, "10.8.0.1", 10)
+        for kind in ONCE:
+            event, = watched.of(keys, kind)
+        assert event["tx_bytes"] + event["rx_bytes"] == 1000
+        assert set(event["taps"].split(",")) == {"eth0", "va", "br0"}
+        assert len(watched.of(keys, "fin")) == 2
+
+
+def test_a_socket_and_what_passes_the_bridge_are_one_row(world):
+    """Only the bridge's port is tapped; the socket is in the container."""
+    with contextlib.ExitStack() as stack:
+        conn = stack.enter_context(Connection(world.a, world.b, "10.8.0.3", PORT))
+        args = ("top", "-b", "-d", "0.2", "--json", *spaces(world, "host", "a"), *taps("va"))
+        top = stack.enter_context(tool.Background(world.host, *args))
+
+        def rows():
+            top.assert_running()
+            conn.send(b"x")
+            found = [row for row in tool.parse_json_lines(top.read()) if "local_addr" in row]
+            return [row for row in found if tool.key_of(row) in (conn.client_key, conn.server_key)
+                    and row["taps"] == "va"]
+
+        found = wait_for(rows, "the row with what the tap saw", 10)
+        assert {(tool.key_of(row), row["view"]) for row in found} == {(conn.client_key, "both")}
+
+
+def test_both_ends_are_rows_as_in_ss(world):
+    """From container to container: a socket each, and the segments counted at one of six taps."""
+    with Watched(world, lambda: refused(world.a, "10.8.0.3", 9), *spaces(world, "a", "b", "host"),
+                 *taps("eth0", "va", "vb", "br0")) as watched:
+        with Connection(world.a, world.b, "10.8.0.3", PORT) as conn:
+            assert ss.state_of(world.a, conn.client_key) == ss.state_of(world.b, conn.server_key) == "ESTAB"
+            talk(conn)
+        keys = {conn.client_key, conn.server_key}
+        wait_for(lambda: len(watched.of(keys, "closed")) == 2, "both ends", 10)
+        for kind in ("established", "closed"):
+            assert {tool.key_of(e) for e in watched.of(keys, kind)} == keys
+            assert len(watched.of(keys, kind)) == 2
+        for kind in ("syn", "syn_ack"):
+            event, = watched.of(keys, kind)
+        assert len(watched.of(keys, "fin")) == 2
+
+
+def test_states_are_counted_once(world):
+    """The header of top, held against ss in each namespace; the host only passes them on."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(listen(world.b, "10.8.0.3", PORT))
+        conns = [stack.enter_context(connect(world.a, "10.8.0.3", PORT)) for _ in range(5)]
+        served = [stack.enter_context(listener.accept()[0]) for _ in conns]
+        args = ("top", "-b", "-d", "0.2", *spaces(world, "host", "a", "b"), *taps("va", "vb"))
+        top = stack.enter_context(tool.Background(world.host, *args))
+
+        headers = []
+
+        def counts():
+            top.assert_running()
+            for one, other in zip(conns, served):
+                one.sendall(b"x")
+                other.recv(1)
+            headers.extend(re.findall(r"(\d+) sessions(?: \(.*?\))?  .*?ESTAB (\d+)", top.read()))
+            return len(headers) > 3
+
+        wait_for(counts, lambda: f"frames; {top.stderr()}", 10)
+        assert headers[-1] == (str(len(ss.rows(world.a)) + len(ss.rows(world.b))),
+                               str(ss.states(world.a)["ESTAB"] + ss.states(world.b)["ESTAB"]))

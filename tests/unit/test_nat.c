@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Translations of addresses: the table of them, and the sessions that they make one. Not here:
+ * conntrack's messages (tests/e2e/test_nat.py).
+ */
+#include <errno.h>
+
+#include "table_fixture.h"
+
+#define INSIDE_IP  LOCAL_IP
+#define SERVER_IP  REMOTE_IP
+#define HOST_IP	   0xc0000201u /* 192.0.2.1 */
+#define INSIDE_TAP 1	       /* in NETNS, which has INSIDE_IP */
+#define BRIDGE_TAP 3	       /* in OUTSIDE, which translates */
+#define NIC_TAP	   4	       /* likewise, beyond */
+
+/* Connections to the server have this host's address there, and another port. */
+static struct nat masquerade(uint16_t port, uint16_t port_there)
+{
+	struct nat nat = {.netns = OUTSIDE};
+
+	nat.side[NAT_BEFORE].client =
+		make_key(&nat.side[NAT_BEFORE].key, INSIDE_IP, port, SERVER_IP, 80, 0);
+	nat.side[NAT_AFTER].client =
+		make_key(&nat.side[NAT_AFTER].key, HOST_IP, port_there, SERVER_IP, 80, 0);
+	return nat;
+}
+
+/* ---- the table of translations --------------------------------------------------------------- */
+
+static void test_finds_either_side(void **state)
+{
+	struct nat_table *table = nat_table__new(10);
+	struct nat nat = masquerade(40000, 50000);
+	const struct nat *own, *found;
+
+	(void)state;
+	for (int times = 0; times < 2; times++) { /* told again it is the same */
+		assert_int_equal(nat_table__add(table, &nat, &own), 0);
+		assert_int_equal(nat_table__count(table), 1);
+	}
+	for (int side = 0; side < NAT_SIDES; side++) {
+		struct flow_key key = nat.side[side].key;
+		enum nat_side where = NAT_SIDES;
+
+		key.tap = 7;
+		found = nat_table__find(table, &key, &where);
+		assert_ptr_equal(found, own);
+		assert_int_equal(where, side);
+	}
+	nat_table__remove(table, &nat);
+	assert_int_equal(nat_table__count(table), 0);
+	nat_table__remove(table, &nat);
+	nat_table__free(table);
+}
+
+static void test_is_bounded(void **state)
+{
+	struct nat_table *table = nat_table__new(3);
+	const struct nat *own;
+
+	(void)state;
+	for (uint16_t i = 0; i < 10; i++) {
+		struct nat nat = masquerade(40000 + i, 50000 + i);
+
+		assert_int_equal(nat_table__add(table, &nat, &own), i < 3 ? 0 : -ENOSPC);
+	}
+	assert_int_equal(nat_table__count(table), 3);
+	nat_table__free(table);
+}
+
+static void test_lists_anew(void **state)
+{
+	struct nat_table *table = nat_table__new(10);
+	struct nat kept = masquerade(1, 11), lost = masquerade(2, 12),
+		   elsewhere = masquerade(3, 13);
+	const struct nat *own;
+	enum nat_side side;
+
+	(void)state;
+	elsewhere.netns = FAR;
+	nat_table__add(table, &kept, &own);
+	nat_table__add(table, &lost, &own);
+	nat_table__add(table, &elsewhere, &own);
+	nat_table__begin_list(table);
+	nat_table__add(table, &kept, &own);
+	nat_table__end_list(table, OUTSIDE);
+	assert_non_null(nat_table__find(table, &kept.side[NAT_AFTER].key, &side));
+	assert_null(nat_table__find(table, &lost.side[NAT_AFTER].key, &side));
+	assert_non_null(nat_table__find(table, &elsewhere.side[NAT_AFTER].key, &side));
+	nat_table__free(table);
+}
+
+/* Which endpoints are themselves. */
+static void test_ends(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t before_client, before_server, after_client, after_server;
+		bool is_client[NAT_SIDES], is_server[NAT_SIDES];
+	} cases[] = {
+		{"masquerade", 1, 9, 2, 9, {true, false}, {true, true}},
+		{"published port", 1, 8, 1, 9, {true, true}, {false, true}},
+		{"both", 1, 8, 2, 9, {true, false}, {false, true}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nat nat = {0};
+
+		nat.side[NAT_BEFORE].client =
+			make_key(&nat.side[NAT_BEFORE].key, cases[i].before_client, 1,
+				 cases[i].before_server, 2, 0);
+		nat.side[NAT_AFTER].client =
+			make_key(&nat.side[NAT_AFTER].key, cases[i].after_client, 1,
+				 cases[i].after_server, 2, 0);
+		for (int side = 0; side < NAT_SIDES; side++) {
+			uint8_t client = 1 << nat.side[side].client;
+			uint8_t expected = (cases[i].is_client[side] ? client : 0) |
+					   (cases[i].is_server[side] ? 3 & ~client : 0);
+
+			if (nat__ends(&nat, side) != expected)
+				fail_msg("%s, side %d: %x", cases[i].name, side,
+					 nat__ends(&nat, side));
+		}
+	}
+}
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static struct nat_table *known;
+
+static const struct nat *lookup(void *ctx, const struct flow_key *key, bool is_new,
+				enum nat_side *side)
+{
+	(void)ctx;
+	(void)is_new;
+	return nat_table__find(known, key, side);
+}
+
+static bool is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
+{
+	(void)ctx;
+	return addr->words[3] == TW_BE32(tap == INSIDE_TAP ? INSIDE_IP : HOST_IP);
+}
+
+static void init(struct fixture *fx, bool with_events, bool prefer_sockets)
+{
+	fixture__init(fx, with_events, prefer_sockets, 100);
+	known = nat_table__new(10);
+	fx->env.nat = lookup;
+	fx->env.is_local = is_local;
+	session_table__free(fx->table);
+	fx->table = session_table__new(&fx->env, 100);
+	assert_non_null(fx->table);
+}
+
+static void fini(struct fixture *fx)
+{
+	session_table__free(fx->table);
+	nat_table__free(known);
+}
+
+static void learn(struct fixture *fx, const struct nat *nat)
+{
+	const struct nat *own;
+
+	assert_int_equal(nat_table__add(known, nat, &own), 0);
+	session_table__add_nat(fx->table, own);
+}
+
+/* The session as taps on one side and on the other see it. */
+static struct talk talk_at(uint16_t tap)
+{
+	struct talk t;
+
+	if (tap == NIC_TAP)
+		talk__init(&t, HOST_IP, 50000, SERVER_IP, 80);
+	else
+		talk__init(&t, INSIDE_IP, 40000, SERVER_IP, 80);
+	t.key.tap = tap;
+	return t;
+}
+
+static const struct session *only_row(struct fixture *fx)
+{
+	struct rows rows = fixture__rows(fx);
+
+	if (rows.count != 1)
+		fail_msg("%zu rows", rows.count);
+	return rows.items[0];
+}
+
+static bool is_end(const struct endpoint *end, uint32_t addr, uint16_t port)
+{
+	struct ip_addr expected = v4(addr);
+
+	return ip_addr__equal(&end->addr, &expected) && end->port == port;
+}
+
+static void test_both_sides_are_one(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t taps[3];
+		size_t n;
+		bool is_local; /* the row is of the namespace that has the client */
+		const char *shown;
+	} cases[] = {
+		{"veth and NIC", {INSIDE_TAP, NIC_TAP}, 2, true, "eth0,vb"},
+		{"bridge and NIC", {BRIDGE_TAP, NIC_TAP}, 2, false, "br0,vb"},
+		{"all", {INSIDE_TAP, BRIDGE_TAP, NIC_TAP}, 3, true, "eth0,br0,vb"},
+		{"the other side first", {NIC_TAP, INSIDE_TAP}, 2, true, "vb,eth0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int is_known_first = 0; is_known_first < 2; is_known_first++) {
+			struct nat nat = masquerade(40000, 50000);
+			const struct session *row;
+			struct fixture fx;
+
+			init(&fx, true, false);
+			if (is_known_first)
+				learn(&fx, &nat);
+			for (size_t at = 0; at < cases[i].n; at++) {
+				struct talk t = talk_at(cases[i].taps[at]);
+
+				if (at == 1 && !is_known_first)
+					learn(&fx, &nat);
+				talk__whole(&fx, &t);
+			}
+			fixture__settle(&fx);
+			row = only_row(&fx);
+			if (strcmp(row->taps, cases[i].shown) ||
+			    row->is_forwarded == cases[i].is_local || !row->nat ||
+			    !is_end(&row->local, INSIDE_IP, 40000) ||
+			    !is_end(&row->remote, SERVER_IP, 80))
+				fail_msg("%s: at %s, forwarded %d, local port %u", cases[i].name,
+					 row->taps, row->is_forwarded, row->local.port);
+			fini(&fx);
+		}
+}
+
+/* What this host's address stands in for is no session of its own. */
+static void test_stand_in_is_forwarded(void **state)
+{
+	struct nat nat = masquerade(40000, 50000);
+	struct talk t = talk_at(NIC_TAP);
+
+	(void)state;
+	for (int is_known_first = 0; is_known_first < 2; is_known_first++) {
+		struct fixture fx;
+
+		init(&fx, false, true);
+		if (is_known_first)
+			learn(&fx, &nat);
+		talk__open(&fx, &t);
+		if (!is_known_first)
+			learn(&fx, &nat);
+		assert_true(only_row(&fx)->is_forwarded);
+		assert_int_equal(only_row(&fx)->nat_side, NAT_AFTER);
+		fini(&fx);
+	}
+}
+
+/* Only what is beyond the translation is seen, and the socket is here. */
+static void test_socket_before_nat(void **state)
+{
+	struct sock_info info = make_sock(7, TCPS_ESTABLISHED, INSIDE_IP, 40000, SERVER_IP, 80);
+	struct nat nat = masquerade(40000, 50000);
+	struct talk t = talk_at(NIC_TAP);
+
+	(void)state;
+	for (int order = 0; order < 3; order++) {
+		const struct session *row;
+		struct fixture fx;
+
+		init(&fx, false, true);
+		for (int step = 0; step < 3; step++) {
+			if (step == order)
+				fixture__sock(&fx, &info);
+			else if (step == (order + 1) % 3)
+				learn(&fx, &nat);
+			else
+				talk__open(&fx, &t);
+		}
+		row = only_row(&fx);
+		assert_non_null(row->sock);
+		assert_non_null(row->wire);
+		assert_int_equal(row->verdict->originator, row->local_dir);
+		assert_int_equal(fixture__stats(&fx).sessions, 1);
+		fini(&fx);
+	}
+}
+
+/* The tuple is used again, and goes another way. */
+static void test_next_session_is_not_translated(void **state)
+{
+	struct talk inside = talk_at(INSIDE_TAP), outside = talk_at(NIC_TAP);
+	struct nat nat = masquerade(40000, 50000);
+	struct fixture fx;
+
+	(void)state;
+	init(&fx, false, false);
+	learn(&fx, &nat);
+	talk__whole(&fx, &inside);
+	talk__whole(&fx, &outside);
+	fixture__settle(&fx);
+	nat_table__remove(known, &nat);
+	fx.now_ns += 2 * SEC;
+	inside.client_isn += 1000000;
+	inside.server_isn += 1000000;
+	talk__open(&fx, &inside);
+	assert_null(only_row(&fx)->nat);
+	assert_null(only_row(&fx)->taps);
+	fini(&fx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_finds_either_side),
+		cmocka_unit_test(test_is_bounded),
+		cmocka_unit_test(test_lists_anew),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_both_sides_are_one),
+		cmocka_unit_test(test_stand_in_is_forwarded),
+		cmocka_unit_test(test_socket_before_nat),
+		cmocka_unit_test(test_next_session_is_not_translated),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

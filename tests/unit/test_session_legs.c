@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One session at several taps of several namespaces: a container's veth, the host's bridge. One
+ * row, each thing told once, each byte counted once; and two sessions that only have the same
+ * addresses stay two. Not here: several taps of one namespace (test_session_wire.c).
+ */
+#include "table_fixture.h"
+
+#define INSIDE_TAP 1 /* in NETNS, which has LOCAL_IP */
+#define BRIDGE_TAP 3 /* in OUTSIDE, on the way */
+#define PORT_TAP   4 /* likewise */
+
+/* A session of the container's, as @tap sees it. */
+static struct talk at_tap(uint16_t tap)
+{
+	struct talk t;
+
+	talk__init(&t, LOCAL_IP, 40000, REMOTE_IP, 80);
+	t.key.tap = tap;
+	return t;
+}
+
+#define C TALK_BYTES
+#define S (2 * TALK_BYTES)
+
+/* A session from first to last. */
+static const struct {
+	bool is_server;
+	uint8_t flags;
+	uint32_t seq, ack, payload;
+} segments[] = {
+	{false, TCPF_SYN, 0, 0, 0},
+	{true, TCPF_SYN | TCPF_ACK, 0, 1, 0},
+	{false, TCPF_ACK, 1, 1, 0},
+	{false, TCPF_ACK, 1, 1, C},
+	{true, TCPF_ACK, 1, 1 + C, S},
+	{false, TCPF_ACK | TCPF_FIN, 1 + C, 1 + S, 0},
+	{true, TCPF_ACK | TCPF_FIN, 1 + S, 2 + C, 0},
+	{false, TCPF_ACK, 2 + C, 2 + S, 0},
+};
+
+/* Each segment passes @n taps one after the other: the client's in their order, the server's
+ * against it. */
+static void play(struct fixture *fx, const struct talk *taps, size_t n)
+{
+	for (size_t s = 0; s < sizeof(segments) / sizeof(segments[0]); s++)
+		for (size_t i = 0; i < n; i++) {
+			bool is_server = segments[s].is_server;
+
+			(is_server ? talk__server : talk__client)(
+				fx, &taps[is_server ? n - 1 - i : i], segments[s].flags,
+				segments[s].seq, segments[s].ack, segments[s].payload);
+		}
+	fixture__settle(fx);
+	fixture__scan(fx);
+}
+
+static const struct session *only_row(struct fixture *fx)
+{
+	struct rows rows = fixture__rows(fx);
+
+	assert_int_equal(rows.count, 1);
+	return rows.items[0];
+}
+
+static struct sock_info container_sock(uint32_t netns)
+{
+	struct sock_info info = make_sock(7, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80);
+
+	info.netns = netns;
+	return info;
+}
+
+/* ---- one session ---- */
+
+static void test_seen_along_the_way(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t taps[3];
+		size_t n;
+		const char *shown; /* .taps of the row */
+	} cases[] = {
+		{"outwards", {INSIDE_TAP, PORT_TAP, BRIDGE_TAP}, 3, "eth0,vb,br0"},
+		{"inwards", {BRIDGE_TAP, PORT_TAP, INSIDE_TAP}, 3, "eth0,br0,vb"},
+		{"two of them", {BRIDGE_TAP, INSIDE_TAP}, 2, "eth0,br0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk taps[3];
+		const struct session *row;
+		struct fixture fx;
+		char story[512];
+
+		for (size_t at = 0; at < cases[i].n; at++)
+			taps[at] = at_tap(cases[i].taps[at]);
+		fixture__init(&fx, true, false, 100);
+		play(&fx, taps, cases[i].n);
+		row = only_row(&fx);
+		if (row->netns != NETNS || row->is_forwarded || strcmp(row->ifname, "eth0") ||
+		    strcmp(row->taps, cases[i].shown) ||
+		    row->verdict->bytes[taps[0].client] != TALK_BYTES)
+			fail_msg("%s: netns %u, forwarded %d, at %s", cases[i].name, row->netns,
+				 row->is_forwarded, row->taps);
+		fixture__story(&fx, story, sizeof(story));
+		assert_string_equal(story, "syn closed>syn-sent syn_ack syn-sent>established "
+					   "established fin established>fin-wait-1 fin "
+					   "fin-wait-1>fin-wait-2 fin-wait-2>time-wait closed:fin");
+		session_table__free(fx.table);
+	}
+}
+
+/* Picked up midstream: the taps' sequence numbers tell. */
+static void test_met_midstream(void **state)
+{
+	struct talk taps[] = {at_tap(BRIDGE_TAP), at_tap(INSIDE_TAP)};
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	for (size_t i = 0; i < 2; i++) {
+		taps[i].lose = true;
+		talk__data(&fx, &taps[i]);
+	}
+	fixture__scan(&fx);
+	assert_string_equal(only_row(&fx)->taps, "eth0,br0");
+	session_table__free(fx.table);
+}
+
+/* Nothing is tapped where the socket is. */
+static void test_socket_elsewhere(void **state)
+{
+	struct talk t = at_tap(BRIDGE_TAP);
+	struct sock_info info = container_sock(NETNS);
+	const struct session *row;
+
+	(void)state;
+	for (int sock_first = 0; sock_first < 2; sock_first++) {
+		struct fixture fx;
+
+		fixture__init(&fx, false, true, 100);
+		if (sock_first)
+			fixture__sock(&fx, &info);
+		talk__open(&fx, &t);
+		if (!sock_first)
+			fixture__sock(&fx, &info);
+		row = only_row(&fx);
+		assert_non_null(row->sock);
+		assert_non_null(row->wire);
+		assert_string_equal(row->ifname, "br0");
+		assert_int_equal(fixture__stats(&fx).sessions, 1);
+		session_table__free(fx.table);
+	}
+}
+
+/* Both ends are here: a socket each, as on lo, and the wire is one. */
+static void test_both_ends_here(void **state)
+{
+	struct talk taps[] = {at_tap(INSIDE_TAP), at_tap(BRIDGE_TAP), at_tap(FAR_TAP)};
+	struct sock_info client = container_sock(NETNS);
+	struct sock_info server = make_sock(8, TCPS_ESTABLISHED, REMOTE_IP, 80, LOCAL_IP, 40000);
+	struct fixture fx;
+	struct rows rows;
+
+	(void)state;
+	server.netns = FAR;
+	fixture__init(&fx, true, true, 100);
+	fixture__sock(&fx, &client);
+	fixture__sock(&fx, &server);
+	for (size_t i = 0; i < 3; i++)
+		talk__open(&fx, &taps[i]);
+	rows = fixture__rows(&fx);
+	assert_int_equal(rows.count, 2);
+	assert_string_equal(rows.items[0]->ifname, "eth0");
+	assert_string_equal(rows.items[1]->ifname, "veth9");
+	assert_string_equal(rows.items[1]->taps, "eth0,br0,veth9");
+	assert_int_equal(fx.n_told, 2); /* SYN and SYN-ACK */
+	session_table__free(fx.table);
+}
+
+/* ---- counting ---- */
+
+static void test_retransmits_count_once(void **state)
+{
+	struct talk taps[] = {at_tap(BRIDGE_TAP), at_tap(INSIDE_TAP), at_tap(PORT_TAP)};
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	for (size_t i = 0; i < 3; i++) {
+		talk__open(&fx, &taps[i]);
+		for (int times = 0; times < 3; times++)
+			talk__client(&fx, &taps[i], TCPF_ACK, 1, 1, TALK_BYTES);
+		fixture__scan(&fx);
+		assert_int_equal(fixture__stats(&fx).wire_retransmits, 2);
+	}
+	fixture__settle(&fx);
+	fixture__scan(&fx);
+	assert_int_equal(fixture__stats(&fx).wire_retransmits, 2);
+	session_table__free(fx.table);
+}
+
+/* ---- not one session ---- */
+
+static void test_same_addresses(void **state)
+{
+	struct talk mine = at_tap(INSIDE_TAP), theirs = at_tap(BRIDGE_TAP);
+	struct sock_info info = container_sock(NETNS), twin = container_sock(FAR);
+	struct fixture fx;
+
+	(void)state;
+	theirs.client_isn += 1000000;
+	theirs.server_isn += 70000000;
+	fixture__init(&fx, false, false, 100);
+	talk__open(&fx, &mine);
+	talk__open(&fx, &theirs);
+	talk__data(&fx, &mine);
+	talk__data(&fx, &theirs);
+	fixture__scan(&fx);
+	assert_int_equal(fixture__rows(&fx).count, 2);
+	session_table__free(fx.table);
+
+	/* Whose of two sockets the bridge saw, nobody can tell. */
+	twin.cookie++;
+	fixture__init(&fx, false, true, 100);
+	talk__open(&fx, &theirs);
+	fixture__sock(&fx, &info);
+	fixture__sock(&fx, &twin);
+	assert_int_equal(fixture__rows(&fx).count, 3);
+	for (size_t i = 0; i < 2; i++)
+		assert_null(fixture__rows(&fx).items[i]->wire);
+	session_table__free(fx.table);
+}
+
+static void test_loopback_is_apart(void **state)
+{
+	struct sock_info info = make_sock(7, TCPS_ESTABLISHED, 0x7f000001, 40000, 0x7f000001, 80);
+	struct fixture fx;
+	struct talk t;
+
+	(void)state;
+	talk__init(&t, 0x7f000001, 40000, 0x7f000001, 80);
+	info.netns = FAR;
+	fixture__init(&fx, false, false, 100);
+	talk__open(&fx, &t);
+	fixture__sock(&fx, &info);
+	assert_int_equal(fixture__rows(&fx).count, 2);
+	session_table__free(fx.table);
+}
+
+/* A new container has the address of one that is gone: the bridge saw both. */
+static void test_next_container(void **state)
+{
+	struct talk old[] = {at_tap(BRIDGE_TAP), at_tap(INSIDE_TAP)};
+	struct talk new[] = {at_tap(FAR_TAP), at_tap(BRIDGE_TAP)};
+	struct fixture fx;
+	struct rows rows;
+
+	(void)state;
+	fixture__init(&fx, true, false, 100);
+	play(&fx, old, 2);
+	fx.n_told = 0;
+	fx.now_ns += 10 * SEC;
+	for (size_t i = 0; i < 2; i++) {
+		new[i].client_isn += 1000000;
+		new[i].server_isn += 1000000;
+		talk__open(&fx, &new[i]);
+	}
+	rows = fixture__rows(&fx);
+	assert_int_equal(rows.count, 1);
+	assert_string_equal(rows.items[0]->taps, "br0,veth9");
+	session_table__free(fx.table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_seen_along_the_way),
+		cmocka_unit_test(test_met_midstream),
+		cmocka_unit_test(test_socket_elsewhere),
+		cmocka_unit_test(test_both_ends_here),
+		cmocka_unit_test(test_retransmits_count_once),
+		cmocka_unit_test(test_same_addresses),
+		cmocka_unit_test(test_loopback_is_apart),
+		cmocka_unit_test(test_next_container),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

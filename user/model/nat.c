@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Translations by the tuple of either side.
+ */
+#include "nat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct nat_table {
+	struct pool pool;
+	struct hash_index by_side[NAT_SIDES];
+	uint64_t seed;
+	size_t max;
+	uint32_t epoch;
+};
+
+static bool is_same_end(const struct nat_tuple *a, const struct nat_tuple *b, bool is_client)
+{
+	enum flow_dir at = is_client ? a->client : !a->client;
+	enum flow_dir there = is_client ? b->client : !b->client;
+
+	return a->key.port[at] == b->key.port[there] &&
+	       ip_addr__equal(&a->key.addr[at], &b->key.addr[there]);
+}
+
+uint8_t nat__ends(const struct nat *nat, enum nat_side side)
+{
+	const struct nat_tuple *mine = &nat->side[side], *other = &nat->side[!side];
+	uint8_t client = 1 << mine->client, server = 1 << !mine->client;
+
+	if (side == NAT_BEFORE)
+		return client | (is_same_end(mine, other, false) ? server : 0);
+	return server | (is_same_end(mine, other, true) ? client : 0);
+}
+
+struct nat_table *nat_table__new(size_t max)
+{
+	struct nat_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->max = max;
+	table->seed = (uintptr_t)table * 0xbf58476d1ce4e5b9ULL;
+	pool__init(&table->pool, sizeof(struct nat));
+	for (int side = 0; side < NAT_SIDES; side++)
+		if (hash_index__init(&table->by_side[side], &table->pool,
+				     offsetof(struct nat, hash) + side * sizeof(uint32_t))) {
+			nat_table__free(table);
+			return NULL;
+		}
+	return table;
+}
+
+void nat_table__free(struct nat_table *table)
+{
+	if (!table)
+		return;
+	for (int side = 0; side < NAT_SIDES; side++)
+		hash_index__fini(&table->by_side[side]);
+	pool__fini(&table->pool);
+	free(table);
+}
+
+size_t nat_table__count(const struct nat_table *table)
+{
+	return table->pool.count;
+}
+
+static uint32_t hash_of(const struct nat_table *table, const struct flow_key *key)
+{
+	struct flow_key bare = *key;
+
+	bare.tap = 0;
+	return flow_key__hash(&bare, table->seed);
+}
+
+static bool has_tuple(const struct nat *nat, enum nat_side side, const struct flow_key *key)
+{
+	return flow_key__same_ends(&nat->side[side].key, key);
+}
+
+static struct nat *find_on(const struct nat_table *table, enum nat_side side,
+			   const struct flow_key *key, uint32_t hash)
+{
+	struct nat *nat = hash_index__first(&table->by_side[side], hash);
+
+	while (nat && !has_tuple(nat, side, key))
+		nat = hash_index__next(&table->by_side[side], nat);
+	return nat;
+}
+
+/* A tuple is translated once at a time in one namespace. */
+static struct nat *find_same(const struct nat_table *table, const struct nat *like)
+{
+	const struct flow_key *key = &like->side[NAT_BEFORE].key;
+	struct nat *nat = find_on(table, NAT_BEFORE, key, hash_of(table, key));
+
+	while (nat && (nat->netns != like->netns || !has_tuple(nat, NAT_BEFORE, key) ||
+		       !has_tuple(nat, NAT_AFTER, &like->side[NAT_AFTER].key)))
+		nat = hash_index__next(&table->by_side[NAT_BEFORE], nat);
+	return nat;
+}
+
+static void drop(struct nat_table *table, struct nat *nat)
+{
+	for (int side = 0; side < NAT_SIDES; side++)
+		hash_index__remove(&table->by_side[side], nat);
+	pool__delete(&table->pool, nat);
+}
+
+static struct nat *insert(struct nat_table *table, const struct nat *like)
+{
+	struct nat *nat = pool__new(&table->pool);
+
+	if (!nat)
+		return NULL;
+	nat->netns = like->netns;
+	memcpy(nat->side, like->side, sizeof(nat->side));
+	for (int side = 0; side < NAT_SIDES; side++) {
+		if (!hash_index__insert(&table->by_side[side], nat,
+					hash_of(table, &nat->side[side].key)))
+			continue;
+		if (side)
+			hash_index__remove(&table->by_side[NAT_BEFORE], nat);
+		pool__delete(&table->pool, nat);
+		return NULL;
+	}
+	return nat;
+}
+
+int nat_table__add(struct nat_table *table, const struct nat *nat, const struct nat **out)
+{
+	struct nat *own = find_same(table, nat);
+
+	if (!own && table->pool.count >= table->max)
+		return -ENOSPC;
+	if (!own)
+		own = insert(table, nat);
+	if (!own)
+		return -ENOMEM;
+	own->epoch = table->epoch;
+	*out = own;
+	return 0;
+}
+
+void nat_table__remove(struct nat_table *table, const struct nat *nat)
+{
+	struct nat *own = find_same(table, nat);
+
+	if (own)
+		drop(table, own);
+}
+
+const struct nat *nat_table__find(const struct nat_table *table, const struct flow_key *key,
+				  enum nat_side *side)
+{
+	const struct nat *nat = NULL;
+	uint32_t hash;
+
+	if (!table->pool.count)
+		return NULL;
+	hash = hash_of(table, key);
+	for (*side = NAT_BEFORE; !nat && *side < NAT_SIDES; (*side)++)
+		nat = find_on(table, *side, key, hash);
+	(*side)--;
+	return nat;
+}
+
+void nat_table__begin_list(struct nat_table *table)
+{
+	table->epoch++;
+}
+
+void nat_table__end_list(struct nat_table *table, uint32_t netns)
+{
+	for (uint32_t id = 1; id <= table->pool.end; id++) {
+		struct nat *nat = pool__get(&table->pool, id);
+
+		if (nat && nat->netns == netns && nat->epoch != table->epoch)
+			drop(table, nat);
+	}
+}
