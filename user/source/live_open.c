@@ -20,8 +20,8 @@
 #define RING_BYTES_EVENTS  (8u << 20) /* more only means that every record meets a cold cache */
 #define RING_BYTES	   (4u << 20) /* retired fragments alone */
 #define FATE_LOOKS	   64	      /* for each listener, CPU and jiffy */
-#define TAP_NS		   (1500 * TW_NSEC_PER_MSEC) /* of many interfaces, before the first screen */
-#define UNUSED_CACHE_SLOTS 4096			     /* for each CPU, where nobody reads them */
+#define TAP_NS		   TW_NSEC_PER_SEC /* of many interfaces, before the first screen */
+#define UNUSED_CACHE_SLOTS 4096		   /* for each CPU, where nobody reads them */
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
