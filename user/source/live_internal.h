@@ -59,8 +59,7 @@ struct alarms {
 struct chosen_container {
 	const struct container *container;
 	uint32_t netns;	 /* 0: it does not run */
-	int process_fd;	 /* a pidfd; that process has ended: another container may have its network
-			  */
+	int process_fd;	 /* a pidfd: once it has ended another may be in that network */
 	unsigned to_tap; /* how often still to look for interfaces that it may be given yet */
 };
 
