@@ -97,13 +97,13 @@ struct live {
 	int ring_fd, lost_fd, epoll_fd;
 	struct listener_maps listener_maps;
 	int n_cpus;
-	int tick_ms;	  /* how long the next wait may last */
-	size_t n_drained; /* records of the drain under way */
-	int apply_err;	  /* the first error of the table since it was last told */
-	uint64_t opened_ns;
-	uint64_t now_ns;		       /* of the batch under way */
-	struct lost_counters lost;	       /* told so far … */
-	uint64_t lost_checked_ns;	       /* … at this time */
+	int tick_ms;		   /* how long the next wait may last */
+	size_t n_drained;	   /* records of the drain under way */
+	int apply_err;		   /* the first error of the table since it was last told */
+	uint64_t opened_ns;	   /* when it all began */
+	uint64_t now_ns;	   /* of the batch under way */
+	struct lost_counters lost; /* told so far … */
+	uint64_t lost_checked_ns;  /* … at this time */
 	struct snapshot_tally tally, counting; /* of the last snapshot, of the one under way */
 	struct netns_counters *counters;
 	size_t n_counters;
