@@ -66,11 +66,21 @@ uint32_t netns__own(void)
 	return inum_of(OWN_PATH, &inum) ? inum : 0;
 }
 
+/* The name that is the end of @path; NULL: it leads there in another way. */
+static const char *name_in(const char *path)
+{
+	const char *name = path + strlen(NETNS_NAMES "/");
+
+	if (strncmp(path, NETNS_NAMES "/", strlen(NETNS_NAMES "/")) || strchr(name, '/'))
+		return NULL;
+	return name;
+}
+
 static void name_it(struct netns *ns)
 {
-	const char *name = ns->path + strlen(NETNS_NAMES "/");
+	const char *name = name_in(ns->path);
 
-	if (!strncmp(ns->path, NETNS_NAMES "/", strlen(NETNS_NAMES "/")) && !strchr(name, '/')) {
+	if (name) {
 		snprintf(ns->name, sizeof(ns->name), "%s", name);
 		return;
 	}
@@ -168,12 +178,27 @@ struct adding {
 	bool denied; /* one may not be looked into */
 };
 
+static void set_path(struct netns *ns, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		return;
+	free(ns->path);
+	ns->path = copy;
+	name_it(ns);
+}
+
 static void add_visited(void *ctx, const char *path, uint32_t inum)
 {
 	struct adding *adding = ctx;
+	struct netns *known = inum ? find(adding->list, inum) : NULL;
 	int result;
 
-	if (inum && find(adding->list, inum))
+	/* It is made before it is given its name, by a process that ends then. */
+	if (known && name_in(path) && !name_in(known->path) && strcmp(known->path, OWN_PATH) != 0)
+		set_path(known, path);
+	if (known)
 		return;
 	result = add(adding->list, path);
 	adding->added += result > 0;
@@ -315,9 +340,8 @@ static void take_path(void *ctx, const char *path, uint32_t inum)
 {
 	struct netns *ns = inum ? find(ctx, inum) : NULL;
 
-	if (!ns || ns->path)
-		return;
-	ns->path = strdup(path);
+	if (ns && !ns->path)
+		set_path(ns, path);
 }
 
 /* Those that are not where they were have no path then. Returns how many. */
