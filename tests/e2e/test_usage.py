@@ -18,6 +18,7 @@ USAGE_ERRORS = [
     ("interface name too long", ["sessions", "-i", "x" * 40], "xxxx"),
     ("unknown hook", ["sessions", "--hook", "ebpf"], "ebpf"),
     ("unknown view", ["sessions", "--view", "bird"], "bird"),
+    ("view that has no listeners", ["backlog", "--view", "wire"], "--view"),
     ("unknown color", ["sessions", "--color", "mauve"], "mauve"),
     ("unknown field to show", ["sessions", "--fields", "state,sped"], "sped"),
     ("unknown field to sort by", ["sessions", "--sort", "sped"], "sped"),

@@ -31,6 +31,16 @@ static const struct command everything = {
 /* Takes none but --help. */
 static const struct command nothing = {.name = "bare", .summary = "none", .examples = examples};
 
+/* Has nothing to show without sockets. */
+static const struct command listeners = {
+	.name = "listeners",
+	.summary = "needs sockets",
+	.examples = examples,
+	.options = OPT_WATCH,
+	.views = VIEW_SOCKET,
+	.needs = VIEW_SOCKET,
+};
+
 /* Reads the words of @line, which are separated by single blanks. */
 static int parse(struct options *options, const struct command *command, const char *line)
 {
@@ -183,6 +193,8 @@ static const struct bad {
 	{&everything, "--fields state,sped", "sped"},
 	{&everything, "--sort sped", "sped"},
 	{&everything, "state nowhere", "nowhere"},
+	{&listeners, "--view wire", "listeners shows what only the socket view has"},
+	{&listeners, "-i eth0 --view wire", "--view socket or both"},
 	{&nothing, "--json", "unknown option --json"},
 	{&nothing, "state established", "takes no argument state"},
 };

@@ -135,6 +135,7 @@ const struct command cmd_backlog = {
 	.examples = examples,
 	.options = OPT_WATCH | OPT_ROWS | OPT_OUTPUT | OPT_REFRESH | OPT_DURATION | OPT_AGAIN,
 	.views = VIEW_SOCKET,
+	.needs = VIEW_SOCKET, /* a listener is a socket */
 	.table = &listener_fields,
 	/* What matters most is within 80 columns. */
 	.default_fields = "local,comm,syn_queue,syn_queue_limit,accept_queue,accept_queue_limit,"

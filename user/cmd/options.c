@@ -165,6 +165,16 @@ static int read_filter(struct reading *r, int argc, char **argv)
 	return -EINVAL;
 }
 
+static int check_views(const struct reading *r)
+{
+	if (!(r->command->needs & ~r->options->live.views))
+		return 0;
+	log_error("tcpwatch %s shows what only the socket view has: give --view socket or both, "
+		  "or leave --view away",
+		  r->command->name);
+	return -EINVAL;
+}
+
 #define USES(key, ...) || options__is_used(options, #key)
 
 /* Some field of a container is shown, sorted by or in the filter. */
@@ -195,6 +205,8 @@ int options__parse(struct options *options, const struct command *command, int a
 	options->live.views = command->views;
 	options->export.max_listeners = 64;
 	result = read_options(&r, argc, argv);
+	if (!result)
+		result = check_views(&r);
 	if (!result)
 		result = choose_rows(&r);
 	if (!result)
