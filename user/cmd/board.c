@@ -23,6 +23,7 @@ struct showing {
 	struct moment now;
 	size_t first; /* row at the top of the screen */
 	uint64_t frames, next_ns;
+	uint64_t end_ns; /* when the last frame is due; UINT64_MAX: never */
 	bool is_paused, is_done;
 };
 
@@ -194,19 +195,31 @@ static int take_keys(struct showing *show)
 /* ---- the loop ---------------------------------------------------------------------------------
  */
 
+/* The last frame has all that came until the end. */
+static void choose_next(struct showing *show, uint64_t now_ns)
+{
+	uint64_t delay_ns = show->options->delay_ns;
+
+	if (now_ns >= show->end_ns)
+		show->is_done = true;
+	/* After a stop of the machine or a slow frame the beat goes on from here. */
+	show->next_ns += delay_ns;
+	if (show->next_ns < now_ns)
+		show->next_ns = now_ns + delay_ns;
+	if (show->next_ns > show->end_ns)
+		show->next_ns = show->end_ns;
+}
+
 static int next_frame(struct showing *show)
 {
-	uint64_t delay_ns = show->options->delay_ns, now_ns = live__now().mono_ns;
+	uint64_t now_ns = live__now().mono_ns;
 	int err = 0;
 
 	if (!show->is_paused)
 		err = refresh(show);
 	if (!err && !show->is_paused)
 		err = show->screen ? draw_frame(show) : print_frame(show);
-	/* After a stop of the machine or a slow frame the beat goes on from here. */
-	show->next_ns += delay_ns;
-	if (show->next_ns < now_ns)
-		show->next_ns = now_ns + delay_ns;
+	choose_next(show, now_ns);
 	if (show->options->count && show->frames >= show->options->count)
 		show->is_done = true;
 	return err;
@@ -242,9 +255,11 @@ static int wait(struct showing *show)
 
 static int loop(struct showing *show)
 {
+	uint64_t now_ns = live__now().mono_ns, duration_ns = show->options->duration_ns;
 	int err = 0;
 
-	show->next_ns = live__now().mono_ns;
+	show->next_ns = now_ns;
+	show->end_ns = show->options->watch && duration_ns ? now_ns + duration_ns : UINT64_MAX;
 	while (!err && !show->is_done && !stop__is_asked()) {
 		if (!timeout_ms(show))
 			err = next_frame(show);

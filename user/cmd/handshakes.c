@@ -157,8 +157,6 @@ static enum exit_status show(struct counting *c, struct options *options)
 		.write_json = write_json,
 	};
 
-	if (options->watch && options->duration_ns && !options->count)
-		options->count = options->duration_ns / options->delay_ns + 1;
 	if (!options->watch) {
 		if (gather(c->live, options->duration_ns))
 			return EXIT_RUNTIME;
