@@ -112,7 +112,8 @@ static int draw_frame(struct showing *show)
 	write_header(show, screen__columns(show->screen));
 	keep_in_range(show);
 	frame.header = show->header.data;
-	frame.rows = show->rows.items + show->first;
+	if (show->rows.count)
+		frame.rows = show->rows.items + show->first;
 	frame.n_rows = show->rows.count - show->first;
 	if (frame.n_rows > page(show))
 		frame.n_rows = page(show);

@@ -217,7 +217,8 @@ static int collect(void *ctx, struct rows *rows, const struct moment *now, size_
 	rows__clear(rows);
 	for (size_t i = 0; i < c->n_accounts; i++)
 		collect_account(c->accounts[i], rows);
-	qsort(rows->items, rows->count, sizeof(*rows->items), compare_weight);
+	if (rows->count)
+		qsort(rows->items, rows->count, sizeof(*rows->items), compare_weight);
 	if (c->options->rows)
 		cut(rows, c->options->rows);
 	return rows__finish(rows, &timewait_fields, c->options, now, limit);
