@@ -35,6 +35,7 @@ USAGE_ERRORS = [
     ("interval not a number", ["top", "-b", "-d", "often"], "often"),
     ("count not a number", ["top", "-b", "-n", "2x"], "2x"),
     ("duration not a number", ["events", "--duration", "1y"], "1y"),
+    ("empty name of a file", ["export", "--textfile", ""], "--textfile"),
     ("option without its value", ["sessions", "-i"], ""),
 ]
 

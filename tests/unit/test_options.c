@@ -41,6 +41,9 @@ static const struct command listeners = {
 	.needs = VIEW_SOCKET,
 };
 
+/* A blank-separated word that stands for the empty one. */
+#define EMPTY "\"\""
+
 /* Reads the words of @line, which are separated by single blanks. */
 static int parse(struct options *options, const struct command *command, const char *line)
 {
@@ -50,7 +53,7 @@ static int parse(struct options *options, const struct command *command, const c
 
 	strncpy(words, line, sizeof(words) - 1);
 	for (char *word = strtok(words, " "); word && argc < MAX_WORDS; word = strtok(NULL, " "))
-		argv[argc++] = word;
+		argv[argc++] = strcmp(word, EMPTY) ? word : "";
 	optind = 0; /* glibc: begin anew */
 	return options__parse(options, command, argc, argv);
 }
@@ -178,6 +181,10 @@ static const struct bad {
 	{&everything, "-x", "-x"},
 	{&everything, "-i", "-i needs a value"},
 	{&everything, "--sort", "--sort needs a value"},
+	{&everything, "-i " EMPTY, "-i needs a name"},
+	{&everything, "-N " EMPTY, "-N needs a name"},
+	{&everything, "--container " EMPTY, "--container needs a name"},
+	{&everything, "--textfile " EMPTY, "--textfile needs a name"},
 	{&everything, "--hook ebpf", "no hook is called ebpf"},
 	{&everything, "--view bird", "no view is called bird"},
 	{&everything, "--color mauve", "mauve"},

@@ -13,11 +13,23 @@
 
 #define MAX_SECONDS 1e9
 
-/* Appends to one of the lists of words in live_options. */
-static int add_word(const char *const **words, size_t *count, const char *word)
+/* A name of something: the empty one names nothing. */
+static int need_name(const char *what, const char *arg)
 {
-	const char **more = reallocarray((void *)*words, *count + 1, sizeof(**words));
+	if (*arg)
+		return 0;
+	log_error("%s needs a name that is not empty", what);
+	return -EINVAL;
+}
 
+/* Appends to one of the lists of words in live_options. */
+static int add_word(const char *what, const char *const **words, size_t *count, const char *word)
+{
+	const char **more;
+
+	if (need_name(what, word))
+		return -EINVAL;
+	more = reallocarray((void *)*words, *count + 1, sizeof(**words));
 	if (!more)
 		return -ENOMEM;
 	more[(*count)++] = word;
@@ -30,21 +42,21 @@ static int set_interface(struct reading *r, const char *arg)
 	struct live_options *live = &r->options->live;
 
 	r->has_taps = true;
-	return add_word(&live->ifaces, &live->n_ifaces, arg);
+	return add_word("-i", &live->ifaces, &live->n_ifaces, arg);
 }
 
 static int set_netns(struct reading *r, const char *arg)
 {
 	struct live_options *live = &r->options->live;
 
-	return add_word(&live->netns, &live->n_netns, arg);
+	return add_word("-N", &live->netns, &live->n_netns, arg);
 }
 
 static int set_container(struct reading *r, const char *arg)
 {
 	struct live_options *live = &r->options->live;
 
-	return add_word(&live->containers, &live->n_containers, arg);
+	return add_word("--container", &live->containers, &live->n_containers, arg);
 }
 
 static int set_hook(struct reading *r, const char *arg)
@@ -184,7 +196,7 @@ static int set_duration(struct reading *r, const char *arg)
 static int set_textfile(struct reading *r, const char *arg)
 {
 	r->options->export.textfile = arg;
-	return 0;
+	return need_name("--textfile", arg);
 }
 
 /* "15" or "15s", as intervals of Prometheus are written. */
