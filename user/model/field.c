@@ -72,6 +72,14 @@ static const struct field *need_field(const struct field_table *table, const cha
 	return NULL;
 }
 
+static bool has_field(const struct field_list *list, const struct field *field)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i] == field)
+			return true;
+	return false;
+}
+
 int field_list__parse(struct field_list *list, const struct field_table *table, const char *spec)
 {
 	struct field_list parsed = {.count = 0};
@@ -86,12 +94,9 @@ int field_list__parse(struct field_list *list, const struct field_table *table, 
 
 		if (!field)
 			return -EINVAL;
-		if (parsed.count == FIELD_LIST_MAX) {
-			log_error("--fields: '%.*s' is one too many; at most %d fields fit",
-				  (int)len, spec, FIELD_LIST_MAX);
-			return -EINVAL;
-		}
-		parsed.items[parsed.count++] = field;
+		/* Two columns would say no more, and JSON has a key once. */
+		if (!has_field(&parsed, field))
+			parsed.items[parsed.count++] = field;
 		if (!spec[len])
 			break;
 		spec += len + 1;
