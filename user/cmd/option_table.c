@@ -288,8 +288,7 @@ static int set_verbose(struct reading *r __attribute__((unused)),
 
 static int set_help(struct reading *r, const char *arg __attribute__((unused)))
 {
-	help__command(r->command);
-	return OPTION_SAID_ALL;
+	return option__said(help__command(r->command));
 }
 
 /* In the order of --help. */

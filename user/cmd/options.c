@@ -130,10 +130,8 @@ static int choose_rows(struct reading *r)
 
 	if (!table)
 		return 0;
-	if (r->fields && !strcmp(r->fields, "help")) {
-		help__fields(table);
-		return OPTION_SAID_ALL;
-	}
+	if (r->fields && !strcmp(r->fields, "help"))
+		return option__said(help__fields(table));
 	err = field_list__parse(&options->fields, table,
 				options->by ? GROUP_FIELDS : command->default_fields);
 	if (!err && r->fields)
@@ -219,6 +217,8 @@ int options__parse(struct options *options, const struct command *command, int a
 	options->has_view = r.has_view;
 	if (result < 0)
 		return result == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
+	if (result == OPTION_UNSAID)
+		return EXIT_RUNTIME;
 	return result == OPTION_SAID_ALL ? -1 : 0;
 }
 

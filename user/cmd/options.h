@@ -62,7 +62,8 @@ struct options {
 /*
  * options__parse() - what the arguments after the command's name say; argv[0] is the command
  *
- * Returns 0; EXIT_USAGE after logging one line; or -1 if all was said (--help, --fields help).
+ * Returns 0; EXIT_USAGE or EXIT_RUNTIME after logging one line; or -1 if all was said (--help,
+ * --fields help).
  */
 int options__parse(struct options *options, const struct command *command, int argc, char **argv);
 void options__free(struct options *options);
