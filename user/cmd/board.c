@@ -287,44 +287,15 @@ static enum exit_status watch(struct showing *show)
 	return err ? EXIT_RUNTIME : EXIT_OK;
 }
 
-static void begin(struct showing *show, const struct board *board, struct options *options)
-{
-	*show = (struct showing){.board = board, .options = options};
-	printer__init(&show->printer, options, board->table);
-}
-
-static void end(struct showing *show)
-{
-	printer__free(&show->printer);
-	rows__free(&show->rows);
-	strbuf__free(&show->header);
-}
-
-enum exit_status board__print(const struct board *board, struct options *options)
-{
-	enum exit_status status;
-	struct showing show;
-	int err;
-
-	stop__forget(); /* it ended the wait for this frame */
-	begin(&show, board, options);
-	err = refresh(&show);
-	if (!err)
-		err = print_frame(&show);
-	status = printer__status(&show.printer);
-	if (err && !show.printer.err)
-		status = EXIT_RUNTIME;
-	end(&show);
-	return status;
-}
-
 enum exit_status board__run(const struct board *board, struct options *options)
 {
+	struct showing show = {.board = board, .options = options};
 	enum exit_status status;
-	struct showing show;
 
-	begin(&show, board, options);
+	printer__init(&show.printer, options, board->table);
 	status = watch(&show);
-	end(&show);
+	printer__free(&show.printer);
+	rows__free(&show.rows);
+	strbuf__free(&show.header);
 	return status;
 }

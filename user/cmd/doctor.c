@@ -263,7 +263,7 @@ const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "tell what this kernel and these privileges allow",
 	.examples = examples,
-	.options = OPT_WATCH | OPT_OUTPUT | OPT_TRY,
+	.options = OPT_TAPS | OPT_NETNS | OPT_OUTPUT | OPT_TRY,
 	.views = VIEW_BOTH,
 	.run = run,
 };

@@ -47,8 +47,8 @@ static inline bool option_row__is_of(const struct option_row *row, const struct 
 	return row->group == OPT_ALL || row->group & command->options;
 }
 
-/* help__command() - print the help of one command; help__tcpwatch() - of all; help__version() - which
- * tcpwatch this is. The status is that of writing. */
+/* help__command() - print the help of one command; help__tcpwatch() - of all; help__version() -
+ * which tcpwatch this is. The status is that of writing. */
 enum exit_status help__command(const struct command *command);
 enum exit_status help__tcpwatch(void);
 enum exit_status help__version(void);

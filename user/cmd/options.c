@@ -173,6 +173,17 @@ static int check_views(const struct reading *r)
 	return -EINVAL;
 }
 
+/* A screen is for somebody who looks at it, and goes on looking. */
+static void choose_frames(const struct command *command, struct options *options)
+{
+	bool is_once = command->options & OPT_AGAIN && !options->watch;
+
+	if (is_once)
+		options->count = 1;
+	if (is_once || options->json || !isatty(STDOUT_FILENO))
+		options->batch = true;
+}
+
 #define USES(key, ...) || options__is_used(options, #key)
 
 /* Some field of a container is shown, sorted by or in the filter. */
@@ -210,6 +221,7 @@ int options__parse(struct options *options, const struct command *command, int a
 	if (!result)
 		result = read_filter(&r, argc - optind, argv + optind);
 	options->color = wants_color(r.color);
+	choose_frames(command, options);
 	options->live.want_containers = uses_containers(options);
 	options->live.want_nat = uses_nat(options);
 	if (r.has_taps && !r.has_view)
