@@ -411,7 +411,7 @@ static const struct list_case {
 	{"empty item", "pid,,comm", NULL, "unknown field ''"},
 	{"trailing comma", "pid,", NULL, "unknown field ''"},
 	{"mistyped", "pid,stat", NULL, "unknown field 'stat'; did you mean 'state'?"},
-	{"unlike any", "pid,zebra", NULL, "unknown field 'zebra'; --help lists"},
+	{"unlike any", "pid,zebra", NULL, "unknown field 'zebra'; --fields help lists"},
 	{"hostile", "\033[2J", NULL, "unknown field '\\x1b[2J'"},
 };
 

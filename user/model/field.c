@@ -67,7 +67,7 @@ static const struct field *need_field(const struct field_table *table, const cha
 		log_error("%s: unknown field '%.*s'; did you mean '%s'?", option, (int)len, key,
 			  nearest);
 	else
-		log_error("%s: unknown field '%.*s'; --help lists the fields", option, (int)len,
+		log_error("%s: unknown field '%.*s'; --fields help lists them", option, (int)len,
 			  key);
 	return NULL;
 }
