@@ -40,10 +40,11 @@ enum exit_status help__command(const struct command *command)
 	strbuf__addf(&sb, "Usage: tcpwatch %s [options]%s\n\n%s\n", command->name,
 		     has_filter ? " [filter]" : "", command->summary);
 	if (has_filter)
-		strbuf__adds(&sb, "\nThe filter is in the grammar of ss(8), on any field of a session:\n"
-				  "  state NAME, exclude NAME, src and dst ADDR[/LEN][:PORT], "
-				  "sport and dport OP :PORT,\n"
-				  "  dev IFACE, FIELD OP VALUE; and, or, not, ( ).\n");
+		strbuf__adds(&sb,
+			     "\nThe filter is in the grammar of ss(8), on any field of a session:\n"
+			     "  state NAME, exclude NAME, src and dst ADDR[/LEN][:PORT], "
+			     "sport and dport OP :PORT,\n"
+			     "  dev IFACE, FIELD OP VALUE; and, or, not, ( ).\n");
 	add_options(&sb, command);
 	add_examples(&sb, command->examples);
 	return print__whole(&sb);
