@@ -219,3 +219,10 @@ def test_a_closed_pipe_is_no_error(pair):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("view", ["wire", "both"])
+def test_a_glob_that_matches_nothing_yet_is_as_good_as_for_top(pair, view):
+    args = ["--view", view, "-i", "nosuch*"]
+    assert tool.run(pair.near, "doctor", *args).returncode == 0
+    assert tool.run(pair.near, "top", "-b", "-n", "1", *args).returncode == 0

@@ -170,7 +170,7 @@ const struct field *field__find(const struct field_table *table, const char *key
 /* field__nearest() - the key in @table that is most like @key, or NULL if none is */
 const char *field__nearest(const struct field_table *table, const char *key, size_t len);
 
-/* A choice of fields, in order. */
+/* A choice of fields, in order, each once. No table has more. */
 #define FIELD_LIST_MAX 64
 struct field_list {
 	const struct field *items[FIELD_LIST_MAX];
@@ -178,7 +178,8 @@ struct field_list {
 };
 
 /*
- * field_list__parse() - "a,b,c" into fields; "+a,b" appends to what @list holds
+ * field_list__parse() - "a,b,c" into fields; "+a,b" appends to what @list holds. A field
+ * named twice is in it once, where it was first
  *
  * Returns 0, or -EINVAL after logging the unknown name and the nearest known one.
  */
