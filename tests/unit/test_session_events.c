@@ -305,6 +305,18 @@ static void play_aborted_socket(struct fixture *fx)
 	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_REMOTE);
 }
 
+/* An unanswered keep-alive: the kernel sends a reset before it gives up. */
+static void play_keepalive_timeout(struct fixture *fx)
+{
+	struct sock_info s = make_sock(15, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80);
+
+	fixture__sock(fx, &s);
+	s.reset_seen = s.close_by = CLOSE_LOCAL;
+	s.error = ETIMEDOUT;
+	fixture__sock_state(fx, &s, TCPS_ESTABLISHED, TCPS_CLOSED);
+	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_LOCAL);
+}
+
 static void play_fast_open_child(struct fixture *fx)
 {
 	struct sock_info s = make_sock(16, TCPS_SYN_RECV, LOCAL_IP, 80, REMOTE_IP, 40000);
@@ -452,6 +464,8 @@ static const struct story stories[] = {
 	 "syn-sent>closed handshake_failed:timeout"},
 	{"socket: reset by the peer", play_aborted_socket, false,
 	 "established>closed closed:reset"},
+	{"socket: a keep-alive that is not answered", play_keepalive_timeout, false,
+	 "established>closed closed:timeout"},
 	{"socket: fast open skips ESTABLISHED", play_fast_open_child, false,
 	 "syn-recv>fin-wait-1 established"},
 	{"socket: a listener is no connection", play_listener, false,

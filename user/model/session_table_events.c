@@ -113,8 +113,11 @@ void events__reset(struct session_table *table, struct sock_row *sock,
 		tell_rejected(table, sock, &event);
 }
 
+/* A time-out may send a reset first (tcp_keepalive_timer() in net/ipv4/tcp_timer.c). */
 static const char *sock_end_reason(const struct sock_info *info)
 {
+	if (info->error == ETIMEDOUT)
+		return errno_reason(info->error);
 	if (info->reset_seen || info->error == ECONNRESET || info->error == EPIPE)
 		return "reset";
 	if (info->error)
