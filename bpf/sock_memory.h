@@ -138,7 +138,8 @@ static __always_inline enum close_by reset_by(const struct tcp_sock *tp,
 	return CLOSE_NOBODY;
 }
 
-/* One that times out is closed by this kernel, whether or not it sends a reset (tcp_write_err()). */
+/* One that times out is closed by this kernel, whether or not it sends a reset (tcp_write_err()).
+ */
 static __always_inline void close_abruptly(struct sock_memory *memory, const struct tcp_sock *tp)
 {
 	enum close_by by = reset_by(tp, memory);

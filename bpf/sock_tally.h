@@ -289,7 +289,8 @@ static __always_inline bool ends_by_fin(const struct tcp_sock *tp, int old_state
 	       old_state == TCPS_CLOSING;
 }
 
-/* A time-out may send a reset first (tcp_keepalive_timer()); a reset that comes sets another error. */
+/* A time-out may send a reset first (tcp_keepalive_timer()); a reset that comes sets another error.
+ */
 static __always_inline enum end_reason
 reason_of_end(const struct tcp_sock *tp, const struct sock_memory *memory, int old_state)
 {
