@@ -417,7 +417,9 @@ static const struct story stories[] = {
 	 "syn closed>syn-sent syn:retransmit reset_received syn-sent>closed "
 	 "handshake_failed:refused"},
 	{"wire: nobody answers", play_unanswered, false,
-	 "syn listening>closed handshake_failed:timeout"},
+	 "syn handshake_failed:timeout"},
+	{"wire: a closed port was none that listened", play_both_closed_port, false,
+	 "syn reset_sent handshake_failed:refused"},
 	{"wire: we reset", play_reset, false,
 	 "syn syn_ack listening>syn-recv syn-recv>established established reset_sent "
 	 "established>closed closed:reset"},
