@@ -152,6 +152,64 @@ static void play_stray_syn(struct fixture *fx)
 	fixture__settle(fx);
 }
 
+static void talk__refused(struct fixture *fx, const struct talk *t)
+{
+	talk__syn(fx, t);
+	talk__server(fx, t, TCPF_RST | TCPF_ACK, 0, 1, 0);
+}
+
+/* The same port again and again: each attempt ended when it was refused, not when the next began. */
+static void play_refused_again(struct fixture *fx)
+{
+	struct talk t = outgoing();
+	uint64_t refused_ns = 0;
+
+	for (int i = 0; i < 3; i++) {
+		size_t before = fx->n_told;
+
+		talk__refused(fx, &t);
+		for (size_t at = before; at < fx->n_told; at++)
+			if (fx->told[at].kind == EVENT_HANDSHAKE_FAILED)
+				assert_int_equal(fx->told[at].time_ns, refused_ns);
+		refused_ns = fx->now_ns;
+		t.client_isn += 3000000;
+	}
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
+/* An attempt of either end after the other's was refused. */
+static void play_refused_both_ways(struct fixture *fx)
+{
+	struct talk in = incoming(), out;
+
+	talk__init(&out, LOCAL_IP, 80, REMOTE_IP, 40000);
+	out.client_isn = 900000;
+	in.server_cpu = out.server_cpu = 0;
+	talk__refused(fx, &in);
+	talk__refused(fx, &out);
+	in.client_isn = 1800000;
+	talk__refused(fx, &in);
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
+/* … and nobody's records but the caches tell of them. */
+static void play_refused_both_ways_unheard(struct fixture *fx)
+{
+	struct talk in = incoming(), out;
+
+	talk__init(&out, LOCAL_IP, 80, REMOTE_IP, 40000);
+	out.client_isn = 900000;
+	in.server_cpu = 0;
+	out.client_cpu = out.server_cpu = 2;
+	in.lose = out.lose = true;
+	talk__refused(fx, &in);
+	talk__refused(fx, &out);
+	fixture__scan(fx);
+	fixture__settle(fx);
+}
+
 /* The same tuple at once. One CPU sees the SYNs; another the ends and then data without a SYN. */
 static void play_quick_reuse(struct fixture *fx)
 {
@@ -434,6 +492,16 @@ static const struct story stories[] = {
 	{"wire: SYNs that an open session ignores", play_stray_syn, false,
 	 "syn closed>syn-sent syn_ack syn-sent>established established syn:ignored syn:ignored "
 	 "fin established>fin-wait-1 fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin"},
+	{"wire: refused again on the same tuple", play_refused_again, false,
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused"},
+	{"wire: refused, then they refuse ours", play_refused_both_ways, false,
+	 "syn reset_sent handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn reset_sent handshake_failed:refused"},
+	{"wire: the same, read from the caches", play_refused_both_ways_unheard, false,
+	 "handshake_failed:refused handshake_failed:refused"},
 	{"wire: tuple reused at once, seen by three CPUs", play_quick_reuse, false,
 	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
 	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin "

@@ -344,6 +344,8 @@ void wire__judge(struct session_table *table, struct wire_session *wire);
 void wire__forget(struct session_table *table, struct wire_session *wire);
 /* wire__make_room() - if there are too many sessions, drop the one that matters least */
 void wire__make_room(struct session_table *table);
+/* wire__last_ns() - the time of its last evidence */
+uint64_t wire__last_ns(const struct wire_session *wire);
 /* wire__put_off() - do @todo at the next settle */
 void wire__put_off(struct session_table *table, struct wire_session *wire, uint8_t todo);
 /* wire__expire() - if its time has come: tell what time has ended, forget it. True if it is gone */

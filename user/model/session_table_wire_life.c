@@ -108,6 +108,14 @@ static uint8_t shown_state(const struct session_table *table, const struct wire_
 	return state;
 }
 
+/* The last time of a fragment is rounded down, those of its steps are not. */
+uint64_t wire__last_ns(const struct wire_session *wire)
+{
+	uint64_t end_ns = wire->verdict.end_ns;
+
+	return wire->ev.last_ns > end_ns ? wire->ev.last_ns : end_ns;
+}
+
 void wire__judge(struct session_table *table, struct wire_session *wire)
 {
 	const struct evidence_verdict *v = &wire->verdict;
@@ -134,7 +142,7 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 void wire__forget(struct session_table *table, struct wire_session *wire)
 {
 	if (wire->todo & TODO_END)
-		events__wire_end(table, wire, NULL, wire->ev.last_ns);
+		events__wire_end(table, wire, NULL, wire__last_ns(wire));
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		struct sock_row *sock = pool__get(&table->socks, wire->sock[dir]);
 
@@ -269,9 +277,7 @@ static bool finish_pending(struct session_table *table, struct wire_session *wir
 		wire->todo |= TODO_WAITED;
 		return false;
 	}
-	events__wire_end(table, wire, NULL,
-			 wire->ev.last_ns > wire->verdict.end_ns ? wire->ev.last_ns
-								 : wire->verdict.end_ns);
+	events__wire_end(table, wire, NULL, wire__last_ns(wire));
 	return true;
 }
 
