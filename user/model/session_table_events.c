@@ -321,6 +321,11 @@ static void tell_state(struct session_table *table, struct wire_session *wire,
 		tell_wire(table, wire, dir, &event);
 }
 
+static uint64_t opened_ns(const struct wire_session *wire)
+{
+	return wire->verdict.ack_ns ? wire->verdict.ack_ns : wire->ev.last_ns;
+}
+
 void events__wire_changed(struct session_table *table, struct wire_session *wire,
 			  const struct wire_before *before, uint64_t time_ns)
 {
@@ -333,11 +338,13 @@ void events__wire_changed(struct session_table *table, struct wire_session *wire
 
 	if (!table->env.on_event)
 		return;
-	if (!is_muted(table, wire))
+	if (!is_muted(table, wire) && time_ns > wire->told_ns)
 		tell_state(table, wire, before, time_ns);
 	if (!wire->verdict.established || wire->told & TOLD_ESTABLISHED)
 		return;
 	wire->told |= TOLD_ESTABLISHED;
+	if (opened_ns(wire) <= wire->told_ns)
+		return;
 	/* A session picked up midstream was established before anyone looked. */
 	if (!has_syn(&wire->ev) || is_muted(table, wire))
 		return;
@@ -345,9 +352,17 @@ void events__wire_changed(struct session_table *table, struct wire_session *wire
 	tell_wire(table, wire, wire->row.local_dir, &event);
 }
 
+/* A fragment of it was read again after it had been forgotten. */
+static bool was_told_before(const struct wire_session *wire)
+{
+	return wire->verdict.end != END_NOT && wire->verdict.end_ns <= wire->told_ns;
+}
+
 /* A socket tells of its own attempts only: nobody has one yet for those of others. */
 static bool is_end_muted(const struct session_table *table, const struct wire_session *wire)
 {
+	if (was_told_before(wire))
+		return true;
 	if (!wire->verdict.established && !has_syn(&wire->ev))
 		return true; /* a stray reset */
 	return is_muted(table, wire) &&

@@ -98,6 +98,7 @@ struct wire_session {
 	struct evidence ev; /* the join of everything read */
 	struct evidence_verdict verdict;
 	uint64_t due_ns;   /* when time alone changes something about it */
+	uint64_t told_ns;  /* what happened until then was told before it came here */
 	uint64_t prior_ns; /* the session before on this tuple was alive then, 0: none */
 	uint64_t cpus_heard,
 		cpus_read;	  /* CPUs (modulo 64) that reported segments, gave a fragment */
@@ -187,6 +188,7 @@ struct session_table {
 	size_t max_wire;
 	uint64_t seed;
 	uint64_t now_ns; /* as the last call gave it */
+	uint64_t caught_up_ns;
 	struct pool socks, wires, aliases;
 	struct hash_index sock_by_id, sock_by_tuple, wire_by_tuple, alias_by_tuple;
 	uint32_t oldest_half_open, newest_half_open;

@@ -79,6 +79,7 @@ static struct wire_session *create(struct session_table *table, const struct sig
 		return NULL;
 	}
 	evidence__init(&wire->ev, key);
+	wire->told_ns = table->caught_up_ns;
 	wire->counted = NOT_SHOWN;
 	wire->locals = wire__find_locals(table, key);
 	if (seen->nat)
@@ -110,6 +111,7 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
 			 wire__last_ns(wire));
 	wire->prior_ns = wire->ev.last_ns;
+	wire->told_ns = table->caught_up_ns;
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));

@@ -223,6 +223,12 @@ void wire__put_off(struct session_table *table, struct wire_session *wire, uint8
 
 /* ---- time ---- */
 
+/* More evidence of it may be on its way. */
+static bool is_behind(const struct session_table *table, const struct wire_session *wire)
+{
+	return table->env.on_event && table->caught_up_ns < wire__last_ns(wire);
+}
+
 bool wire__expire(struct session_table *table, struct wire_session *wire)
 {
 	struct wire_before before = wire__before(wire);
@@ -237,7 +243,7 @@ bool wire__expire(struct session_table *table, struct wire_session *wire)
 		wire->due_ns = table->now_ns + kept_ns(table, wire);
 		return false;
 	}
-	if (table->now_ns < wire->ev.last_ns + kept_ns(table, wire))
+	if (table->now_ns < wire->ev.last_ns + kept_ns(table, wire) || is_behind(table, wire))
 		return false;
 	wire__forget(table, wire);
 	return true;
