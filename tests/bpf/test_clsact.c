@@ -23,20 +23,32 @@ static struct tap_fixture *fixture_of(void **state)
 	return f;
 }
 
-static bool pair__open(void *ctx)
+static bool open_side(struct pair *pair, struct attachment *side, bool is_egress)
 {
 	static const enum attach_kind kinds[] = {ATTACH_CLSACT, ATTACH_NONE};
-	struct pair *pair = ctx;
 	const struct tap_fixture *f = pair->f;
 	const struct tap tap = {
 		.id = 1, .netns = f->near.inum, .iface = tap_fixture__iface(&f->near, "near0")};
 
-	pair->programs = shared_taps__new();
-	return pair->programs &&
-	       !attachment__open(&pair->ingress, &f->shared, pair->programs, &f->near, &tap, false,
-				 kinds) &&
-	       !attachment__open(&pair->egress, &f->shared, pair->programs, &f->near, &tap, true,
-				 kinds);
+	if (!pair->programs)
+		pair->programs = shared_taps__new();
+	return pair->programs && !attachment__open(side, &f->shared, pair->programs, &f->near, &tap,
+						   is_egress, kinds);
+}
+
+static bool pair__open(void *ctx)
+{
+	struct pair *pair = ctx;
+
+	return open_side(pair, &pair->ingress, false) && open_side(pair, &pair->egress, true);
+}
+
+/* As beside XDP, which is the ingress. */
+static bool egress__open(void *ctx)
+{
+	struct pair *pair = ctx;
+
+	return open_side(pair, &pair->egress, true);
 }
 
 static void pair__close(struct pair *pair)
@@ -122,6 +134,19 @@ static void test_killed_run_is_cleaned_up_after(void **state)
 	assert_filters(pair.f, 0, false);
 }
 
+static void test_killed_run_left_egress_alone(void **state)
+{
+	struct pair pair = {.f = fixture_of(state)}, another = {.f = pair.f};
+	pid_t child = fixture_child(egress__open, &another);
+
+	assert_true(child > 0);
+	fixture_kill(child);
+	assert_true(pair__open(&pair));
+	assert_filters(pair.f, 1, true);
+	pair__close(&pair);
+	assert_filters(pair.f, 0, false);
+}
+
 static void test_living_run_is_left_alone(void **state)
 {
 	struct pair pair = {.f = fixture_of(state)}, another = {.f = pair.f};
@@ -154,11 +179,9 @@ static void test_deleted_interface(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_counts_and_leaves_nothing),
-		TEST(test_qdisc_of_others_stays),
-		TEST(test_killed_run_is_cleaned_up_after),
-		TEST(test_living_run_is_left_alone),
-		TEST(test_deleted_interface),
+		TEST(test_counts_and_leaves_nothing),	   TEST(test_qdisc_of_others_stays),
+		TEST(test_killed_run_is_cleaned_up_after), TEST(test_killed_run_left_egress_alone),
+		TEST(test_living_run_is_left_alone),	   TEST(test_deleted_interface),
 	};
 
 	return cmocka_run_group_tests(tests, tap_fixture__begin, NULL);

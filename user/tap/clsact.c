@@ -135,20 +135,22 @@ static int remove_filter(const struct clsact_filter *filter)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-/* A qdisc that killed runs used is taken over: it goes with the last filter. */
-static void remove_stale(struct clsact_filter *filter)
+/* Returns whether there was one. */
+static bool remove_stale(const struct clsact_filter *filter, bool is_egress)
 {
+	struct clsact_filter side = *filter;
 	struct found found;
 
-	if (look(&found, filter))
-		return;
-	filter->made_qdisc |= found.n_stale > 0;
+	side.is_egress = is_egress;
+	if (look(&found, &side))
+		return false;
 	for (size_t i = 0; i < found.n_stale; i++) {
 		if (!remove_filter(&found.stale[i]))
 			log_info("removed a tc filter that a killed run had left on interface %u",
 				 filter->ifindex);
 		close(found.stale[i].mark_fd);
 	}
+	return found.n_stale;
 }
 
 static bool has_filters(const struct clsact_filter *filter, bool is_egress)
@@ -231,8 +233,10 @@ int clsact__attach(struct clsact_filter *filter, const struct netns *ns, uint32_
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)
 		return err;
+	/* A qdisc that killed runs used is taken over: it goes with the last filter. */
 	filter->made_qdisc = !err;
-	remove_stale(filter);
+	filter->made_qdisc |= remove_stale(filter, false);
+	filter->made_qdisc |= remove_stale(filter, true);
 	err = choose_handle(filter);
 	if (!err)
 		err = add_filter(filter, prog_fd, PRIORITY);
