@@ -138,6 +138,8 @@ static __always_inline enum close_by reset_by(const struct tcp_sock *tp,
 	return CLOSE_NOBODY;
 }
 
+/* One that times out is closed by this kernel, whether or not it sends a reset (tcp_write_err()).
+ */
 static __always_inline void close_abruptly(struct sock_memory *memory, const struct tcp_sock *tp)
 {
 	enum close_by by = reset_by(tp, memory);
@@ -145,7 +147,7 @@ static __always_inline void close_abruptly(struct sock_memory *memory, const str
 	if (!memory->reset_seen)
 		memory->reset_seen = by;
 	if (!memory->close_by)
-		memory->close_by = by;
+		memory->close_by = tcp__sock(tp)->sk_err == ETIMEDOUT ? CLOSE_LOCAL : by;
 }
 
 static __always_inline bool is_birth(int old_state, int new_state)

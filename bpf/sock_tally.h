@@ -289,17 +289,19 @@ static __always_inline bool ends_by_fin(const struct tcp_sock *tp, int old_state
 	       old_state == TCPS_CLOSING;
 }
 
+/* A time-out may send a reset first (tcp_keepalive_timer()); a reset that comes sets another error.
+ */
 static __always_inline enum end_reason
 reason_of_end(const struct tcp_sock *tp, const struct sock_memory *memory, int old_state)
 {
 	int error = tcp__sock(tp)->sk_err;
 
+	if (error == ETIMEDOUT)
+		return END_BY_TIMEOUT;
 	if (memory && memory->reset_seen)
 		return END_BY_RESET;
 	if (error == ECONNRESET || error == EPIPE)
 		return END_BY_RESET;
-	if (error == ETIMEDOUT)
-		return END_BY_TIMEOUT;
 	if (!error && ends_by_fin(tp, old_state))
 		return END_BY_FIN;
 	if ((old_state == TCPS_ESTABLISHED || old_state == TCPS_CLOSE_WAIT) && reset_by(tp, memory))

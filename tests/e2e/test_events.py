@@ -47,6 +47,23 @@ def test_a_whole_session(pair, watch, view, side, family):
     assert 0 < closed["handshake_seconds"] < closed["duration_seconds"] < 10
 
 
+def test_roles_of_a_session_picked_up_midstream_are_marked(pair, watch):
+    """Nobody saw its handshake: who opened it is a guess, in events as in a table of text."""
+    with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:
+        events = watch(pair, "wire")
+        with tool.Background(pair.near, "sessions", "-i", pair.near_if, "--view", "wire", "--duration", "1") as table:
+            def is_over():
+                conn.send(b"x")
+                return table.process.poll() is not None
+
+            wait_for(is_over, "the table", 10)
+            row, = (line for line in table.read().splitlines() if f":{conn.client_key[1]} " in line)
+        conn.finish()
+    assert "out?" in row.split()
+    closed = events.wait(conn.client_key, "closed")
+    assert (closed["direction"], closed["roles_guessed"]) == ("out", True)
+
+
 def test_times_are_rfc_3339_with_nanoseconds_and_in_order(pair, watch):
     events = watch(pair, "wire")
     with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:

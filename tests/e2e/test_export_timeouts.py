@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""`tcpwatch export`: handshakes that a server gave up, which the kernel does not count."""
+"""`tcpwatch export`: handshakes that a server gave up, which the kernel does not count, and connections that time out."""
 import contextlib
+import errno
+import socket
+
+import pytest
 
 from lib.metrics import Export, of_file
 from lib.netns import NETS
+from lib.traffic import Connection
 from lib.wait import wait_for
 from test_backlog import connecting, listen, nstat, send_syns
 
@@ -42,3 +47,25 @@ def test_timeouts_of_a_server(pair, tmp_path):
         assert not half_open(pair.near)  # not told before the kernel gave up
         wait_for(lambda: outcomes(path)["timeout"] == 4, lambda: f"four: {outcomes(path)}")
         assert outcomes(path)["completed"] == 1
+
+
+def test_a_keepalive_that_is_not_answered(pair, watch, tmp_path):
+    """The kernel sends a reset when it gives up: the reason is the time-out all the same, and who closed is this end."""
+    path = tmp_path / "tcpwatch.prom"
+    events = watch(pair, "both")
+    with Export(pair.near, "--textfile", str(path), "--interval", "0.1").wait_file(path):
+        with Connection(pair.near, pair.far, NET.far, PORT) as conn:
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
+                conn.client.setsockopt(socket.IPPROTO_TCP, option, 1)
+            pair.far.run("nft", "add table inet late")
+            pair.far.run("nft", "add chain inet late c { type filter hook input priority 0; }")
+            pair.far.run("nft", f"add rule inet late c tcp dport {PORT} drop")
+            conn.client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            with pytest.raises(TimeoutError) as timeout:
+                conn.client.recv(1)
+            assert timeout.value.errno == errno.ETIMEDOUT
+            closed = events.wait(conn.client_key, "closed")
+            wait_for(lambda: of_file(path).sum("sessions_closed_total"), "the end")
+        assert nstat(pair.near)["TcpExtTCPAbortOnTimeout"] == 1
+        assert (closed["reason"], closed["closed_by"]) == ("timeout", "local")
+        assert +of_file(path).by("sessions_closed_total", "by", reason="timeout") == {"local": 1}

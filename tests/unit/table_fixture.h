@@ -55,6 +55,7 @@ struct fixture {
 	uint32_t gone_tap;
 	uint8_t fate; /* enum syn_fate, of the SYNs to come */
 	unsigned pulls;
+	bool is_behind; /* not all records of what happened were read */
 };
 
 static inline struct ip_addr v4(uint32_t host_order)
@@ -176,6 +177,8 @@ static inline void fixture__init(struct fixture *fx, bool with_events, bool pref
 static inline void fixture__settle(struct fixture *fx)
 {
 	session_table__settle(fx->table, fx->now_ns);
+	if (!fx->is_behind)
+		session_table__caught_up(fx->table, fx->now_ns);
 }
 
 /* ---- the wire ---- */

@@ -206,6 +206,18 @@ static void make_midstream(struct sample *s)
 	s->verdict.closed_first = DIR_COUNT;
 }
 
+static void make_midstream_of_socket(struct sample *s)
+{
+	sample__init(s);
+	s->verdict.roles_guessed = true;
+}
+
+static void make_resets_alone(struct sample *s)
+{
+	make_midstream(s);
+	s->verdict.established = false;
+}
+
 static void make_forwarded(struct sample *s)
 {
 	sample__init_wire(s);
@@ -298,7 +310,11 @@ static const struct value_case {
 
 	{"midstream", make_midstream, "age_seconds", "-"},
 	{"midstream", make_midstream, "handshake_seconds", "-"},
-	{"midstream", make_midstream, "direction", "in"},
+	{"midstream", make_midstream, "direction", "in?"},
+	{"midstream, the socket knows", make_midstream_of_socket, "direction", "in"},
+	{"midstream, the socket knows", make_midstream_of_socket, "roles_guessed", "no"},
+	{"resets alone", make_resets_alone, "direction", "-"},
+	{"resets alone", make_resets_alone, "roles_guessed", "-"},
 	{"midstream", make_midstream, "roles_guessed", "yes"},
 	{"midstream", make_midstream, "closed_by", "-"},
 	{"forwarded", make_forwarded, "direction", "forward"},

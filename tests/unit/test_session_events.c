@@ -152,6 +152,65 @@ static void play_stray_syn(struct fixture *fx)
 	fixture__settle(fx);
 }
 
+static void talk__refused(struct fixture *fx, const struct talk *t)
+{
+	talk__syn(fx, t);
+	talk__server(fx, t, TCPF_RST | TCPF_ACK, 0, 1, 0);
+}
+
+/* The same port again and again: each attempt ended when it was refused, not when the next began.
+ */
+static void play_refused_again(struct fixture *fx)
+{
+	struct talk t = outgoing();
+	uint64_t refused_ns = 0;
+
+	for (int i = 0; i < 3; i++) {
+		size_t before = fx->n_told;
+
+		talk__refused(fx, &t);
+		for (size_t at = before; at < fx->n_told; at++)
+			if (fx->told[at].kind == EVENT_HANDSHAKE_FAILED)
+				assert_int_equal(fx->told[at].time_ns, refused_ns);
+		refused_ns = fx->now_ns;
+		t.client_isn += 3000000;
+	}
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
+/* An attempt of either end after the other's was refused. */
+static void play_refused_both_ways(struct fixture *fx)
+{
+	struct talk in = incoming(), out;
+
+	talk__init(&out, LOCAL_IP, 80, REMOTE_IP, 40000);
+	out.client_isn = 900000;
+	in.server_cpu = out.server_cpu = 0;
+	talk__refused(fx, &in);
+	talk__refused(fx, &out);
+	in.client_isn = 1800000;
+	talk__refused(fx, &in);
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
+/* … and nobody's records but the caches tell of them. */
+static void play_refused_both_ways_unheard(struct fixture *fx)
+{
+	struct talk in = incoming(), out;
+
+	talk__init(&out, LOCAL_IP, 80, REMOTE_IP, 40000);
+	out.client_isn = 900000;
+	in.server_cpu = 0;
+	out.client_cpu = out.server_cpu = 2;
+	in.lose = out.lose = true;
+	talk__refused(fx, &in);
+	talk__refused(fx, &out);
+	fixture__scan(fx);
+	fixture__settle(fx);
+}
+
 /* The same tuple at once. One CPU sees the SYNs; another the ends and then data without a SYN. */
 static void play_quick_reuse(struct fixture *fx)
 {
@@ -305,6 +364,18 @@ static void play_aborted_socket(struct fixture *fx)
 	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_REMOTE);
 }
 
+/* An unanswered keep-alive: the kernel sends a reset before it gives up. */
+static void play_keepalive_timeout(struct fixture *fx)
+{
+	struct sock_info s = make_sock(15, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80);
+
+	fixture__sock(fx, &s);
+	s.reset_seen = s.close_by = CLOSE_LOCAL;
+	s.error = ETIMEDOUT;
+	fixture__sock_state(fx, &s, TCPS_ESTABLISHED, TCPS_CLOSED);
+	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_LOCAL);
+}
+
 static void play_fast_open_child(struct fixture *fx)
 {
 	struct sock_info s = make_sock(16, TCPS_SYN_RECV, LOCAL_IP, 80, REMOTE_IP, 40000);
@@ -391,6 +462,90 @@ static void play_both_connect_refused(struct fixture *fx)
 	fixture__settle(fx);
 }
 
+/* ---- what a fragment says again, long after it was told ---- */
+
+static void wait_long(struct fixture *fx)
+{
+	fixture__settle(fx);
+	fixture__settle(fx);
+	for (int i = 0; i < 10; i++) {
+		fx->now_ns += 10 * SEC;
+		fixture__settle(fx);
+	}
+	assert_int_equal(fixture__stats(fx).wire_sessions, 0);
+}
+
+static void play_evicted_late(struct fixture *fx)
+{
+	struct talk t = incoming();
+
+	talk__refused(fx, &t);
+	wait_long(fx);
+	fixture__evict(fx, 0, &t.key, false);
+	fixture__settle(fx);
+	fixture__evict(fx, 1, &t.key, false);
+	wait_long(fx);
+	fx->n_told -=
+		fx->told[fx->n_told - 1].kind == EVENT_EVICTED; /* which is told each time … */
+	fx->n_told -= fx->told[fx->n_told - 1].kind == EVENT_EVICTED;
+}
+
+static void play_reused_late(struct fixture *fx)
+{
+	struct talk t = incoming();
+
+	t.server_cpu = 0;
+	talk__refused(fx, &t);
+	wait_long(fx);
+	t.client_isn += 3000000;
+	talk__refused(fx, &t);
+	wait_long(fx);
+}
+
+static void play_scanned_late(struct fixture *fx)
+{
+	struct talk t = forwarded();
+
+	talk__whole(fx, &t);
+	wait_long(fx);
+	fixture__scan(fx);
+	wait_long(fx);
+}
+
+/* The reader stood still, and some records were lost: it learns late of what ended long ago. */
+static void play_stall(struct fixture *fx)
+{
+	struct talk heard = incoming(), unheard = incoming();
+	struct rec_segment syn = {.key = heard.key, .why = SEG_NEW_STEP}, rst = syn;
+
+	fx->is_behind = true;
+	heard.lose = unheard.lose = true;
+	unheard.client = make_key(&unheard.key, REMOTE_IP, 40001, LOCAL_IP, 80, 1);
+	syn.seg = (struct segment){.seq = heard.client_isn, .flags = TCPF_SYN, .dir = heard.client};
+	rst.seg = (struct segment){.seq = heard.server_isn,
+				   .ack = heard.client_isn + 1,
+				   .flags = TCPF_RST | TCPF_ACK,
+				   .dir = !heard.client};
+	talk__syn(fx, &heard);
+	syn.hdr = fixture__hdr(fx, REC_SEGMENT, sizeof(syn), 0);
+	talk__server(fx, &heard, TCPF_RST | TCPF_ACK, 0, 1, 0);
+	rst.hdr = fixture__hdr(fx, REC_SEGMENT, sizeof(rst), 1);
+	talk__refused(fx, &unheard);
+	fx->now_ns += 7 * SEC;
+	fixture__apply(fx, &syn);
+	fixture__apply(fx, &rst);
+	for (int i = 0; i < 10; i++) {
+		fixture__settle(fx);
+		fx->now_ns += SEC;
+	}
+	fixture__scan(fx);
+	fixture__settle(fx);
+	fx->is_behind = false;
+	wait_long(fx);
+	fixture__scan(fx);
+	wait_long(fx);
+}
+
 static const struct story stories[] = {
 	{"wire: outgoing, we close first", play_outgoing, false,
 	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
@@ -404,8 +559,9 @@ static const struct story stories[] = {
 	{"wire: refused after a retry", play_refused, false,
 	 "syn closed>syn-sent syn:retransmit reset_received syn-sent>closed "
 	 "handshake_failed:refused"},
-	{"wire: nobody answers", play_unanswered, false,
-	 "syn listening>closed handshake_failed:timeout"},
+	{"wire: nobody answers", play_unanswered, false, "syn handshake_failed:timeout"},
+	{"wire: a closed port was none that listened", play_both_closed_port, false,
+	 "syn reset_sent handshake_failed:refused"},
 	{"wire: we reset", play_reset, false,
 	 "syn syn_ack listening>syn-recv syn-recv>established established reset_sent "
 	 "established>closed closed:reset"},
@@ -420,6 +576,16 @@ static const struct story stories[] = {
 	{"wire: SYNs that an open session ignores", play_stray_syn, false,
 	 "syn closed>syn-sent syn_ack syn-sent>established established syn:ignored syn:ignored "
 	 "fin established>fin-wait-1 fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin"},
+	{"wire: refused again on the same tuple", play_refused_again, false,
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused"},
+	{"wire: refused, then they refuse ours", play_refused_both_ways, false,
+	 "syn reset_sent handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn reset_sent handshake_failed:refused"},
+	{"wire: the same, read from the caches", play_refused_both_ways_unheard, false,
+	 "handshake_failed:refused handshake_failed:refused"},
 	{"wire: tuple reused at once, seen by three CPUs", play_quick_reuse, false,
 	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
 	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin "
@@ -452,6 +618,8 @@ static const struct story stories[] = {
 	 "syn-sent>closed handshake_failed:timeout"},
 	{"socket: reset by the peer", play_aborted_socket, false,
 	 "established>closed closed:reset"},
+	{"socket: a keep-alive that is not answered", play_keepalive_timeout, false,
+	 "established>closed closed:timeout"},
 	{"socket: fast open skips ESTABLISHED", play_fast_open_child, false,
 	 "syn-recv>fin-wait-1 established"},
 	{"socket: a listener is no connection", play_listener, false,
@@ -465,6 +633,14 @@ static const struct story stories[] = {
 	 "fin fin fin-wait-1>fin-wait-2 fin-wait-2>closed closed:fin"},
 	{"both: a closed port has no socket", play_both_closed_port, true,
 	 "syn handshake_failed:refused"},
+	{"a refusal, evicted long after", play_evicted_late, true, "syn handshake_failed:refused"},
+	{"a refusal, its tuple used again long after", play_reused_late, true,
+	 "syn handshake_failed:refused syn handshake_failed:refused"},
+	{"a whole session, read again long after", play_scanned_late, true,
+	 "syn closed>syn-sent syn_ack syn-sent>established established fin established>fin-wait-1 "
+	 "fin-wait-1>fin-wait-2 fin fin-wait-2>time-wait closed:fin time-wait>closed"},
+	{"a stall: what is heard of late is told once", play_stall, true,
+	 "syn handshake_failed:refused handshake_failed:refused"},
 	{"both: our attempt is the socket's to tell", play_both_connect_refused, true,
 	 "syn syn-sent>closed handshake_failed:refused"},
 };

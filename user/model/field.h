@@ -37,6 +37,7 @@ enum value_kind {
  * both go. */
 struct value {
 	enum value_kind kind;
+	bool is_guess; /* VALUE_TEXT: text marks it with "?" */
 	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
 	size_t text_len;
 	union {
@@ -67,6 +68,7 @@ static inline void value__set_u64(struct value *out, enum value_kind kind, uint6
 static inline void value__set_text(struct value *out, const char *text, size_t len)
 {
 	out->kind = VALUE_TEXT;
+	out->is_guess = false;
 	out->text = text;
 	out->text_len = len;
 }

@@ -224,6 +224,12 @@ void session_table__settle(struct session_table *table, uint64_t now_ns)
 	wire__settle(table);
 }
 
+void session_table__caught_up(struct session_table *table, uint64_t until_ns)
+{
+	if (until_ns > table->caught_up_ns)
+		table->caught_up_ns = until_ns;
+}
+
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx)
 {

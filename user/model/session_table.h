@@ -74,6 +74,16 @@ int session_table__apply(struct session_table *table, const union record *record
  */
 void session_table__settle(struct session_table *table, uint64_t now_ns);
 
+/*
+ * session_table__caught_up() - all that happened until @until_ns has been applied, or been made up
+ * for by a scan of the caches where records of it were lost
+ *
+ * A fragment may stay in a cache, or wait in the ring, long after its session has ended. So no
+ * session is forgotten before that is said of its end, and of what ended before that was said
+ * nothing is told again. With events only.
+ */
+void session_table__caught_up(struct session_table *table, uint64_t until_ns);
+
 /* session_table__visit() - call @visit for each session; pointers are valid until the next apply or
  * settle */
 typedef void (*session_visitor)(void *ctx, const struct session *session);

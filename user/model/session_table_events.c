@@ -113,8 +113,11 @@ void events__reset(struct session_table *table, struct sock_row *sock,
 		tell_rejected(table, sock, &event);
 }
 
+/* A time-out may send a reset first (tcp_keepalive_timer() in net/ipv4/tcp_timer.c). */
 static const char *sock_end_reason(const struct sock_info *info)
 {
+	if (info->error == ETIMEDOUT)
+		return errno_reason(info->error);
 	if (info->reset_seen || info->error == ECONNRESET || info->error == EPIPE)
 		return "reset";
 	if (info->error)
@@ -311,8 +314,16 @@ static void tell_state(struct session_table *table, struct wire_session *wire,
 	/* Before its own SYN the originator was CLOSED, and so was nobody else. */
 	if (!event.old_state && event.new_state == TCPS_SYN_SENT)
 		event.old_state = TCPS_CLOSED;
+	/* No listener closes for a SYN that comes to nothing; there may be none. */
+	if (event.old_state == TCPS_LISTEN && event.new_state == TCPS_CLOSED)
+		return;
 	if (event.old_state && event.old_state != event.new_state)
 		tell_wire(table, wire, dir, &event);
+}
+
+static uint64_t opened_ns(const struct wire_session *wire)
+{
+	return wire->verdict.ack_ns ? wire->verdict.ack_ns : wire->ev.last_ns;
 }
 
 void events__wire_changed(struct session_table *table, struct wire_session *wire,
@@ -327,11 +338,13 @@ void events__wire_changed(struct session_table *table, struct wire_session *wire
 
 	if (!table->env.on_event)
 		return;
-	if (!is_muted(table, wire))
+	if (!is_muted(table, wire) && time_ns > wire->told_ns)
 		tell_state(table, wire, before, time_ns);
 	if (!wire->verdict.established || wire->told & TOLD_ESTABLISHED)
 		return;
 	wire->told |= TOLD_ESTABLISHED;
+	if (opened_ns(wire) <= wire->told_ns)
+		return;
 	/* A session picked up midstream was established before anyone looked. */
 	if (!has_syn(&wire->ev) || is_muted(table, wire))
 		return;
@@ -339,9 +352,17 @@ void events__wire_changed(struct session_table *table, struct wire_session *wire
 	tell_wire(table, wire, wire->row.local_dir, &event);
 }
 
+/* A fragment of it was read again after it had been forgotten. */
+static bool was_told_before(const struct wire_session *wire)
+{
+	return wire->verdict.end != END_NOT && wire->verdict.end_ns <= wire->told_ns;
+}
+
 /* A socket tells of its own attempts only: nobody has one yet for those of others. */
 static bool is_end_muted(const struct session_table *table, const struct wire_session *wire)
 {
+	if (was_told_before(wire))
+		return true;
 	if (!wire->verdict.established && !has_syn(&wire->ev))
 		return true; /* a stray reset */
 	return is_muted(table, wire) &&

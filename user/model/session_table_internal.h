@@ -92,6 +92,7 @@ struct wire_session {
 	struct evidence ev; /* the join of everything read */
 	struct evidence_verdict verdict;
 	uint64_t due_ns;   /* when time alone changes something about it */
+	uint64_t told_ns;  /* what happened until then was told before it came here */
 	uint64_t prior_ns; /* the session before on this tuple was alive then, 0: none */
 	uint64_t cpus_heard,
 		cpus_read;	  /* CPUs (modulo 64) that reported segments, gave a fragment */
@@ -181,6 +182,7 @@ struct session_table {
 	size_t max_wire;
 	uint64_t seed;
 	uint64_t now_ns; /* as the last call gave it */
+	uint64_t caught_up_ns;
 	struct pool socks, wires, aliases;
 	struct hash_index sock_by_id, sock_by_tuple, wire_by_tuple, alias_by_tuple;
 	uint32_t oldest_half_open, newest_half_open;
@@ -335,6 +337,8 @@ void wire__judge(struct session_table *table, struct wire_session *wire);
 void wire__forget(struct session_table *table, struct wire_session *wire);
 /* wire__make_room() - if there are too many sessions, drop the one that matters least */
 void wire__make_room(struct session_table *table);
+/* wire__last_ns() - the time of its last evidence */
+uint64_t wire__last_ns(const struct wire_session *wire);
 /* wire__put_off() - do @todo at the next settle */
 void wire__put_off(struct session_table *table, struct wire_session *wire, uint8_t todo);
 /* wire__expire() - if its time has come: tell what time has ended, forget it. True if it is gone */

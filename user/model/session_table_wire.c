@@ -79,6 +79,7 @@ static struct wire_session *create(struct session_table *table, const struct sig
 		return NULL;
 	}
 	evidence__init(&wire->ev, key);
+	wire->told_ns = table->caught_up_ns;
 	wire->counted = NOT_SHOWN;
 	wire->locals = wire__find_locals(table, key);
 	if (seen->nat)
@@ -108,8 +109,9 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	parts__pull(table, wire);
 	wire__judge(table, wire);
 	events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
-			 table->now_ns);
+			 wire__last_ns(wire));
 	wire->prior_ns = wire->ev.last_ns;
+	wire->told_ns = table->caught_up_ns;
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
@@ -170,27 +172,40 @@ static bool is_syn_of_later(const struct evidence *ev, unsigned dir, uint32_t is
 	       (step_ns[STEP_FIN] && step_ns[STEP_FIN] < syn_ns);
 }
 
+/* Once refused, even the same SYN is another attempt (track__place_syn()), from either end. */
+static bool is_after_refusal(const struct wire_session *wire, uint64_t syn_ns)
+{
+	return wire->verdict.end == END_REFUSED && syn_ns > wire->verdict.end_ns;
+}
+
 static bool fits_fragment(const struct wire_session *wire, const struct fragment *frag)
 {
 	if (frag->first_ns <= wire->prior_ns)
 		return false;
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		uint32_t syn_at = frag->step_at[dir][STEP_SYN];
+		uint64_t syn_ns = frag->first_ns + step_time__decode(syn_at);
 
-		if (syn_at && is_syn_of_later(&wire->ev, dir, frag->half[dir].isn,
-					      frag->first_ns + step_time__decode(syn_at)))
+		if (!syn_at)
+			continue;
+		if (is_syn_of_later(&wire->ev, dir, frag->half[dir].isn, syn_ns))
+			return false;
+		if (frag->flags & FRAG_SYN(dir) && is_after_refusal(wire, syn_ns))
 			return false;
 	}
 	return evidence__fits(&wire->ev, frag);
 }
 
-static bool fits_segment(const struct evidence *ev, const struct rec_segment *rec)
+static bool fits_segment(const struct wire_session *wire, const struct rec_segment *rec)
 {
 	unsigned dir = rec->seg.dir & 1;
+	uint64_t time_ns = rec->hdr.time_ns;
 
-	if (rec->seg.flags & TCPF_SYN && is_syn_of_later(ev, dir, rec->seg.seq, rec->hdr.time_ns))
+	if (rec->seg.flags & TCPF_SYN && is_syn_of_later(&wire->ev, dir, rec->seg.seq, time_ns))
 		return false;
-	return evidence__fits_segment(ev, rec);
+	if ((rec->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN && is_after_refusal(wire, time_ns))
+		return false;
+	return evidence__fits_segment(&wire->ev, rec);
 }
 
 /*
@@ -260,7 +275,7 @@ static void give_way(struct session_table *table, struct wire_session *wire,
 		parts__pull(table, wire);
 		wire__judge(table, wire);
 		events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
-				 table->now_ns);
+				 wire__last_ns(wire));
 	} else {
 		table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 		wire->todo &= ~TODO_END;
@@ -359,7 +374,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 
 	if (wire ? !takes_tap(table, wire, &seen) : takes_alias(table, &seen))
 		return 0;
-	fits = wire && fits_segment(&wire->ev, rec);
+	fits = wire && fits_segment(wire, rec);
 	if (!fits && (rec->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN &&
 	    ignores_syn(table, wire)) {
 		events__syn_ignored(table, wire, rec);

@@ -107,6 +107,14 @@ static uint8_t shown_state(const struct session_table *table, const struct wire_
 	return state;
 }
 
+/* The last time of a fragment is rounded down, those of its steps are not. */
+uint64_t wire__last_ns(const struct wire_session *wire)
+{
+	uint64_t end_ns = wire->verdict.end_ns;
+
+	return wire->ev.last_ns > end_ns ? wire->ev.last_ns : end_ns;
+}
+
 void wire__judge(struct session_table *table, struct wire_session *wire)
 {
 	const struct evidence_verdict *v = &wire->verdict;
@@ -133,7 +141,7 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 void wire__forget(struct session_table *table, struct wire_session *wire)
 {
 	if (wire->todo & TODO_END)
-		events__wire_end(table, wire, NULL, wire->ev.last_ns);
+		events__wire_end(table, wire, NULL, wire__last_ns(wire));
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		struct sock_row *sock = pool__get(&table->socks, wire->sock[dir]);
 
@@ -214,6 +222,12 @@ void wire__put_off(struct session_table *table, struct wire_session *wire, uint8
 
 /* ---- time ---- */
 
+/* More evidence of it may be on its way. */
+static bool is_behind(const struct session_table *table, const struct wire_session *wire)
+{
+	return table->env.on_event && table->caught_up_ns < wire__last_ns(wire);
+}
+
 bool wire__expire(struct session_table *table, struct wire_session *wire)
 {
 	struct wire_before before = wire__before(wire);
@@ -228,7 +242,7 @@ bool wire__expire(struct session_table *table, struct wire_session *wire)
 		wire->due_ns = table->now_ns + kept_ns(table, wire);
 		return false;
 	}
-	if (table->now_ns < wire->ev.last_ns + kept_ns(table, wire))
+	if (table->now_ns < wire->ev.last_ns + kept_ns(table, wire) || is_behind(table, wire))
 		return false;
 	wire__forget(table, wire);
 	return true;
@@ -268,9 +282,7 @@ static bool finish_pending(struct session_table *table, struct wire_session *wir
 		wire->todo |= TODO_WAITED;
 		return false;
 	}
-	events__wire_end(table, wire, NULL,
-			 wire->ev.last_ns > wire->verdict.end_ns ? wire->ev.last_ns
-								 : wire->verdict.end_ns);
+	events__wire_end(table, wire, NULL, wire__last_ns(wire));
 	return true;
 }
 

@@ -84,8 +84,17 @@ SESSION_VALUE(remote)
 	value__set_endpoint(out, &s->remote, is_v6_sock(s));
 }
 
+/* The socket of this host knows its role; else it is as good as the wire's. */
+static bool has_guessed_roles(const struct session *s)
+{
+	return !(s->sock && s->sock->role != ROLE_UNKNOWN) && s->verdict &&
+	       s->verdict->roles_guessed;
+}
+
 static const char *direction_name(const struct session *s)
 {
+	if (has_guessed_roles(s) && !s->verdict->established)
+		return NULL; /* resets alone: nobody opened anything */
 	if (s->is_forwarded)
 		return "forward";
 	if (is_listener(s))
@@ -100,6 +109,7 @@ static const char *direction_name(const struct session *s)
 SESSION_VALUE(direction)
 {
 	value__set_string(out, direction_name(row));
+	out->is_guess = has_guessed_roles(row);
 }
 
 SESSION_VALUE(state)
@@ -412,17 +422,11 @@ SESSION_VALUE(cgroup_id)
 	set_nonzero(out, VALUE_COUNT, s->sock ? s->sock->cgroup_id : 0);
 }
 
-/* The socket of this host knows its role; else it is as good as the wire's. */
 SESSION_VALUE(roles_guessed)
 {
 	const struct session *s = row;
 
-	if (!direction_name(s))
-		value__set_none(out);
-	else if (s->sock && s->sock->role != ROLE_UNKNOWN)
-		value__set_u64(out, VALUE_BOOL, false);
-	else
-		value__set_u64(out, VALUE_BOOL, s->verdict && s->verdict->roles_guessed);
+	value__set_known(out, direction_name(s), VALUE_BOOL, has_guessed_roles(s));
 }
 
 static enum close_by closed_by(const struct session *s)

@@ -17,9 +17,14 @@
 	X(remote_addr, "REMOTE ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the peer")         \
 	X(remote_port, "RPORT", "", VALUE_PORT, 5, NULL, "port of the peer; a listener has none")
 
-#define DIRECTION_FIELDS(X)                                      \
-	X(direction, "DIR", "", VALUE_TEXT, 3, "in|out|forward", \
-	  "who opened it: in (the peer), out (this host), forward (it passes through)")
+#define DIRECTION_FIELDS(X)                                                                   \
+	X(direction, "DIR", "", VALUE_TEXT, 4, "in|out|forward",                              \
+	  "who opened it: in (the peer), out (this host), forward (it passes through); ? in " \
+	  "text: a guess")
+
+#define ROLE_FIELDS(X)                                     \
+	X(roles_guessed, "GUESS", "", VALUE_BOOL, 5, NULL, \
+	  "who opened it is a guess: the handshake was not seen")
 
 #define VIEW_FIELDS(X) \
 	X(view, "VIEW", "", VALUE_TEXT, 6, "socket|wire|both", "which view tells of it")
@@ -108,8 +113,7 @@
 	X(uid, "UID", "", VALUE_COUNT, 5, NULL, "user who owns the socket")                       \
 	X(cookie, "COOKIE", "", VALUE_COUNT, 6, NULL, "the kernel's unique number of the socket") \
 	X(cgroup_id, "CGROUP", "", VALUE_COUNT, 6, NULL, "id of the socket's cgroup (v2)")        \
-	X(roles_guessed, "GUESS", "", VALUE_BOOL, 5, NULL,                                        \
-	  "who opened it is a guess: the handshake was not seen")                                 \
+	ROLE_FIELDS(X)                                                                            \
 	X(close_wait_seconds, "CLOSE-WAIT", "seconds", VALUE_DURATION, 10, NULL,                  \
 	  "how long it is in CLOSE-WAIT: the peer closed, the process did not")                   \
 	X(close_wait_at_least, "LEAST", "", VALUE_BOOL, 5, NULL,                                  \

@@ -26,7 +26,7 @@
 	  "Connections established, by the end that this host is.")                                \
 	X(sessions_closed_total, "counter", "reason, by", "12", "tracepoints",                     \
 	  "Sockets of established connections that ended, by what ended them and by who closed "   \
-	  "first. TIME_WAIT comes after.")                                                         \
+	  "first; what times out this host closes. TIME_WAIT comes after.")                        \
 	X(handshakes_total, "counter", "side, outcome", "11",                                      \
 	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
 	  "/proc/net/netstat; server `timeout`, inferred: a SYN-ACK that was sent again, and "     \

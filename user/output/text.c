@@ -77,6 +77,8 @@ void text__value(struct strbuf *sb, const struct value *value)
 
 	if (value->kind == VALUE_TEXT && value->text_len) {
 		utf8__add_escaped(sb, value->text, value->text_len);
+		if (value->is_guess)
+			strbuf__addc(sb, '?');
 		return;
 	}
 	start = strbuf__reserve(sb, SHORT_VALUE_MAX);

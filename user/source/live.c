@@ -21,9 +21,8 @@
 #define TICK_IDLE_MS 80
 /* Records taken in at once, so that a flood of them does not keep the reader from its other duties.
  */
-#define DRAIN_MAX     65536
-#define WAITED_FOR    4 /* the ring, changes of interfaces, signs of new namespaces */
-#define LOST_CHECK_NS (100 * TW_NSEC_PER_MSEC)
+#define DRAIN_MAX  65536
+#define WAITED_FOR 4 /* the ring, changes of interfaces, signs of new namespaces */
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -52,7 +51,7 @@ static void apply(struct live *live, const union record *rec)
 }
 
 /* A record from the scan of a cache or from an iterator. */
-static void take(void *ctx, const union record *rec)
+void live__take(void *ctx, const union record *rec)
 {
 	struct live *live = ctx;
 
@@ -83,6 +82,8 @@ static size_t drain(struct live *live)
 	live->n_drained = 0;
 	live->now_ns = clock_ns(CLOCK_MONOTONIC);
 	(void)ring_buffer__consume(live->ring); /* fails only as live__on_ring does */
+	if (live->n_drained < DRAIN_MAX)
+		live->drained_ns = live->now_ns;
 	return live->n_drained;
 }
 
@@ -129,7 +130,7 @@ void live__pull(void *ctx, struct session_table *table __attribute__((unused)),
 {
 	struct live *live = ctx;
 
-	wire_view__pull(live->wire, key, live->now_ns, take, live);
+	wire_view__pull(live->wire, key, live->now_ns, live__take, live);
 }
 
 void live__on_event(void *ctx, const struct event *event)
@@ -143,53 +144,6 @@ void live__on_event(void *ctx, const struct event *event)
 const char *live__reset_reason(void *ctx __attribute__((unused)), int reason)
 {
 	return reset_reason__name(reason);
-}
-
-/* ---- losses ---------------------------------------------------------------------------------- */
-
-static const char *const record_names[REC_COUNT] = {
-#define NAME(id, name) [REC_##id] = name,
-	RECORD_KINDS(NAME)
-#undef NAME
-};
-
-int live__lost(const struct live *live, struct lost_counters *out)
-{
-	struct lost_counters per_cpu[live->n_cpus];
-	uint32_t zero = 0;
-
-	memset(out, 0, sizeof(*out));
-	if (bpf_map_lookup_elem(live->lost_fd, &zero, per_cpu))
-		return -errno;
-	for (int cpu = 0; cpu < live->n_cpus; cpu++)
-		for (int kind = 0; kind < REC_COUNT; kind++)
-			out->value[kind] += per_cpu[cpu].value[kind];
-	return 0;
-}
-
-/* Tells what was lost since the last look, kind by kind. True if the table may be wrong for it. */
-static bool tell_losses(struct live *live)
-{
-	struct lost_counters lost;
-	bool is_wrong;
-
-	if (live->now_ns - live->lost_checked_ns < LOST_CHECK_NS || live__lost(live, &lost))
-		return false;
-	live->lost_checked_ns = live->now_ns;
-	for (int kind = 0; kind < REC_COUNT; kind++) {
-		const struct event event = {
-			.kind = EVENT_LOST,
-			.time_ns = live->now_ns,
-			.reason = record_names[kind],
-			.lost = lost.value[kind] - live->lost.value[kind],
-		};
-
-		if (event.lost && live->options.want_events)
-			live__on_event(live, &event);
-	}
-	is_wrong = lost.value[REC_SOCK_STATE] != live->lost.value[REC_SOCK_STATE];
-	live->lost = lost;
-	return is_wrong;
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -263,7 +217,7 @@ int live__poll(struct live *live, int timeout_ms)
 		(void)live_listeners__check(live);
 		live_alarms__check(live);
 		live_figures__tidy(live);
-		if (tell_losses(live) && live->sock)
+		if (live_losses__check(live))
 			return live__refresh(live);
 	} while (!n && !woken && left_ms > 0);
 	return apply_result(live);
@@ -280,12 +234,12 @@ int live__refresh(struct live *live)
 	if (live->options.lean)
 		return apply_result(live);
 	if (live->wire)
-		err = wire_view__scan(live->wire, live->now_ns, take, live);
+		err = live_losses__scan(live);
 	if (live->sock) {
 		int sock_err;
 
 		live->counting = (struct snapshot_tally){0};
-		sock_err = sock_view__snapshot(live->sock, take, live);
+		sock_err = sock_view__snapshot(live->sock, live__take, live);
 		live->tally = live->counting;
 		err = err ? err : sock_err;
 	}
@@ -324,7 +278,7 @@ int live__find_owners(struct live *live, bool force)
 	if (!force && !pace__may(&live->owners_pace, now_ns))
 		return 0;
 	session_table__forget_owners(live->table);
-	err = sock_view__owners(live->sock, take, live);
+	err = sock_view__owners(live->sock, live__take, live);
 	pace__took(&live->owners_pace, now_ns);
 	if (err)
 		log_warn("cannot find the processes of sockets: %s", strerror(-err));

@@ -99,6 +99,8 @@ struct live {
 	int n_cpus;
 	int tick_ms;		   /* how long the next wait may last */
 	size_t n_drained;	   /* records of the drain under way */
+	uint64_t drained_ns;	   /* when the ring buffer was last read to its end */
+	bool has_missed;	   /* segments since the last scan of the caches */
 	int apply_err;		   /* the first error of the table since it was last told */
 	uint64_t opened_ns;	   /* when it all began */
 	uint64_t now_ns;	   /* of the batch under way */
@@ -114,7 +116,7 @@ struct live {
 	bool full_at_limit; /* of this kernel's SYN queues: syn_rule.h */
 	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
-	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace;
+	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace, scan_pace;
 	struct netns_looks looks;
 	struct live_nats nats;
 	struct live_ports *ports; /* NULL: not watched */
@@ -181,8 +183,16 @@ bool live__is_container(const struct live *live, const struct netns *ns);
 /* live__resolve_netns() - those of -N and those of --container. Returns 0 or -errno, logged */
 int live__resolve_netns(struct live *live);
 
+/* live__take() - a record from the scan of a cache or from an iterator; @ctx: the struct live */
+void live__take(void *ctx, const union record *rec);
+
 /* live__lost() - sums over CPUs of the records that found the ring buffer full */
 int live__lost(const struct live *live, struct lost_counters *out);
+/* live_losses__check() - after a drain: tell of losses, make up for those of segments. True if the
+ * sockets are to be looked at again */
+bool live_losses__check(struct live *live);
+/* live_losses__scan() - bring the table up to date with the caches. Returns 0 or -errno */
+int live_losses__scan(struct live *live);
 
 /*
  * live_ports__new() - watch for ports that run low in the namespaces that are added
