@@ -472,6 +472,7 @@ struct sock_config {
 	__u32 count_listeners; /* 1: keep what happens at each listener */
 	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
 	__u32 time_requests;   /* 1: keep half-open connections until they are completed */
+	__u32 remembers;       /* 1: sockets may have a memory (sock_memory.h) */
 };
 
 #endif

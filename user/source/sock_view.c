@@ -41,19 +41,28 @@ static uint64_t now_ns(void)
 
 #define TRACEPOINT_RECORDS (1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT | 1u << REC_SOCK_RESET)
 
+static bool is_live(const struct sock_config *config)
+{
+	return config->follow || config->record_mask & TRACEPOINT_RECORDS;
+}
+
+/* Transitions are told of, or counted. */
+static bool wants_states(const struct sock_config *config)
+{
+	return is_live(config) || config->record_mask & (1u << REC_OPENING | 1u << REC_CLOSING);
+}
+
 static void choose_programs(struct sock_bpf *skel, const struct sock_config *config,
 			    enum effort effort)
 {
 	uint32_t mask = config->record_mask;
-	bool is_live = config->follow || mask & TRACEPOINT_RECORDS;
-	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
+	bool has_more = is_live(config) && effort < EFFORT_STATES_ONLY;
 
 	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_owners,
 				  mask & 1u << REC_OWNER && mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
-	bpf_program__set_autoload(skel->progs.sock_state,
-				  is_live || mask & (1u << REC_OPENING | 1u << REC_CLOSING));
+	bpf_program__set_autoload(skel->progs.sock_state, wants_states(config));
 	bpf_program__set_autoload(skel->progs.sock_retransmit, has_more);
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
@@ -89,6 +98,7 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	skel->rodata->cfg.filter_netns = !netns->all;
 	skel->rodata->cfg.count_listeners = config->count_listeners && config->follow;
 	skel->rodata->cfg.tick_ns = tick_ns();
+	skel->rodata->cfg.remembers = wants_states(config) || config->count_listeners;
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
 	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);

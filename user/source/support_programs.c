@@ -80,6 +80,7 @@ static void configure_sock(void *rodata)
 	constants->cfg.filter_netns = 1;
 	constants->cfg.can_read_kernel = 1;
 	constants->cfg.follow = 1;
+	constants->cfg.remembers = 1;
 }
 
 /* Under lockdown the sockets' programs are loaded without reading packets. */
