@@ -126,9 +126,12 @@ static inline void value__set_rate(struct value *out, double per_second)
 
 enum field_align { ALIGN_LEFT, ALIGN_RIGHT };
 
+/* Room for a key as JSON has it: a fixed size, which is copied in one move. */
+#define FIELD_JSON_KEY_SIZE 48
+
 struct field {
-	const char *key;      /* JSON key, --fields and --sort name: snake_case */
-	const char *json_key; /* ,"key": as a row of JSON has it; spelt out once for all rows */
+	const char *key;		    /* JSON key, --fields and --sort name: snake_case */
+	char json_key[FIELD_JSON_KEY_SIZE]; /* ,"key": as a row has it; spelt out once for all */
 	size_t json_key_len;
 	const char *title;    /* column heading */
 	const char *unit;     /* "", "seconds", "bytes", "segments" */
