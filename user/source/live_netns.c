@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Following network namespaces: those that appear are taken in at once, on a sign of one, with -N
- * all, or if they have a name that was asked for; those that nobody keeps are let go of. Not here: the signs (tap/netns_watch.h), what is in a
- * namespace.
+ * all, or if they have a name that was asked for; those that nobody keeps are let go of. Not here:
+ * the signs (tap/netns_watch.h), what is in a namespace.
  */
 #include <errno.h>
 #include <string.h>
@@ -187,6 +187,7 @@ void live_netns__follow(struct live *live)
 		if (live->taps)
 			tap_set__grow(live->taps);
 	}
-	if (((is_check && may_look(live)) || is_due) && (netns_list__grows(&live->netns) || live->chosen))
+	if (((is_check && may_look(live)) || is_due) &&
+	    (netns_list__grows(&live->netns) || live->chosen))
 		look(live);
 }

@@ -24,7 +24,7 @@ struct netns {
 struct netns_list {
 	struct netns *items;
 	size_t count;
-	bool all; /* "all" was asked for: namespaces that appear later belong too */
+	bool all;		  /* "all" was asked for: namespaces that appear later belong too */
 	const char *const *words; /* as asked for; what they lead to later belongs too */
 	size_t n_words;
 };
