@@ -63,7 +63,7 @@ static int compare(const void *a, const void *b)
 
 int netnsid_map__read(struct netnsid_map *map, const struct netns *ns)
 {
-	struct netns_list everything = {0};
+	struct netns_list everything = {.all = true};
 	struct mnl_socket *socket = rtnl__open(ns, 0);
 
 	*map = (struct netnsid_map){0};

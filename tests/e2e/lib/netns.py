@@ -26,8 +26,8 @@ def _setns(fd):
 class Namespace:
     """A named network namespace. Sockets and processes made within entered() are in it and stay there."""
 
-    def __init__(self, label):
-        self.name = f"twe2e-{os.getpid()}-{next(_serial)}-{label}"
+    def __init__(self, label, name=None):
+        self.name = name or f"twe2e-{os.getpid()}-{next(_serial)}-{label}"
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.path = Path("/run/netns") / self.name
         self.fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
