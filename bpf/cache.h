@@ -2,7 +2,7 @@
 /*
  * The session cache: for each CPU an array of four-way sets, written by that CPU alone, without
  * locks or atomics; userspace reads it through mmap. Not here: what a fragment is
- * (shared/fragment.h).
+ * (shared/fragment.h), how the array is laid out (shared/cache_layout.h).
  */
 #ifndef TCPWATCH_CACHE_H
 #define TCPWATCH_CACHE_H
@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "shared/cache_layout.h"
 #include "shared/track.h"
 
 struct cache_array {
@@ -32,6 +33,8 @@ struct {
 
 /* A way under this CPU's hands. */
 struct cache_slot {
+	struct cache_group *group;
+	struct cache_head *head;
 	struct cache_set *set;
 	__u32 way;
 };
@@ -43,24 +46,41 @@ static __always_inline void *cache__of_this_cpu(void)
 	return bpf_map_lookup_elem(&cache, &cpu);
 }
 
+/* cache__locate() - the set for what has @hash. False: this CPU has no cache */
+static __always_inline bool cache__locate(struct cache_slot *slot, __u32 hash, __u32 n_sets)
+{
+	__u32 index = hash & (n_sets - 1), group = n_sets + (index >> CACHE_GROUP_SHIFT);
+	void *array = cache__of_this_cpu();
+
+	if (!array)
+		return false;
+	slot->group = bpf_map_lookup_elem(array, &group);
+	slot->set = bpf_map_lookup_elem(array, &index);
+	if (!slot->group || !slot->set)
+		return false;
+	slot->head = &slot->group->head[index & (CACHE_GROUP_SETS - 1)];
+	return true;
+}
+
 static __always_inline struct fragment *cache__fragment(const struct cache_slot *slot)
 {
 	return &slot->set->way[slot->way & (CACHE_WAYS - 1)];
 }
 
-/* cache__tag() - never 0, which marks an empty way; of bits that do not choose the set */
+/* cache__tag() - of bits that do not choose the set; its worth is still to be added */
 static __always_inline __u16 cache__tag(__u32 hash)
 {
-	return hash >> 16 | 1;
+	return hash >> 16 & ~CACHE_WORTH;
 }
 
-/* cache__find() - true and slot->way if @key is in slot->set */
+/* cache__find() - true and slot->way if @key is in slot->set. An empty way holds no key at all. */
 static __always_inline bool cache__find(struct cache_slot *slot, const struct flow_key *key,
 					__u16 tag)
 {
 	TW_UNROLL
 	for (__u32 way = 0; way < CACHE_WAYS; way++) {
-		if (slot->set->tag[way] != tag || !flow_key__equal(&slot->set->way[way].key, key))
+		if ((slot->head->tag[way] ^ tag) > CACHE_WORTH ||
+		    !flow_key__equal(&slot->set->way[way].key, key))
 			continue;
 		slot->way = way;
 		return true;
@@ -68,35 +88,79 @@ static __always_inline bool cache__find(struct cache_slot *slot, const struct fl
 	return false;
 }
 
-/* How readily a fragment is given up: half-open before closed before established, then the oldest.
- */
-static __always_inline __u64 cache__dispensability(const struct fragment *f, __u32 now)
+static __always_inline __u32 cache__order(const struct cache_head *head)
 {
-	__u64 age = (__u32)(now - f->last);
-
-	if (fragment__is_closing(f))
-		return 1ULL << 32 | age;
-	if (fragment__is_synchronised(f, DIR_LOW) || fragment__is_synchronised(f, DIR_HIGH))
-		return age;
-	return 2ULL << 32 | age;
+	return head->order ^ CACHE_ORDER_0;
 }
 
-/* cache__make_room() - slot->way becomes an empty way, or else the one most easily given up */
-static __always_inline void cache__make_room(struct cache_slot *slot, __u32 now)
+/* cache__prefer() - the way of @slot is the latest that was used */
+static __always_inline void cache__prefer(const struct cache_slot *slot)
 {
-	__u64 most = 0;
+	__u32 order = cache__order(slot->head), way = slot->way & (CACHE_WAYS - 1), differs, place;
 
-	slot->way = 0;
+	if (TW_LIKELY((order & (CACHE_WAYS - 1)) == way))
+		return;
+	/* Where it stands now: the one pair of bits that is the same in as many copies of @way. */
+	differs = order ^ way * 0x55;
+	place = ~(differs | differs >> 1) & 0x55;
+	order = (order & ~(4 * place - 1)) | (order & (place - 1)) << 2 | way;
+	slot->head->order = order ^ CACHE_ORDER_0;
+}
+
+/*
+ * The lesser, without a branch: which way gives room is never the same twice, and a branch would be
+ * mispredicted. BPF has no conditional move, so the compiler must not see that it is a comparison.
+ */
+static __always_inline __u32 cache__lesser(__u32 a, __u32 b)
+{
+	__s32 is_less = (__s32)(a - b) >> 31; /* all bits; both are small */
+
+	asm volatile("" : "+r"(is_less));
+	return b ^ ((a ^ b) & is_less);
+}
+
+/*
+ * cache__make_room() - slot->way becomes an empty way, or else the one most easily given up: of the
+ * least worth, then the one not used for longest
+ */
+static __always_inline void cache__make_room(struct cache_slot *slot)
+{
+	__u32 order = cache__order(slot->head), least = ~0u >> 1;
+
 	TW_UNROLL
-	for (__u32 way = 0; way < CACHE_WAYS; way++) {
-		__u64 value = slot->set->tag[way] ? cache__dispensability(&slot->set->way[way], now)
-						  : ~0ULL;
+	for (__u32 place = 0; place < CACHE_WAYS; place++) {
+		__u32 way = order >> 2 * place & (CACHE_WAYS - 1);
+		__u32 worth = slot->head->tag[way] & CACHE_WORTH;
 
-		if (value < most)
-			continue;
-		most = value;
-		slot->way = way;
+		least = cache__lesser(worth << 4 | (CACHE_WAYS - 1 - place) << 2 | way, least);
 	}
+	slot->way = least & (CACHE_WAYS - 1);
+}
+
+static __always_inline bool cache__is_empty(const struct cache_slot *slot)
+{
+	return !slot->head->tag[slot->way & (CACHE_WAYS - 1)];
+}
+
+/* cache__is_told() - nothing is lost with the fragment (fragment__is_told()), which is not read */
+static __always_inline bool cache__is_told(const struct cache_slot *slot)
+{
+	return slot->head->told >> (slot->way & (CACHE_WAYS - 1)) & 1;
+}
+
+/* cache__grade() - the way of @slot holds @frag, which has @tag: note what it is worth */
+static __always_inline void cache__grade(const struct cache_slot *slot, __u16 tag,
+					 const struct fragment *frag)
+{
+	__u32 way = slot->way & (CACHE_WAYS - 1), worth = WORTH_HALF_OPEN;
+
+	if (fragment__is_closing(frag))
+		worth = WORTH_CLOSING;
+	else if (frag->flags & FRAG_SYNCHRONISED)
+		worth = WORTH_OPEN;
+	slot->head->tag[way] = tag | worth;
+	slot->head->told &= ~(1u << way);
+	slot->head->told |= fragment__is_told(frag) << way;
 }
 
 /*
@@ -106,25 +170,20 @@ static __always_inline void cache__make_room(struct cache_slot *slot, __u32 now)
  */
 static __always_inline void cache__begin_write(const struct cache_slot *slot)
 {
-	slot->set->generation[slot->way & (CACHE_WAYS - 1)]++;
+	slot->head->generation[slot->way & (CACHE_WAYS - 1)]++;
 	barrier();
 }
 
 static __always_inline void cache__end_write(const struct cache_slot *slot)
 {
 	barrier();
-	slot->set->generation[slot->way & (CACHE_WAYS - 1)]++;
+	slot->head->generation[slot->way & (CACHE_WAYS - 1)]++;
 }
 
-/* cache__touch() - note that the group of set @index was written, for readers that skip what did
- * not change */
-static __always_inline void cache__touch(void *array, __u32 index, __u32 n_sets, __u32 now)
+/* cache__touch() - note that the group was written, for readers that skip what did not change */
+static __always_inline void cache__touch(const struct cache_slot *slot, __u32 now)
 {
-	__u32 group = index >> CACHE_GROUP_SHIFT, at = n_sets + group / CACHE_TIMES;
-	struct cache_times *times = bpf_map_lookup_elem(array, &at);
-
-	if (times)
-		times->touched[group % CACHE_TIMES] = now;
+	slot->group->touched = now;
 }
 
 #endif

@@ -47,8 +47,7 @@ int iter_sockets(struct bpf_iter__tcp *ctx)
 	rec.hdr.kind = REC_SOCK;
 	rec.hdr.size = sizeof(rec);
 	if ((tp = bpf_skc_to_tcp_sock(skc))) {
-		sock_info__fill(&rec.sock, tp, sock_memory__find(tp), skc->skc_state,
-				skc->skc_state);
+		sock_info__fill(&rec.sock, tp, memory_of(tp), skc->skc_state, skc->skc_state);
 		infer_close_wait(&rec.sock, tp);
 	} else if ((tw = bpf_skc_to_tcp_timewait_sock(skc)))
 		sock_info__fill_timewait(&rec.sock, tw);
@@ -139,7 +138,7 @@ static __always_inline const struct sock_memory *memory_of_listener(const struct
 	struct sock_memory *memory;
 
 	if (!cfg.count_listeners)
-		return sock_memory__find(tp);
+		return memory_of(tp);
 	mark_listener(tp);
 	memory = sock_memory__get(tp);
 	if (memory)

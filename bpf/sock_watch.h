@@ -43,6 +43,15 @@ static __always_inline void mark_listener(const struct tcp_sock *tp)
 		__sync_fetch_and_add(&unmarked_listeners, 1);
 }
 
+/*
+ * What is remembered of a socket. Where nothing ever is, looking would fetch a cold cache line of
+ * each of them, which is what a list of many sockets costs.
+ */
+static __always_inline const struct sock_memory *memory_of(const struct tcp_sock *tp)
+{
+	return cfg.remembers ? sock_memory__find(tp) : 0;
+}
+
 /* The TCP socket @sk if its namespace is watched. NULL for MPTCP (the subflows are TCP) and all
  * else. */
 static __always_inline const struct tcp_sock *chosen_tcp(const struct sock *sk)

@@ -2,8 +2,8 @@
 /*
  * What becomes of a SYN: its listener is looked up and the rules of tcp_conn_request()
  * (net/ipv4/tcp_input.c) are applied to its queues as they are when the SYN arrives. Under a flood
- * most SYNs share the answer of one shortly before. Not here: the counts of each listener
- * (listener.h).
+ * most SYNs share the answer of one shortly before. Not here: which ones (syn_gate.h), the counts
+ * of each listener (listener.h).
  */
 #ifndef TCPWATCH_SYN_FATE_H
 #define TCPWATCH_SYN_FATE_H
@@ -12,7 +12,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-#include "listener.h"
+#include "syn_gate.h"
 
 #define AF_INET		   2
 #define AF_INET6	   10
@@ -20,35 +20,7 @@
 
 #define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
 
-/* Of SYNs to one place within a jiffy, on one CPU, the first ones are looked at each by itself,
- * then every eighth, and beyond eight times as many every 64th. */
-#define GATE_SOME      8
-#define GATE_SOME_MASK 7
-#define GATE_FEW_MASK  63
-#define GATE_SLOTS     256
-
-/* The last answer for SYNs to one address and port. */
-struct syn_gate {
-	struct listener_key listener;
-	__u32 tag, jiffy;
-	__u32 count; /* SYNs in this jiffy */
-	__u32 route; /* enum syn_route, of this jiffy */
-	__u32 slot;  /* of .listener, of this jiffy; NO_SLOT: to be found */
-	__u32 zero;
-	__u32 fate; /* enum syn_fate that the next one is likely to share; 0: look */
-};
-
-#define SYN_ELSEWHERE SYN_FATE_COUNT /* passes through: not counted */
-
-/* Where the stack sends what is for the address. */
-enum syn_route { ROUTE_UNKNOWN, ROUTE_HERE, ROUTE_ON };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, GATE_SLOTS);
-	__type(key, __u32);
-	__type(value, struct syn_gate);
-} gates SEC(".maps");
+#define SYN_ELSEWHERE	   SYN_FATE_COUNT /* passes through: not counted */
 
 /* A SYN on its way in. */
 struct syn {
@@ -58,6 +30,7 @@ struct syn {
 	__u32 netns;
 	__u32 looks; /* wire_config.fate_looks */
 	__u32 full_at_limit;
+	__u32 is_repeat; /* it is counted at another tap */
 	struct syn_gate *gate;
 };
 
@@ -236,75 +209,60 @@ static __always_inline __u32 hash_of_target(const struct syn *syn)
 	__u64 h = (dst->quads[0] ^ syn->key->port[~syn->from & 1]) * 0x9e3779b97f4a7c15ULL +
 		  (dst->quads[1] ^ syn->netns) * 0xbf58476d1ce4e5b9ULL;
 
-	return (h ^ h >> 29) >> 16;
+	/* Addresses of one network differ in the highest bits alone. */
+	return (h ^ h >> 32) * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
-/* Must this SYN be looked at by itself? */
-static __always_inline bool gate__is_open(struct syn_gate *gate, __u32 tag, __u32 jiffy,
-					  __u32 looks)
+/* Counts what became of a SYN in @counters. Returns enum syn_fate. */
+static __always_inline enum syn_fate count_fate(struct listener_counters *counters,
+						enum syn_fate fate, bool is_inferred)
 {
-	__u32 n;
-
-	if (gate->tag != tag)
-		gate->fate = SYN_FATE_NONE;
-	if (gate->tag != tag || gate->jiffy != jiffy) {
-		gate->tag = tag;
-		gate->jiffy = jiffy;
-		gate->count = 0;
-		gate->route = ROUTE_UNKNOWN;
-		gate->slot = NO_SLOT;
-	}
-	n = gate->count++;
-	if (!gate->fate || n < looks)
-		return true;
-	return !(n & (n < GATE_SOME * looks ? GATE_SOME_MASK : GATE_FEW_MASK));
+	if (!fate || fate >= SYN_FATE_COUNT)
+		return SYN_FATE_NONE;
+	if (!counters)
+		return fate;
+	counters->fate[fate]++;
+	counters->n_inferred += is_inferred;
+	return fate;
 }
 
-static __always_inline __u32 slot_of(struct syn_gate *gate, const struct listener_key *listener)
+/* What the look found is of this client alone: it counts, and that is all. */
+static __always_inline enum syn_fate count_of_tuple(const struct syn_answer *answer)
 {
-	bool is_last = gate->listener.cookie == listener->cookie &&
-		       gate->listener.netns == listener->netns;
+	__u32 slot = listener__slot(answer->listener.cookie, answer->listener.netns);
 
-	if (!is_last)
-		return listener__slot(listener->cookie, listener->netns);
-	if (gate->slot == NO_SLOT)
-		gate->slot = listener__slot(listener->cookie, listener->netns);
-	return gate->slot;
+	return count_fate(listener__counters(slot), answer->fate, false);
 }
 
-/* syn_fate__count() - find out what becomes of @syn and count it. Returns enum syn_fate */
+/* syn_fate__count() - find out what becomes of @syn and count it, once. Returns enum syn_fate */
 static __always_inline enum syn_fate syn_fate__count(void *ctx, struct syn *syn)
 {
+	struct syn_gate *gate = syn_gate__of(hash_of_target(syn), bpf_jiffies64());
 	struct syn_answer answer = {.listener.netns = syn->netns};
 	struct listener_counters *counters;
-	__u32 tag = hash_of_target(syn), slot = tag % GATE_SLOTS;
-	struct syn_gate *gate = bpf_map_lookup_elem(&gates, &slot);
-	bool is_open;
+	struct listener_look *last;
+	bool is_due;
 
 	if (!gate)
 		return SYN_FATE_NONE;
 	syn->gate = gate;
-	is_open = gate__is_open(gate, tag, bpf_jiffies64(), syn->looks);
-	if (is_open) {
+	counters = syn_gate__counters(gate);
+	last = syn_gate__look(gate, counters);
+	is_due = !gate->is_known || listener_look__is_due(last, gate->jiffy, syn->looks);
+	if (is_due)
 		look(&answer, ctx, syn);
-	} else {
-		answer.listener = gate->listener;
-		answer.fate = gate->fate;
+	if (is_due && !answer.is_of_tuple) {
+		syn_gate__learn(gate, &answer.listener, answer.fate == SYN_ELSEWHERE);
+		counters = syn_gate__counters(gate);
+		last = syn_gate__look(gate, counters);
+		last->fate = answer.fate;
 	}
-	if (is_open && !answer.is_of_tuple) {
-		if (gate->listener.cookie != answer.listener.cookie)
-			gate->slot = NO_SLOT;
-		gate->listener = answer.listener;
-		gate->fate = answer.fate;
-	}
-	if (!answer.fate || answer.fate >= SYN_FATE_COUNT)
-		return SYN_FATE_NONE;
-	counters = listener__counters(slot_of(gate, &answer.listener));
-	if (!counters)
-		return answer.fate;
-	counters->fate[answer.fate]++;
-	counters->n_inferred += !is_open;
-	return answer.fate;
+	listener_look__count(last, gate->jiffy, is_due);
+	if (syn->is_repeat)
+		counters = 0;
+	if (answer.is_of_tuple)
+		return syn->is_repeat ? answer.fate : count_of_tuple(&answer);
+	return count_fate(counters, last->fate, !is_due);
 }
 
 #endif

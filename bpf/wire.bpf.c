@@ -27,16 +27,6 @@ static __always_inline __u64 coarse_now(void)
 /* Whether a segment has a fragment, and whether that one has just begun. */
 enum place_found { FOUND_NONE, FOUND, FOUND_NEW };
 
-/* The way of @slot begins anew with a fragment of @key, at the precise time. */
-static __always_inline void begin_fragment(struct cache_slot *slot, const struct flow_key *key,
-					   __u16 tag)
-{
-	cache__begin_write(slot);
-	slot->set->tag[slot->way & (CACHE_WAYS - 1)] = tag;
-	fragment__init(cache__fragment(slot), key, bpf_ktime_get_ns());
-	cache__end_write(slot);
-}
-
 /* The tuple is in the cache: does @seg add to its fragment, replace it, or neither? */
 static __always_inline enum place_found find_in_fragment(struct fragment *frag,
 							 const struct segment *seg,
@@ -60,49 +50,31 @@ static __always_inline enum place_found find_in_fragment(struct fragment *frag,
 	return FOUND_NEW;
 }
 
-/* The fragment that @seg belongs to becomes the way of @slot, begun if need be. */
-static __always_inline enum place_found find_place(struct cache_slot *slot,
-						   const struct flow_key *key,
-						   const struct segment *seg, __u16 tag,
-						   struct wire_counters *cnt, __u64 now_ns)
+static __always_inline void evict(const struct cache_slot *slot, struct wire_counters *cnt,
+				  __u64 now_ns)
+{
+	count(cnt, WIRE_EVICTED);
+	if (!cache__is_told(slot))
+		hand_over(cache__fragment(slot), FRAGMENT_EVICTED, now_ns);
+}
+
+/* The way for @seen becomes that of @slot: its fragment's, or one to begin a fragment in. */
+static __always_inline enum place_found
+find_place(struct cache_slot *slot, const struct sighting *seen, struct wire_counters *cnt)
 {
 	enum place_found found;
 
-	if (TW_LIKELY(cache__find(slot, key, tag))) {
-		found = find_in_fragment(cache__fragment(slot), seg, cnt, now_ns);
+	if (TW_LIKELY(cache__find(slot, &seen->key, cache__tag(seen->hash)))) {
+		found = find_in_fragment(cache__fragment(slot), &seen->seg, cnt, seen->time_ns);
 		if (TW_LIKELY(found != FOUND_NEW))
 			return found;
 	} else {
-		cache__make_room(slot, coarse_time(now_ns));
-		if (slot->set->tag[slot->way & (CACHE_WAYS - 1)]) {
-			count(cnt, WIRE_EVICTED);
-			hand_over(cache__fragment(slot), FRAGMENT_EVICTED, now_ns);
-		}
+		cache__make_room(slot);
+		if (!cache__is_empty(slot))
+			evict(slot, cnt, seen->time_ns);
 	}
 	count(cnt, WIRE_INSERTED);
-	begin_fragment(slot, key, tag);
 	return FOUND_NEW;
-}
-
-/* Where in this CPU's cache a flow is looked for. */
-struct locus {
-	void *array; /* NULL: this CPU has none */
-	struct cache_slot slot;
-	__u32 index; /* of the set */
-	__u16 tag;
-};
-
-static __always_inline bool locate(struct locus *at, const struct flow_key *key)
-{
-	__u32 hash = flow_key__hash(key, cfg.hash_seed);
-
-	at->index = hash & (cfg.n_sets - 1);
-	at->tag = cache__tag(hash);
-	at->array = cache__of_this_cpu();
-	if (!at->array)
-		return false;
-	at->slot.set = bpf_map_lookup_elem(at->array, &at->index);
-	return at->slot.set;
 }
 
 /*
@@ -141,63 +113,92 @@ static __always_inline void time_answer(const struct fragment *frag, const struc
 	cnt->answers.sum_ns += ns;
 }
 
-/* Finds or begins the segment's fragment and adds to it. Returns why userspace should hear of it,
- * or 0. */
-static __always_inline enum segment_why track(struct sighting *seen, struct wire_counters *cnt)
+/*
+ * A fragment begins with the segment, at the precise time. What is stored is likely to be far away
+ * in memory: it is sent for before the clock is read, which waits for loads alone.
+ */
+static __always_inline enum segment_why begin_fragment(struct cache_slot *slot,
+						       struct sighting *seen)
 {
-	struct locus at = {};
-	struct fragment *frag;
-	enum place_found found;
+	struct fragment *frag = cache__fragment(slot);
 	enum segment_why why;
 
-	if (!locate(&at, &seen->key)) {
-		count(cnt, WIRE_UNTRACKED);
-		return 0;
-	}
-	seen->time_ns = coarse_now();
-	found = find_place(&at.slot, &seen->key, &seen->seg, at.tag, cnt, seen->time_ns);
-	if (found == FOUND_NONE)
-		return 0;
-	frag = cache__fragment(&at.slot);
-	if (TW_UNLIKELY(found == FOUND_NEW))
-		seen->time_ns = frag->first_ns;
-	else if (TW_UNLIKELY(track__wants_precise_time(frag, &seen->seg)))
-		seen->time_ns = bpf_ktime_get_ns();
-
-	cache__begin_write(&at.slot);
+	cache__begin_write(slot);
+	fragment__init(frag, &seen->key, 0);
+	seen->time_ns = bpf_ktime_get_ns();
+	fragment__date(frag, seen->time_ns);
 	why = add(frag, seen);
-	cache__end_write(&at.slot);
-	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(seen->time_ns));
+	cache__grade(slot, cache__tag(seen->hash), frag);
+	cache__end_write(slot);
+	return why;
+}
+
+static __always_inline enum segment_why go_on(struct cache_slot *slot, struct sighting *seen,
+					      struct wire_counters *cnt)
+{
+	struct fragment *frag = cache__fragment(slot);
+	enum segment_why why;
+
+	if (TW_UNLIKELY(track__wants_precise_time(frag, &seen->seg)))
+		seen->time_ns = bpf_ktime_get_ns();
+	cache__begin_write(slot);
+	why = add(frag, seen);
+	cache__grade(slot, cache__tag(seen->hash), frag);
+	cache__end_write(slot);
 	if (TW_UNLIKELY(seen->is_own) && why == SEG_NEW_STEP)
 		time_answer(frag, seen, cnt);
 	return why;
 }
 
-/* The common case whole and inlined: the next segment of an open session. False: not that. */
-static __always_inline bool track_next(const struct flow_key *key, const struct segment *seg,
-				       __u32 slot)
+/* Finds or begins the segment's fragment and adds to it. Returns why userspace should hear of it,
+ * or 0. */
+static __always_inline enum segment_why track(struct sighting *seen, struct wire_counters *cnt)
 {
+	struct cache_slot slot = {};
+	enum place_found found;
+	enum segment_why why;
+
+	if (!cache__locate(&slot, seen->hash, cfg.n_sets)) {
+		count(cnt, WIRE_UNTRACKED);
+		return 0;
+	}
+	seen->time_ns = coarse_now();
+	found = find_place(&slot, seen, cnt);
+	if (found == FOUND_NONE)
+		return 0;
+	why = found == FOUND_NEW ? begin_fragment(&slot, seen) : go_on(&slot, seen, cnt);
+	cache__prefer(&slot);
+	cache__touch(&slot, coarse_time(seen->time_ns));
+	return why;
+}
+
+/* The common case whole and inlined: the next segment of an open session. False: not that. */
+static __always_inline bool track_next(const struct sighting *seen)
+{
+	const struct segment *seg = &seen->seg;
+	struct cache_slot slot = {};
 	struct wire_counters *cnt;
-	struct locus at = {};
 	struct fragment *frag;
 	__u64 now_ns;
 
 	if (TW_UNLIKELY(seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST)))
 		return false; /* at once: a flood of SYNs is not to look twice */
-	if (!locate(&at, key) || !cache__find(&at.slot, key, at.tag))
+	if (!cache__locate(&slot, seen->hash, cfg.n_sets) ||
+	    !cache__find(&slot, &seen->key, cache__tag(seen->hash)))
 		return false;
-	frag = cache__fragment(&at.slot);
-	cnt = bpf_map_lookup_elem(&counters, &slot);
+	frag = cache__fragment(&slot);
+	cnt = bpf_map_lookup_elem(&counters, &seen->at.slot);
 	if (!cnt || !track__is_next(frag, seg) || !seg->window)
 		return false;
 	cnt->value[WIRE_FRAMES]++;
 	cnt->value[WIRE_SEGMENTS] += seg->segs;
 	cnt->value[WIRE_BYTES] += seg->payload;
 	now_ns = coarse_now();
-	cache__begin_write(&at.slot);
+	cache__begin_write(&slot);
 	track__next(frag, seg, now_ns);
-	cache__end_write(&at.slot);
-	cache__touch(at.array, at.index, cfg.n_sets, coarse_time(now_ns));
+	cache__end_write(&slot);
+	cache__prefer(&slot);
+	cache__touch(&slot, coarse_time(now_ns));
 	return true;
 }
 
@@ -258,6 +259,7 @@ static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 if
 		.netns = seen->at.netns,
 		.looks = cfg.fate_looks,
 		.full_at_limit = cfg.full_at_limit,
+		.is_repeat = wire_tap__is_repeat(&seen->at),
 	};
 
 	seen->fate = syn_fate__count(ctx, &syn);
@@ -295,7 +297,8 @@ static __always_inline int watch_xdp(struct xdp_md *ctx, const struct frame *fra
 		count_other(reason, seen.at.slot);
 		return XDP_PASS;
 	}
-	if (TW_LIKELY(track_next(&seen.key, &seen.seg, seen.at.slot)))
+	seen.hash = flow_key__hash(&seen.key, cfg.hash_seed);
+	if (TW_LIKELY(track_next(&seen)))
 		return XDP_PASS;
 	sighting__init(&seen, true);
 	if (asks_for_fate(&seen))
@@ -384,11 +387,13 @@ static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 		count_other(reason, seen.at.slot);
 		return TC_ACT_UNSPEC; /* whatever comes next decides */
 	}
-	if (TW_LIKELY(track_next(&seen.key, &seen.seg, seen.at.slot)))
+	seen.hash = flow_key__hash(&seen.key, cfg.hash_seed);
+	if (TW_LIKELY(track_next(&seen)))
 		return TC_ACT_UNSPEC;
 	sighting__init(&seen, ingress);
 	if (!ingress && (seen.seg.flags & (TCPF_SYN | TCPF_ACK)) == (TCPF_SYN | TCPF_ACK))
-		seen.is_own = skb->sk != 0; /* what is forwarded has none, nor has a SYN cookie */
+		/* What is forwarded has no socket, nor has a SYN cookie. */
+		seen.is_own = skb->sk != 0 && !wire_tap__is_repeat(&seen.at);
 	if (asks_for_fate(&seen))
 		fate_skb(skb, &seen);
 	if (TW_UNLIKELY(account(&seen)))

@@ -22,10 +22,11 @@ struct sighting {
 	__u32 fate;   /* enum syn_fate */
 	__u32 is_own; /* a SYN-ACK sent by a socket of this host */
 	struct wire_tap at;
-	__u32 zero;
+	__u32 hash; /* of .key */
 };
 
-/* The rest of what parse__frame() filled; no byte stays unset, as a global function's argument. */
+/* The rest of what parse__frame() and watch_*() filled; no byte stays unset, as a global function's
+ * argument. */
 static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 {
 	seen->time_ns = 0;
@@ -33,7 +34,6 @@ static __always_inline void sighting__init(struct sighting *seen, bool ingress)
 	seen->ingress = ingress;
 	seen->fate = SYN_FATE_NONE;
 	seen->is_own = 0;
-	seen->zero = 0;
 }
 
 static __always_inline bool is_wanted(enum record_kind kind)

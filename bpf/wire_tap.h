@@ -33,6 +33,24 @@ struct {
 	__type(value, struct wire_tap);
 } under_way SEC(".maps");
 
+/* Taps whose SYNs and SYN-ACKs are counted at another one: mapped and written by userspace
+ * (user/tap/tap_repeats.c). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TAP_BITS_WORDS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} tap_repeats SEC(".maps");
+
+static __always_inline bool wire_tap__is_repeat(const struct wire_tap *at)
+{
+	__u32 at_word = at->tap / TAP_BITS_PER_WORD;
+	const __u64 *word = bpf_map_lookup_elem(&tap_repeats, &at_word);
+
+	return word && *word >> (at->tap % TAP_BITS_PER_WORD) & 1;
+}
+
 /* Which tap this is. False: nobody told, so the frame is left alone. */
 static __always_inline bool wire_tap__get(struct wire_tap *at)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What the kernel side and userspace tell each other: the records of the ring buffer and of the
- * iterators, the layout of the session cache, the counters and the programs' constants.
- * Enums are append-only and records only grow at their end: a recording is a sequence of records.
+ * iterators, the counters and the programs' constants. Not here: the session cache
+ * (cache_layout.h). Enums are append-only and records only grow at their end: a recording is a
+ * sequence of records.
  */
 #ifndef TCPWATCH_SHARED_ABI_H
 #define TCPWATCH_SHARED_ABI_H
@@ -262,37 +263,6 @@ union record {
 	struct rec_process process;
 };
 
-/* ---- the session cache: one array per CPU, four ways per set --------------------------------- */
-
-#define CACHE_WAYS 4
-
-/*
- * generation[i] is odd while way i is being written and differs after each write: a reader that
- * finds it even and unchanged around its copy has a whole fragment. tag[i] is 0 for an empty way.
- */
-struct cache_set {
-	__u16 tag[CACHE_WAYS];
-	__u16 generation[CACHE_WAYS];
-	struct fragment way[CACHE_WAYS];
-};
-
-/*
- * After the sets, the same array holds when each group of sets was last written, so that a reader
- * skips groups that did not change: element n_sets + (group / CACHE_TIMES), read as struct
- * cache_times.
- */
-#define CACHE_GROUP_SHIFT 4 /* sets per group: 16 */
-#define CACHE_TIMES	  128
-
-struct cache_times {
-	__u32 touched[CACHE_TIMES]; /* coarse_time */
-	__u8 unused[sizeof(struct cache_set) - CACHE_TIMES * 4];
-};
-
-_Static_assert(sizeof(struct cache_set) == 624, "cache_set is ABI");
-_Static_assert(sizeof(struct cache_set) <= 160 * CACHE_WAYS, "at most 160 bytes for each session");
-_Static_assert(sizeof(struct cache_times) == sizeof(struct cache_set), "they share an array");
-
 /* ---- counters -------------------------------------------------------------------------------- */
 
 /* Per tap and per CPU. X(enumerator, key, help) */
@@ -424,11 +394,20 @@ struct listener_key {
 	__u32 zero;
 };
 
-/* Per CPU. Fates are written by the packet path alone, the rest by tracepoints. */
+/* The latest look at a listener, and how many there were within the present jiffy. */
+struct listener_look {
+	__u64 cookie;
+	__u32 jiffy;
+	__u32 n_syns, n_looks;
+	__u32 fate; /* enum syn_fate that the next SYN is likely to share; 0: none yet */
+};
+
+/* Per CPU. Fates and the look are written by the packet path alone, the rest by tracepoints. */
 struct listener_counters {
 	__u64 fate[SYN_FATE_COUNT];
 	__u64 n_inferred; /* of them: taken from the SYN before, as too many came at once */
 	__u64 value[LISTENER_COUNTER_COUNT];
+	struct listener_look look;
 };
 
 /* listener_counters__add() - @one is part of @sum */
@@ -460,8 +439,9 @@ struct wire_config {
 		    */
 	__u8 full_at_limit; /* 1: a SYN queue is full with as many as its limit, not one more */
 	__u8 zero;
-	__u16 fate_looks; /* SYNs to one place within a jiffy whose listener is looked up for each;
-			     beyond, some share an answer. 0: no fates. Needs the kernel's BTF */
+	__u16 fate_looks; /* SYNs to a listener within a jiffy that are looked at each by itself;
+			     beyond, ever fewer are, twice as many at most. 0: no fates. Needs the
+			     kernel's BTF */
 	__u32 netns;	  /* inode number, of the tap's interface */
 };
 
@@ -472,6 +452,11 @@ struct wire_tap {
 	__u16 tap;
 	__u16 l3;
 };
+
+/* A bit for each tap, by its id: what it shows of this host's own handshakes another tap shows too.
+ */
+#define TAP_BITS_PER_WORD 64
+#define TAP_BITS_WORDS	  (65536 / TAP_BITS_PER_WORD)
 
 /* Transitions of sockets by namespace, of which some share a count: whether there were any. */
 #define NETNS_ACTIVITY_SLOTS 4096 /* a power of two */
@@ -487,6 +472,7 @@ struct sock_config {
 	__u32 count_listeners; /* 1: keep what happens at each listener */
 	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
 	__u32 time_requests;   /* 1: keep half-open connections until they are completed */
+	__u32 remembers;       /* 1: sockets may have a memory (sock_memory.h) */
 };
 
 #endif

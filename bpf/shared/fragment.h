@@ -58,7 +58,7 @@ enum session_step {
 		STEP_COUNT,
 };
 
-/* Bits of fragment.flags; those per direction are shifted by enum flow_dir. */
+/* Bits of fragment.flags; those per direction are shifted by enum flow_dir. Append-only. */
 #define FRAG_SYN(dir)	 (1u << (dir))	     /* SYN without ACK */
 #define FRAG_SYNACK(dir) (1u << (2 + (dir))) /* SYN with ACK */
 #define FRAG_ACK_OK(dir) \
@@ -66,6 +66,12 @@ enum session_step {
 #define FRAG_ACK_AFTER_FIN(dir) (1u << (6 + (dir)))  /* its ack went on after its own FIN */
 #define FRAG_SEQ_VALID(dir)	(1u << (8 + (dir)))  /* isn and nxt of this direction are set */
 #define FRAG_ACK_VALID(dir)	(1u << (10 + (dir))) /* ack of this direction is set */
+/* step_at[dir][step] is set: what the packet path asks of a fragment is answered by one word. */
+#define FRAG_STEP(dir, step)   (1u << (12 + 2 * (step) + (dir)))
+#define FRAG_STEP_EITHER(step) (FRAG_STEP(DIR_LOW, step) | FRAG_STEP(DIR_HIGH, step))
+#define FRAG_STEPS	       (~0u << 12)
+
+_Static_assert(12 + 2 * STEP_COUNT <= 32, "a bit for each step and direction");
 
 /* One direction: what its sender sent. Sequence numbers as on the wire. */
 struct fragment_half {
@@ -78,17 +84,19 @@ struct fragment_half {
 
 /*
  * The unit of the session cache. Counters are 32 bits (retransmits 16) and cannot wrap: a fragment
- * is handed to userspace and starts anew before they would (FRAGMENT_FULL).
+ * is handed to userspace and starts anew before they would (FRAGMENT_FULL). What each segment of an
+ * open session reads and writes comes first and together: each cache line that is not touched is a
+ * miss less where there are many sessions.
  */
 struct fragment {
 	struct flow_key key;
+	struct fragment_half half[DIR_COUNT];
+	__u32 last;			      /* coarse_time of the last segment */
+	__u32 flags;			      /* FRAG_* */
 	__u64 first_ns;			      /* CLOCK_MONOTONIC of the first segment */
 	__u32 step_at[DIR_COUNT][STEP_COUNT]; /* step_time, 0: not seen */
-	struct fragment_half half[DIR_COUNT];
-	__u16 retransmits[DIR_COUNT];	 /* segments */
-	__u32 last;			 /* coarse_time of the last segment */
-	__u32 flags;			 /* FRAG_* */
-	__u8 syn_retransmits[DIR_COUNT]; /* of SYN or SYN-ACK; stays at 255 */
+	__u16 retransmits[DIR_COUNT];	      /* segments */
+	__u8 syn_retransmits[DIR_COUNT];      /* of SYN or SYN-ACK; stays at 255 */
 	__u8 fin_retransmits[DIR_COUNT];
 };
 

@@ -27,15 +27,27 @@
 #define PARSE_MAX_VLAN_TAGS 2
 #define PARSE_MAX_EXT_HDRS  6
 
+/*
+ * A header as it lies in a frame, at any address. Told so, clang's BPF target reads it byte by
+ * byte, and whoever loads the bytes again as words waits for them. The programs therefore claim as
+ * much alignment as their widest load wants: the verifier allows it wherever the processor does not
+ * care (HAVE_EFFICIENT_UNALIGNED_ACCESS), elsewhere unless VLAN tags move the header.
+ */
+#ifdef __bpf__
+#define TW_WIRE_FORMAT(widest) __attribute__((packed, aligned(widest)))
+#else
+#define TW_WIRE_FORMAT(widest) __attribute__((packed))
+#endif
+
 struct hdr_eth {
 	__u8 dst[6], src[6];
 	__be16 type;
-} __attribute__((packed));
+} TW_WIRE_FORMAT(2);
 
 struct hdr_vlan {
 	__be16 tci;
 	__be16 type;
-} __attribute__((packed));
+} TW_WIRE_FORMAT(2);
 
 struct hdr_ipv4 {
 	__u8 version_ihl, tos;
@@ -43,7 +55,7 @@ struct hdr_ipv4 {
 	__u8 ttl, protocol;
 	__be16 checksum;
 	__be32 src, dst;
-} __attribute__((packed));
+} TW_WIRE_FORMAT(4);
 
 struct hdr_ipv6 {
 	__u8 version_class, class_flow;
@@ -51,21 +63,21 @@ struct hdr_ipv6 {
 	__be16 payload_len;
 	__u8 next_hdr, hop_limit;
 	__u8 src[16], dst[16];
-} __attribute__((packed));
+} TW_WIRE_FORMAT(8);
 
 /* The common start of the extension headers that are walked (RFC 8200 section 4, RFC 4302). */
 struct hdr_ext {
 	__u8 next_hdr, len;
 	__be16 frag_off; /* of a fragment header */
 	__u8 more[4];
-} __attribute__((packed));
+} TW_WIRE_FORMAT(2);
 
 struct hdr_tcp {
 	__be16 sport, dport;
 	__be32 seq, ack;
 	__u8 data_off, flags;
 	__be16 window, checksum, urgent;
-} __attribute__((packed));
+} TW_WIRE_FORMAT(4);
 
 /* The frame as a hook hands it over. */
 struct frame {

@@ -24,20 +24,23 @@ enum track_place {
 	PLACE_OUTSIDE, /* the segment cannot be of this session: leave the fragment alone */
 };
 
+/* Steps of fragment.flags that tell of an end, and of a peer that has acknowledged. */
+#define FRAG_CLOSING	  (FRAG_STEP_EITHER(STEP_FIN) | FRAG_STEP_EITHER(STEP_RST))
+#define FRAG_SYNCHRONISED (FRAG_STEP_EITHER(STEP_ACK) | FRAG_STEP_EITHER(STEP_DATA))
+
 static __always_inline bool fragment__has_fin(const struct fragment *f)
 {
-	return f->step_at[DIR_LOW][STEP_FIN] | f->step_at[DIR_HIGH][STEP_FIN];
+	return f->flags & FRAG_STEP_EITHER(STEP_FIN);
 }
 
 static __always_inline bool fragment__is_closing(const struct fragment *f)
 {
-	return fragment__has_fin(f) ||
-	       f->step_at[DIR_LOW][STEP_RST] | f->step_at[DIR_HIGH][STEP_RST];
+	return f->flags & FRAG_CLOSING;
 }
 
 static __always_inline bool fragment__is_synchronised(const struct fragment *f, __u32 dir)
 {
-	return f->step_at[dir][STEP_ACK] | f->step_at[dir][STEP_DATA];
+	return f->flags & (FRAG_STEP(dir, STEP_ACK) | FRAG_STEP(dir, STEP_DATA));
 }
 
 static __always_inline bool fragment__has_isn(const struct fragment *f, __u32 dir)
@@ -63,7 +66,7 @@ static __always_inline enum track_place track__place_syn(const struct fragment *
 	if (fragment__has_isn(f, segment__dir(seg))) {
 		/* Once refused, even the same SYN is another attempt. */
 		return f->half[segment__dir(seg)].isn == seg->seq &&
-				       !f->step_at[!segment__dir(seg)][STEP_RST]
+				       !(f->flags & FRAG_STEP(!segment__dir(seg), STEP_RST))
 			       ? PLACE_ADD
 			       : PLACE_REUSED;
 	}
@@ -110,7 +113,7 @@ static __always_inline bool track__skips_syn(const struct fragment *f, const str
 {
 	__u32 dir = segment__dir(seg);
 
-	return f->flags == (FRAG_SYN(dir) | FRAG_SEQ_VALID(dir)) &&
+	return (f->flags & ~FRAG_STEPS) == (FRAG_SYN(dir) | FRAG_SEQ_VALID(dir)) &&
 	       !fragment__is_synchronised(f, dir) && seg->seq != f->half[dir].nxt;
 }
 
@@ -126,7 +129,8 @@ static __always_inline bool track__leaps(const struct fragment *f, const struct 
 {
 	__u32 dir = segment__dir(seg), ahead = seg->seq - f->half[dir].nxt;
 
-	return ahead <= TRACK_WINDOW && ahead > (f->step_at[dir][STEP_FIN] ? 0 : TRACK_LEAP);
+	return ahead <= TRACK_WINDOW &&
+	       ahead > (f->flags & FRAG_STEP(dir, STEP_FIN) ? 0 : TRACK_LEAP);
 }
 
 /*
@@ -150,14 +154,20 @@ static __always_inline enum track_place track__place(const struct fragment *f,
 	return fragment__is_idle(f, now_ns, TRACK_STALE) ? PLACE_RESYNC : PLACE_OUTSIDE;
 }
 
+/* fragment__date() - @f begins at @now_ns */
+static __always_inline void fragment__date(struct fragment *f, __u64 now_ns)
+{
+	f->first_ns = now_ns;
+	f->last = coarse_time(now_ns);
+}
+
 /* fragment__init() - an empty fragment of the session @key */
 static __always_inline void fragment__init(struct fragment *f, const struct flow_key *key,
 					   __u64 now_ns)
 {
-	__builtin_memset(f, 0, sizeof(*f));
 	f->key = *key;
-	f->first_ns = now_ns;
-	f->last = coarse_time(now_ns);
+	__builtin_memset(f->half, 0, sizeof(*f) - __builtin_offsetof(struct fragment, half));
+	fragment__date(f, now_ns);
 }
 
 /* fragment__is_full() - a counter has used half its range: hand the fragment over before it can
@@ -175,6 +185,7 @@ static __always_inline bool fragment__is_full(const struct fragment *f)
 static __always_inline void fragment__continue(struct fragment *f, __u64 now_ns)
 {
 	__builtin_memset(f->step_at, 0, sizeof(f->step_at));
+	f->flags &= ~FRAG_STEPS;
 	f->first_ns = now_ns;
 	TW_UNROLL
 	for (int dir = 0; dir < DIR_COUNT; dir++) {
@@ -201,15 +212,16 @@ static __always_inline bool track__wants_precise_time(const struct fragment *f,
 		return true;
 	if (seg->payload && seq_before(seg->seq, f->half[dir].nxt))
 		return true;
-	return !f->step_at[dir][seg->payload ? STEP_DATA : STEP_ACK];
+	return !(f->flags & FRAG_STEP(dir, seg->payload ? STEP_DATA : STEP_ACK));
 }
 
 /* Notes the first time of @step; true if it is new to the fragment. */
 static __always_inline bool track__step(struct fragment *f, __u32 dir, enum session_step step,
 					__u64 now_ns)
 {
-	if (f->step_at[dir][step])
+	if (f->flags & FRAG_STEP(dir, step))
 		return false;
+	f->flags |= FRAG_STEP(dir, step);
 	f->step_at[dir][step] = step_time__encode(now_ns - f->first_ns);
 	return true;
 }
@@ -254,8 +266,7 @@ static __always_inline bool track__ack_is_plausible(const struct fragment *f,
 {
 	const struct fragment_half *peer = &f->half[!segment__dir(seg)];
 
-	if (!fragment__has_isn(f, !segment__dir(seg)) || f->step_at[DIR_LOW][STEP_DATA] ||
-	    f->step_at[DIR_HIGH][STEP_DATA])
+	if (!fragment__has_isn(f, !segment__dir(seg)) || f->flags & FRAG_STEP_EITHER(STEP_DATA))
 		return true;
 	return seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1 + TRACK_ACK_SLACK;
 }
@@ -271,7 +282,7 @@ static __always_inline bool track__ack(struct fragment *f, const struct segment 
 		return false;
 	me->ack = seg->ack;
 	f->flags |= FRAG_ACK_VALID(segment__dir(seg));
-	if (f->step_at[segment__dir(seg)][STEP_FIN])
+	if (f->flags & FRAG_STEP(segment__dir(seg), STEP_FIN))
 		f->flags |= FRAG_ACK_AFTER_FIN(segment__dir(seg));
 	return true;
 }
@@ -317,7 +328,7 @@ static __always_inline bool track__sequence(struct fragment *f, const struct seg
 	if (TW_UNLIKELY(seq_before(seg->seq, me->nxt)))
 		fresh = seq_after(payload_end, me->nxt) ? payload_end - me->nxt : 0;
 	me->bytes += fresh;
-	if (seq_after(end, me->nxt) && !f->step_at[segment__dir(seg)][STEP_FIN])
+	if (seq_after(end, me->nxt) && !(f->flags & FRAG_STEP(segment__dir(seg), STEP_FIN)))
 		me->nxt = end;
 	return seg->payload > 1 && !fresh;
 }
@@ -408,20 +419,22 @@ static __always_inline bool fragment__is_told(const struct fragment *f)
  */
 static __always_inline bool track__is_next(const struct fragment *f, const struct segment *seg)
 {
-	__u32 dir = segment__dir(seg), valid = FRAG_SEQ_VALID(dir) | FRAG_ACK_VALID(dir);
+	__u32 dir = segment__dir(seg);
 	const struct fragment_half *me = &f->half[dir];
+	__u32 wanted = (FRAG_SEQ_VALID(0) | FRAG_ACK_VALID(0) |
+			(seg->payload ? FRAG_STEP(0, STEP_DATA) : FRAG_STEP(0, STEP_ACK)))
+		       << dir;
 	__u32 acked = seg->ack - me->ack;
 
-	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST) || (f->flags & valid) != valid)
+	if (seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST))
+		return false;
+	if ((f->flags & (wanted | FRAG_STEP_EITHER(STEP_FIN))) != wanted)
 		return false;
 	if (seg->seq != me->nxt || (me->bytes | me->segments) >> 31)
 		return false;
-	if (!f->step_at[dir][seg->payload ? STEP_DATA : STEP_ACK] || fragment__has_fin(f))
-		return false;
 	/* Without payload seen, whether an acknowledgement is plausible is for track__ack() to say.
 	 */
-	return !acked || (acked <= TRACK_WINDOW &&
-			  f->step_at[DIR_LOW][STEP_DATA] | f->step_at[DIR_HIGH][STEP_DATA]);
+	return !acked || (acked <= TRACK_WINDOW && f->flags & FRAG_STEP_EITHER(STEP_DATA));
 }
 
 static __always_inline void track__next(struct fragment *f, const struct segment *seg, __u64 now_ns)

@@ -21,7 +21,7 @@
 static void open_fixture(struct sock_fixture *f)
 {
 	const struct sock_config config = {
-		.record_mask = 1u << REC_OWNER,
+		.record_mask = 1u << REC_OWNER | 1u << REC_SOCK,
 		.follow = 1,
 		.count_listeners = 1,
 	};
@@ -79,6 +79,36 @@ static void test_old_and_new(void **state)
 	assert_null(find(&f, old));
 	tcp_close(&second);
 	tcp_pair__close(&pair);
+	sock_fixture__close(&f);
+}
+
+/* A namespace with listeners alone is soon listed by their marks, until something else comes. */
+static void test_in_snapshots(void **state)
+{
+	struct sock_fixture f;
+	struct tcp_pair pair;
+	int first = tcp_listen(AF_INET, 0, 5), second;
+
+	(void)state;
+	open_fixture(&f);
+	sock_fixture__listeners(&f);
+	for (unsigned look = 0; look < 5; look++) {
+		assert_int_equal(sock_fixture__by_cookie(&f, tcp_cookie(first))->tx_queue, 5);
+		assert_int_equal(n_listed(&f, REC_SOCK), 1);
+		assert_int_equal(n_listed(&f, REC_SNAPSHOT_END), 1);
+	}
+	second = tcp_listen(AF_INET, 0, 7);
+	assert_int_equal(sock_fixture__by_cookie(&f, tcp_cookie(second))->tx_queue, 7);
+	assert_int_equal(listen(second, 8), 0); /* which changes no state */
+	for (unsigned look = 0; look < 5; look++)
+		assert_int_equal(sock_fixture__by_cookie(&f, tcp_cookie(second))->tx_queue, 8);
+	tcp_pair__open(&pair, AF_INET);
+	assert_non_null(sock_fixture__by_cookie(&f, pair.server_cookie));
+	tcp_pair__close(&pair);
+	tcp_close(&first);
+	for (unsigned look = 0; look < 5; look++)
+		assert_non_null(sock_fixture__by_cookie(&f, tcp_cookie(second)));
+	tcp_close(&second);
 	sock_fixture__close(&f);
 }
 
@@ -169,6 +199,7 @@ static void test_owners(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_snapshots), /* first: the others leave TIME_WAIT */
 		cmocka_unit_test(test_old_and_new),
 		cmocka_unit_test(test_owners),
 	};

@@ -404,6 +404,82 @@ static void test_flood_keeps_open_sessions(void **state)
 	flood_open_sessions(1u << REC_FRAGMENT | 1u << REC_SEGMENT);
 }
 
+/* Clients whose sessions share a set in the smallest cache. */
+#define RIVALS 8
+
+static void find_rivals(const struct bench *b, uint32_t clients[RIVALS])
+{
+	const struct ip_addr server = {.words = {0, 0, TW_BE32(0xffff), TW_BE32(0x0a000001)}};
+	uint32_t set = 0, n = 0;
+
+	for (uint32_t client = 0x0b000000; n < RIVALS; client++) {
+		struct ip_addr addr = {.words = {0, 0, TW_BE32(0xffff), TW_BE32(client)}};
+		struct flow_key key;
+		uint32_t hash;
+
+		flow_key__set(&key, &addr, TW_BE16(40000), &server, TW_BE16(80), 7);
+		hash = flow_key__hash(&key, b->skel->rodata->cfg.hash_seed) &
+		       (b->skel->rodata->cfg.n_sets - 1);
+		if (!n)
+			set = hash;
+		if (hash == set)
+			clients[n++] = client;
+	}
+}
+
+enum rival_step { RIVAL_SYN, RIVAL_ACK, RIVAL_FIN };
+
+static void rival_goes(struct bench *b, uint32_t client, enum rival_step step)
+{
+	static const uint8_t flags[] = {
+		[RIVAL_SYN] = TCPF_SYN,
+		[RIVAL_ACK] = TCPF_ACK,
+		[RIVAL_FIN] = TCPF_ACK | TCPF_FIN,
+	};
+	struct tcp_frame f;
+	size_t len = make_frame(&f, true, client, flags[step], step == RIVAL_SYN ? 100 : 101,
+				step == RIVAL_SYN ? 0 : 901, 0);
+
+	run(b, HOOK_XDP, &f, len);
+}
+
+/* Who goes how, and which of the four in the set is given up for it; -1: nobody. */
+static const struct {
+	int8_t who, gives_up;
+	enum rival_step step;
+} rivalry[] = {
+	{0, -1, RIVAL_SYN}, {0, -1, RIVAL_ACK}, {1, -1, RIVAL_SYN},
+	{1, -1, RIVAL_FIN}, {2, -1, RIVAL_SYN}, {3, -1, RIVAL_SYN},
+	{4, 2, RIVAL_SYN},			/* half-open ones first, the oldest of them */
+	{5, 3, RIVAL_SYN},  {4, -1, RIVAL_SYN}, /* sent again: now 5 is the oldest */
+	{6, 5, RIVAL_SYN},  {4, -1, RIVAL_ACK}, {6, -1, RIVAL_ACK},
+	{7, 1, RIVAL_SYN}, /* no other half-open one: the closing one */
+	{7, -1, RIVAL_ACK}, {0, -1, RIVAL_ACK}, {1, 4, RIVAL_SYN}, /* all are open */
+};
+
+static void test_set_gives_up_the_least(void **state)
+{
+	struct bench *b = bench__open_for(64, 1 << 20, 1u << REC_FRAGMENT);
+	uint32_t clients[RIVALS];
+
+	(void)state;
+	find_rivals(b, clients);
+	for (size_t i = 0; i < sizeof(rivalry) / sizeof(rivalry[0]); i++) {
+		int given_up = -1;
+
+		b->n_records = 0;
+		rival_goes(b, clients[rivalry[i].who], rivalry[i].step);
+		ring_buffer__consume(b->ring);
+		for (int who = 0; b->n_records && who < RIVALS; who++)
+			if (b->records[0].fragment.frag.key.addr[DIR_HIGH].words[3] ==
+			    TW_BE32(clients[who]))
+				given_up = who;
+		if (given_up != rivalry[i].gives_up)
+			fail_msg("step %zu gives up %d", i, given_up);
+	}
+	bench__close(b);
+}
+
 static void test_full_ring_is_counted(void **state)
 {
 	struct bench *b = bench__open(1024, 4096);
@@ -532,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_syn_options_are_reported),
 		cmocka_unit_test(test_refused_frames_are_counted),
 		cmocka_unit_test(test_flood_keeps_open_sessions),
+		cmocka_unit_test(test_set_gives_up_the_least),
 		cmocka_unit_test(test_full_ring_is_counted),
 		cmocka_unit_test(test_scan_gives_what_changed),
 		cmocka_unit_test(test_kernel_and_native_agree),

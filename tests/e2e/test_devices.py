@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from lib import tool
-from lib.traffic import Connection, refused
+from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
 from lib.world import bridged, macvlans, make, overlay
 
@@ -98,3 +98,27 @@ def test_session_seen_at_several_devices_is_one(case):
         for kind in ("syn", "established", "closed"):
             event, = (e for e in watched.of(keys) if e["event"] == kind)
         assert event["tx_bytes"] + event["rx_bytes"] == 1000
+
+
+@pytest.mark.parametrize("devices", [["br0"], ["va"], ["va", "br0"], ["br0", "va"]])
+def test_handshakes_of_the_host_are_counted_once(devices):
+    """What became of a SYN, and how long its answer took: a bridge and its port both show it to the same listener."""
+    count = 10
+    with make(bridged) as world, listen(world.host, "10.8.0.1", PORT) as listener, contextlib.ExitStack() as stack:
+        export = stack.enter_context(tool.Background(world.host, "export", "--stdout", "--interval", "0.2",
+                                                     *(word for device in devices for word in ("-i", device))))
+        said = {}
+
+        def read(name):
+            export.assert_running()
+            said.update(line.rpartition(" ")[::2] for line in export.read().splitlines() if line[:1] != "#")
+            return int(said.get(name, 0))
+
+        wait_for(lambda: read("tcpwatch_cache_capacity") or len(said) > 20, lambda: f"figures; {export.stderr()}", 10)
+        for _ in range(count):
+            stack.enter_context(connect(world.a, "10.8.0.1", PORT))
+            stack.enter_context(listener.accept()[0])
+        queued = 'tcpwatch_syn_fate_total{fate="queued"}'
+        wait_for(lambda: read(queued) >= count, lambda: f"{count} SYNs; {said.get(queued)}", 10)
+        assert read(queued) == read("tcpwatch_syns_received_total") == count
+        assert read('tcpwatch_handshake_seconds_count{side="server",part="host"}') == count

@@ -49,6 +49,7 @@ def test_all_is_there_for_root(pair):
     assert missing(checks) == set()
     assert SECTIONS <= {section for section, _ in checks}
     assert PROGRAMS <= {name for _, name in checks}
+    assert all(check["ok"] for (_, name), check in checks.items() if name.startswith("iter/"))
 
 
 @pytest.mark.parametrize("view, absent", [("socket", "wire view"), ("wire", "socket view")])
@@ -218,3 +219,10 @@ def test_a_closed_pipe_is_no_error(pair):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("view", ["wire", "both"])
+def test_a_glob_that_matches_nothing_yet_is_as_good_as_for_top(pair, view):
+    args = ["--view", view, "-i", "nosuch*"]
+    assert tool.run(pair.near, "doctor", *args).returncode == 0
+    assert tool.run(pair.near, "top", "-b", "-n", "1", *args).returncode == 0

@@ -153,6 +153,28 @@ def test_socket_of_a_namespace_without_any_sign():
 
 
 @alone
+def test_namespace_that_is_given_its_name_later():
+    """As all are; another process may have been slow in between."""
+    with watching(None, "-N", "all", "--view", "socket") as events, \
+            subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up; cat"], stdin=-1) as process:
+        wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sh\n", "the namespace")
+        with removing(InContainer(process.pid)) as late:
+            wait_for(lambda: "UP" in late.run("ip", "link", "show", "lo"), "its lo")
+
+            def is_told_of(name):
+                events.assert_running()
+                with Connection(late, late, "127.0.0.1", 8080):
+                    pass
+                return any(e["event"] == "established" and e["netns"] == name for e in events.all())
+
+            wait_for(lambda: is_told_of(str(late.inum)), events.stderr)
+            subprocess.run(["ip", "netns", "attach", "late", str(process.pid)], check=True)
+            # Where a look takes long there is one without a sign only so often (live_netns.c).
+            wait_for(lambda: is_told_of("late"), events.stderr, 20)
+        process.communicate(b"")
+
+
+@alone
 def test_namespaces_that_come_and_go_leave_nothing():
     """No descriptor, and nothing that keeps a namespace alive."""
     host = Host()

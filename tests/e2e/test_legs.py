@@ -12,7 +12,7 @@ from lib import ss, tool
 from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
 from lib.watched import Watched, spaces, taps
-from lib.world import bridged, make
+from lib.world import bridged, macvlans, make, overlay
 
 PORT = 8080
 ONCE = ("syn", "syn_ack", "established", "closed")
@@ -102,3 +102,35 @@ def test_states_are_counted_once(world):
         wait_for(counts, lambda: f"frames; {top.stderr()}", 10)
         assert headers[-1] == (str(len(ss.rows(world.a)) + len(ss.rows(world.b))),
                                str(ss.states(world.a)["ESTAB"] + ss.states(world.b)["ESTAB"]))
+
+
+# Which devices are watched in which namespaces, who talks to whom, and where the session is seen.
+PAIRS = {
+    "both ends of a veth": (bridged, ("host", "a"), ("va", "eth0"), "a", "b", "10.8.0.3", {"va", "eth0"}),
+    "bridge, port and what is in it": (bridged, ("host", "a"), ("br0", "va", "eth0"), "a", "host", "10.8.0.1",
+                                       {"br0", "va", "eth0"}),
+    "macvlan and its parent": (macvlans, ("host", "a"), ("par0", "eth0"), "a", "out", "10.8.0.9", {"par0", "eth0"}),
+    "two macvlans and their parent": (macvlans, ("host", "a", "b"), ("par0", "eth0"), "a", "b", "10.8.0.3",
+                                      {"par0", "eth0"}),
+    "VXLAN and below": (overlay, ("a",), ("vx0", "eth0"), "a", "b", "10.8.0.2", {"vx0"}),
+    "VXLAN at both ends": (overlay, ("a", "b"), ("vx0", "eth0"), "a", "b", "10.8.0.2", {"vx0"}),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_packets_are_counted_at_one_of(pair):
+    scene, labels, names, client, server, host, seen_at = PAIRS[pair]
+    with make(scene) as world:
+        spots = world.spaces
+        with Watched(world, lambda: refused(spots[client], host, 9), "--view", "wire", *spaces(world, *labels),
+                     *taps(*names)) as watched:
+            with Connection(spots[client], spots[server], host, PORT) as conn:
+                keys = {conn.client_key, conn.server_key}
+                talk(conn)
+            wait_for(lambda: watched.of(keys, "closed"), "the end")
+            refused(spots[client], host, 10)
+            for kind in ONCE:
+                event, = watched.of(keys, kind)
+            assert event["tx_bytes"] + event["rx_bytes"] == 1000
+            assert event["tx_segments"] + event["rx_segments"] < 15
+            assert set(event["taps"].split(",")) == seen_at

@@ -10,9 +10,15 @@ import pytest
 from lib import ss, tool
 from lib.netns import NETS, Namespace, removing
 from lib.traffic import Connection, listen, probe
+from lib.user import OrdinaryUser
 from lib.wait import wait_for
 
 PORT = 8080
+
+
+@pytest.fixture(name="user", scope="module")
+def fixture_user(tmp_path_factory):
+    return OrdinaryUser(tmp_path_factory.mktemp("public"))
 
 
 @pytest.fixture
@@ -134,6 +140,35 @@ def test_sockets_go_with_their_namespace(pair, view):
             for ns in spaces:
                 ns.remove()
             wait_for_frame(top, "1 sessions ")
+
+
+@pytest.mark.parametrize("view", ["socket", "both"])
+def test_a_name_is_followed_to_the_next_namespace_that_has_it(view):
+    with removing(Namespace("again")) as ns, tool.Background(
+            None, "top", "-b", "-d", "0.2", "-N", ns.name, "-i", "veth*", "--view", view, "state", "listening") as top:
+        wait_for(top.read, "a frame", 10)
+        for _ in range(2):
+            subprocess.run(["ip", "netns", "del", ns.name], check=True)
+            wait_for(lambda: f"namespace {ns.name} is gone" in top.stderr(), top.stderr)
+            subprocess.run(["ip", "netns", "add", ns.name], check=True)
+            ns.run("ip", "link", "add", "veth0", "up", "type", "veth", "peer", "name", "other0")
+            ns.link_up("lo")
+            with listen(ns, "127.0.0.1", PORT):
+                wait_for(lambda: "LISTEN" in top.read(), "the listener of the new one")
+            if view == "both":
+                wait_for(lambda: re.search(r"^veth0 (xdp|tc)", top.read(), re.M), "its tap")
+
+
+@pytest.mark.parametrize("words", [["far"], ["self", "far"]], ids=" ".join)
+@pytest.mark.parametrize("command", [
+    "sessions", "top -b -n 1", "events --duration 0.2", "backlog", "timewait", "handshakes --duration 0.2",
+    "export --stdout"])
+def test_what_may_not_be_entered_is_an_error(pair, user, command, words):
+    args = [word for name in words for word in ("-N", pair.far.name if name == "far" else name)]
+    done = user.run(*command.split(), *args, caps=("bpf", "net_admin", "perfmon"), ns=pair.near)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (f"tcpwatch: may not enter network namespace {pair.far.name}; run as root, "
+                           "or with CAP_SYS_ADMIN\n")
 
 
 @pytest.mark.parametrize("opens", ["listener", "session"])

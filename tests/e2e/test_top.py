@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import unicodedata
 from pathlib import Path
 
@@ -183,11 +182,6 @@ def test_refuses_a_terminal_that_cannot_move_the_cursor(pair):
     with Terminal(pair.near, "top", "-i", "lo", term="dumb") as terminal:
         assert terminal.wait_end() == 2
         assert b"TERM is dumb" in terminal.read() and b"with -b" in terminal.read()
-
-
-def test_without_a_terminal_it_names_the_remedy(pair):
-    done = tool.run(pair.near, "top", "-i", "lo", stdin=subprocess.DEVNULL)
-    assert done.returncode == 2 and "-b" in done.stderr and done.stdout == ""
 
 
 def test_frames_for_a_pipe(busy):

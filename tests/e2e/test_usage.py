@@ -18,6 +18,7 @@ USAGE_ERRORS = [
     ("interface name too long", ["sessions", "-i", "x" * 40], "xxxx"),
     ("unknown hook", ["sessions", "--hook", "ebpf"], "ebpf"),
     ("unknown view", ["sessions", "--view", "bird"], "bird"),
+    ("view that has no listeners", ["backlog", "--view", "wire"], "--view"),
     ("unknown color", ["sessions", "--color", "mauve"], "mauve"),
     ("unknown field to show", ["sessions", "--fields", "state,sped"], "sped"),
     ("unknown field to sort by", ["sessions", "--sort", "sped"], "sped"),
@@ -34,6 +35,7 @@ USAGE_ERRORS = [
     ("interval not a number", ["top", "-b", "-d", "often"], "often"),
     ("count not a number", ["top", "-b", "-n", "2x"], "2x"),
     ("duration not a number", ["events", "--duration", "1y"], "1y"),
+    ("empty name of a file", ["export", "--textfile", ""], "--textfile"),
     ("option without its value", ["sessions", "-i"], ""),
 ]
 

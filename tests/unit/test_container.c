@@ -447,6 +447,20 @@ static void test_ids_of_any_text(void **state)
 	}
 }
 
+static void test_docker_with_a_directory_of_its_own(void **state)
+{
+	struct place *place = *state;
+	struct container c = {.runtime = RUNTIME_DOCKER, .id = ID};
+
+	write_file(place, "/data/docker/containers/" ID "/config.v2.json", "{\"Name\":\"/web\"}");
+	assert_false(state_reader__complete(&place->reader, &place->file, &c));
+	write_file(place, "/etc/docker/daemon.json", "{\"data-root\": 7}");
+	assert_false(state_reader__complete(&place->reader, &place->file, &c));
+	write_file(place, "/etc/docker/daemon.json", "{\"data-root\": \"/data/docker\"}");
+	assert_true(state_reader__complete(&place->reader, &place->file, &c));
+	assert_string_equal(c.name, "web");
+}
+
 #define STORAGE "/var/lib/containers/storage/overlay-containers/"
 
 /* A rename is seen; what was known stays when the file goes. */
@@ -500,10 +514,15 @@ static void test_a_pipe_is_no_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),	  cmocka_unit_test(test_long_names_are_cut),
-		cmocka_unit_test(test_processes), cmocka_unit_test(test_state_files),
-		PLACED(test_renamed_and_gone),	  PLACED(test_sandbox_of_podman),
-		PLACED(test_a_pipe_is_no_file),	  PLACED(test_ids_of_any_text),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_long_names_are_cut),
+		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_state_files),
+		PLACED(test_renamed_and_gone),
+		PLACED(test_sandbox_of_podman),
+		PLACED(test_a_pipe_is_no_file),
+		PLACED(test_ids_of_any_text),
+		PLACED(test_docker_with_a_directory_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

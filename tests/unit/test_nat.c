@@ -317,6 +317,109 @@ static void test_next_session_is_not_translated(void **state)
 	fini(&fx);
 }
 
+/* ---- whatever the order ---------------------------------------------------------------------- */
+
+#define STEPS 40000
+
+static uint32_t random_below(uint32_t *state, uint32_t n)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (*state >> 8) % n;
+}
+
+static void count_row(void *ctx, const struct session *session)
+{
+	size_t *count = ctx;
+
+	(*count)++;
+	assert_true(!session->wire == !session->verdict);
+	assert_true(!session->taps || session->n_legs > 1);
+}
+
+/* One of a few sessions, each with a few incarnations, at one of the taps. */
+static struct talk random_talk(uint32_t *state)
+{
+	struct talk t =
+		talk_at(random_below(state, 2) ? NIC_TAP : INSIDE_TAP + random_below(state, 5));
+
+	t.client_isn += random_below(state, 3) << 20;
+	t.server_isn += random_below(state, 3) << 20;
+	t.client_cpu = random_below(state, CPUS);
+	t.server_cpu = random_below(state, CPUS);
+	t.lose = random_below(state, 4) == 0;
+	return t;
+}
+
+static void random_wire(struct fixture *fx, uint32_t *state)
+{
+	static void (*const steps[])(struct fixture *, const struct talk *) = {
+		talk__syn, talk__open, talk__data, talk__close, talk__whole};
+	struct talk t = random_talk(state);
+
+	steps[random_below(state, 5)](fx, &t);
+	fx->n_told = 0;
+}
+
+static void random_sock(struct fixture *fx, uint32_t *state)
+{
+	static const uint32_t spaces[] = {NETNS, OUTSIDE, FAR};
+	static const uint8_t states[] = {TCPS_SYN_SENT, TCPS_ESTABLISHED, TCPS_CLOSED};
+	struct sock_info info = make_sock(1 + random_below(state, 6), TCPS_ESTABLISHED, INSIDE_IP,
+					  40000, SERVER_IP, 80);
+
+	if (random_below(state, 3) == 0)
+		info = make_sock(info.cookie, TCPS_ESTABLISHED, SERVER_IP, 80, HOST_IP, 50000);
+	info.netns = spaces[random_below(state, 3)];
+	fixture__sock_state(fx, &info, TCPS_SYN_SENT, states[random_below(state, 3)]);
+	fx->n_told = 0;
+}
+
+static void random_nat(struct fixture *fx, uint32_t *state)
+{
+	struct nat nat = masquerade(40000, 50000);
+
+	if (random_below(state, 2))
+		learn(fx, &nat);
+	else
+		nat_table__remove(known, &nat);
+}
+
+static void random_time(struct fixture *fx, uint32_t *state)
+{
+	static const uint64_t passes[] = {0, 1, 10, 100, 1000, 20000};
+
+	fx->now_ns += passes[random_below(state, 6)] * SEC;
+	fx->gone_tap = random_below(state, 12);
+	if (random_below(state, 2))
+		fixture__scan(fx);
+	fixture__settle(fx);
+	if (random_below(state, 8) == 0)
+		memset(fx->used, 0, sizeof(fx->used));
+	fx->n_told = 0;
+}
+
+/* What is counted is what is there, and nothing is used after it went (the sanitizers see to it).
+ */
+static void test_any_order(void **cmocka)
+{
+	static void (*const kinds[])(struct fixture *, uint32_t *) = {
+		random_wire, random_wire, random_wire, random_sock, random_nat, random_time};
+	uint32_t state = 1;
+	struct fixture fx;
+
+	(void)cmocka;
+	init(&fx, true, true);
+	for (int step = 0; step < STEPS; step++) {
+		size_t count = 0;
+
+		kinds[random_below(&state, 6)](&fx, &state);
+		session_table__visit(fx.table, fx.now_ns, count_row, &count);
+		fx.n_told = 0;
+		assert_int_equal(fixture__stats(&fx).sessions, count);
+	}
+	fini(&fx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +431,7 @@ int main(void)
 		cmocka_unit_test(test_stand_in_is_forwarded),
 		cmocka_unit_test(test_socket_before_nat),
 		cmocka_unit_test(test_next_session_is_not_translated),
+		cmocka_unit_test(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,19 @@ static const struct command everything = {
 /* Takes none but --help. */
 static const struct command nothing = {.name = "bare", .summary = "none", .examples = examples};
 
+/* Has nothing to show without sockets. */
+static const struct command listeners = {
+	.name = "listeners",
+	.summary = "needs sockets",
+	.examples = examples,
+	.options = OPT_WATCH,
+	.views = VIEW_SOCKET,
+	.needs = VIEW_SOCKET,
+};
+
+/* A blank-separated word that stands for the empty one. */
+#define EMPTY "\"\""
+
 /* Reads the words of @line, which are separated by single blanks. */
 static int parse(struct options *options, const struct command *command, const char *line)
 {
@@ -40,7 +53,7 @@ static int parse(struct options *options, const struct command *command, const c
 
 	strncpy(words, line, sizeof(words) - 1);
 	for (char *word = strtok(words, " "); word && argc < MAX_WORDS; word = strtok(NULL, " "))
-		argv[argc++] = word;
+		argv[argc++] = strcmp(word, EMPTY) ? word : "";
 	optind = 0; /* glibc: begin anew */
 	return options__parse(options, command, argc, argv);
 }
@@ -168,6 +181,10 @@ static const struct bad {
 	{&everything, "-x", "-x"},
 	{&everything, "-i", "-i needs a value"},
 	{&everything, "--sort", "--sort needs a value"},
+	{&everything, "-i " EMPTY, "-i needs a name"},
+	{&everything, "-N " EMPTY, "-N needs a name"},
+	{&everything, "--container " EMPTY, "--container needs a name"},
+	{&everything, "--textfile " EMPTY, "--textfile needs a name"},
 	{&everything, "--hook ebpf", "no hook is called ebpf"},
 	{&everything, "--view bird", "no view is called bird"},
 	{&everything, "--color mauve", "mauve"},
@@ -183,6 +200,8 @@ static const struct bad {
 	{&everything, "--fields state,sped", "sped"},
 	{&everything, "--sort sped", "sped"},
 	{&everything, "state nowhere", "nowhere"},
+	{&listeners, "--view wire", "listeners shows what only the socket view has"},
+	{&listeners, "-i eth0 --view wire", "--view socket or both"},
 	{&nothing, "--json", "unknown option --json"},
 	{&nothing, "state established", "takes no argument state"},
 };

@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -59,6 +60,30 @@ static void test_json_strings(void **state __attribute__((unused)))
 			fail_msg("%s: %s", c->name, sb.data);
 		strbuf__free(&sb);
 	}
+}
+
+/* Plain text is copied in strides: each byte at each place of one is what it is by itself. */
+static void test_json_bytes_anywhere(void **state __attribute__((unused)))
+{
+	enum { LEN = 19 };
+
+	for (unsigned byte = 0; byte < 256; byte++)
+		for (size_t at = 0; at < LEN; at++) {
+			struct strbuf alone = STRBUF_INIT, among = STRBUF_INIT;
+			char text[LEN], expected[3 * LEN];
+			char c = (char)byte;
+
+			memset(text, 'x', sizeof(text));
+			text[at] = c;
+			json__string(&alone, &c, 1);
+			json__string(&among, text, LEN);
+			snprintf(expected, sizeof(expected), "\"%.*s%.*s%.*s\"", (int)at,
+				 "xxxxxxxxxxxxxxxxxxx", (int)alone.len - 2, alone.data + 1,
+				 (int)(LEN - 1 - at), "xxxxxxxxxxxxxxxxxxx");
+			assert_string_equal(among.data, expected);
+			strbuf__free(&alone);
+			strbuf__free(&among);
+		}
 }
 
 static char *json_of(const struct sample *s)
@@ -185,11 +210,9 @@ static void test_colors(void **state __attribute__((unused)))
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_json_strings),
-		cmocka_unit_test(test_json_rows),
-		cmocka_unit_test(test_json_of_chosen_fields),
-		cmocka_unit_test(test_text_columns),
-		cmocka_unit_test(test_colors),
+		cmocka_unit_test(test_json_strings), cmocka_unit_test(test_json_bytes_anywhere),
+		cmocka_unit_test(test_json_rows),    cmocka_unit_test(test_json_of_chosen_fields),
+		cmocka_unit_test(test_text_columns), cmocka_unit_test(test_colors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,55 @@ static void test_met_midstream(void **state)
 	session_table__free(fx.table);
 }
 
+#define FAR_ON (1u << 28) /* bytes, more than two readings of one session may be apart */
+
+/* Only what @tap saw is read; what it saw has gone on. */
+static void scan_tap(struct fixture *fx, uint16_t tap)
+{
+	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
+		for (int i = 0; i < CACHE; i++)
+			if (fx->used[cpu][i] && fx->cache[cpu][i].key.tap == tap)
+				fixture__fragment(fx, cpu, &fx->cache[cpu][i], FRAGMENT_LIVE);
+}
+
+static void advance_tap(struct fixture *fx, uint16_t tap)
+{
+	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
+		for (int i = 0; i < CACHE; i++) {
+			struct fragment *frag = &fx->cache[cpu][i];
+
+			for (int dir = 0; frag->key.tap == tap && dir < DIR_COUNT; dir++) {
+				frag->half[dir].nxt += FAR_ON;
+				frag->half[dir].ack += FAR_ON;
+			}
+		}
+}
+
+/* A tap that is made later reads on where another was last read long before: it is found out when
+ * both are read at once. */
+static void test_met_late(void **state)
+{
+	struct talk here = at_tap(INSIDE_TAP), there = at_tap(BRIDGE_TAP);
+	struct fixture fx;
+
+	(void)state;
+	here.lose = there.lose = true;
+	fixture__init(&fx, false, false, 100);
+	talk__data(&fx, &here);
+	fixture__scan(&fx);
+	there.client_isn += FAR_ON;
+	there.server_isn += FAR_ON;
+	talk__data(&fx, &there);
+	scan_tap(&fx, BRIDGE_TAP);
+	assert_int_equal(fixture__rows(&fx).count, 2);
+	advance_tap(&fx, INSIDE_TAP);
+	scan_tap(&fx, INSIDE_TAP);
+	scan_tap(&fx, BRIDGE_TAP);
+	fixture__settle(&fx);
+	assert_string_equal(only_row(&fx)->taps, "eth0,br0");
+	session_table__free(fx.table);
+}
+
 /* Nothing is tapped where the socket is. */
 static void test_socket_elsewhere(void **state)
 {
@@ -277,6 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seen_along_the_way),
+		cmocka_unit_test(test_met_late),
 		cmocka_unit_test(test_met_midstream),
 		cmocka_unit_test(test_socket_elsewhere),
 		cmocka_unit_test(test_both_ends_here),

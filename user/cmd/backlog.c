@@ -6,6 +6,7 @@
 #include "board.h"
 #include "cmd_list.h"
 #include "gather.h"
+#include "stop.h"
 #include "user/output/output.h"
 #include "user/source/syn_totals.h"
 #include "user/ui/backlog_summary.h"
@@ -88,12 +89,12 @@ static enum exit_status show(struct backlog *b, struct options *options)
 		.write_json = write_json,
 	};
 
-	if (options->watch)
-		return board__run(&board, options);
-	if (options->duration_ns &&
-	    (live__refresh_listeners(b->live) || gather(b->live, options->duration_ns)))
-		return EXIT_RUNTIME;
-	return board__print(&board, options);
+	if (!options->watch && options->duration_ns) {
+		if (live__refresh_listeners(b->live) || gather(b->live, options->duration_ns))
+			return EXIT_RUNTIME;
+		stop__forget(); /* a signal ended the wait for the frame */
+	}
+	return board__run(&board, options);
 }
 
 static enum exit_status run(struct options *options)
@@ -135,6 +136,7 @@ const struct command cmd_backlog = {
 	.examples = examples,
 	.options = OPT_WATCH | OPT_ROWS | OPT_OUTPUT | OPT_REFRESH | OPT_DURATION | OPT_AGAIN,
 	.views = VIEW_SOCKET,
+	.needs = VIEW_SOCKET, /* a listener is a socket */
 	.table = &listener_fields,
 	/* What matters most is within 80 columns. */
 	.default_fields = "local,comm,syn_queue,syn_queue_limit,accept_queue,accept_queue_limit,"

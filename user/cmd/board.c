@@ -23,6 +23,7 @@ struct showing {
 	struct moment now;
 	size_t first; /* row at the top of the screen */
 	uint64_t frames, next_ns;
+	uint64_t end_ns; /* when the last frame is due; UINT64_MAX: never */
 	bool is_paused, is_done;
 };
 
@@ -111,7 +112,8 @@ static int draw_frame(struct showing *show)
 	write_header(show, screen__columns(show->screen));
 	keep_in_range(show);
 	frame.header = show->header.data;
-	frame.rows = show->rows.items + show->first;
+	if (show->rows.count)
+		frame.rows = show->rows.items + show->first;
 	frame.n_rows = show->rows.count - show->first;
 	if (frame.n_rows > page(show))
 		frame.n_rows = page(show);
@@ -194,19 +196,31 @@ static int take_keys(struct showing *show)
 /* ---- the loop ---------------------------------------------------------------------------------
  */
 
+/* The last frame has all that came until the end. */
+static void choose_next(struct showing *show, uint64_t now_ns)
+{
+	uint64_t delay_ns = show->options->delay_ns;
+
+	if (now_ns >= show->end_ns)
+		show->is_done = true;
+	/* After a stop of the machine or a slow frame the beat goes on from here. */
+	show->next_ns += delay_ns;
+	if (show->next_ns < now_ns)
+		show->next_ns = now_ns + delay_ns;
+	if (show->next_ns > show->end_ns)
+		show->next_ns = show->end_ns;
+}
+
 static int next_frame(struct showing *show)
 {
-	uint64_t delay_ns = show->options->delay_ns, now_ns = live__now().mono_ns;
+	uint64_t now_ns = live__now().mono_ns;
 	int err = 0;
 
 	if (!show->is_paused)
 		err = refresh(show);
 	if (!err && !show->is_paused)
 		err = show->screen ? draw_frame(show) : print_frame(show);
-	/* After a stop of the machine or a slow frame the beat goes on from here. */
-	show->next_ns += delay_ns;
-	if (show->next_ns < now_ns)
-		show->next_ns = now_ns + delay_ns;
+	choose_next(show, now_ns);
 	if (show->options->count && show->frames >= show->options->count)
 		show->is_done = true;
 	return err;
@@ -242,9 +256,11 @@ static int wait(struct showing *show)
 
 static int loop(struct showing *show)
 {
+	uint64_t now_ns = live__now().mono_ns, duration_ns = show->options->duration_ns;
 	int err = 0;
 
-	show->next_ns = live__now().mono_ns;
+	show->next_ns = now_ns;
+	show->end_ns = show->options->watch && duration_ns ? now_ns + duration_ns : UINT64_MAX;
 	while (!err && !show->is_done && !stop__is_asked()) {
 		if (!timeout_ms(show))
 			err = next_frame(show);
@@ -271,44 +287,15 @@ static enum exit_status watch(struct showing *show)
 	return err ? EXIT_RUNTIME : EXIT_OK;
 }
 
-static void begin(struct showing *show, const struct board *board, struct options *options)
-{
-	*show = (struct showing){.board = board, .options = options};
-	printer__init(&show->printer, options, board->table);
-}
-
-static void end(struct showing *show)
-{
-	printer__free(&show->printer);
-	rows__free(&show->rows);
-	strbuf__free(&show->header);
-}
-
-enum exit_status board__print(const struct board *board, struct options *options)
-{
-	enum exit_status status;
-	struct showing show;
-	int err;
-
-	stop__forget(); /* it ended the wait for this frame */
-	begin(&show, board, options);
-	err = refresh(&show);
-	if (!err)
-		err = print_frame(&show);
-	status = printer__status(&show.printer);
-	if (err && !show.printer.err)
-		status = EXIT_RUNTIME;
-	end(&show);
-	return status;
-}
-
 enum exit_status board__run(const struct board *board, struct options *options)
 {
+	struct showing show = {.board = board, .options = options};
 	enum exit_status status;
-	struct showing show;
 
-	begin(&show, board, options);
+	printer__init(&show.printer, options, board->table);
 	status = watch(&show);
-	end(&show);
+	printer__free(&show.printer);
+	rows__free(&show.rows);
+	strbuf__free(&show.header);
 	return status;
 }

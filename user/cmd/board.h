@@ -25,10 +25,10 @@ struct board {
 	void (*write_json)(void *ctx, struct strbuf *sb, const struct moment *now);
 };
 
-/* board__print() - one frame, as for a pipe, whatever signals say; logs what goes wrong */
-enum exit_status board__print(const struct board *board, struct options *options);
-
-/* board__run() - until a key, a signal, or as many frames as @options say; logs what goes wrong */
+/*
+ * board__run() - until a key, a signal, or as many frames or so long as @options say; a frame more
+ * is shown when the time is over. Logs what goes wrong
+ */
 enum exit_status board__run(const struct board *board, struct options *options);
 
 #endif

@@ -5,7 +5,6 @@
 #include "cmd.h"
 
 #include <locale.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd_list.h"
@@ -51,11 +50,7 @@ static enum exit_status help(const char *name)
 
 	if (name && !command)
 		return complain(name);
-	if (command)
-		help__command(command);
-	else
-		help__tcpwatch();
-	return EXIT_OK;
+	return command ? help__command(command) : help__tcpwatch();
 }
 
 static enum exit_status run(const struct command *command, int argc, char **argv)
@@ -89,10 +84,8 @@ enum exit_status command__main(int argc, char **argv)
 	}
 	if (is_help(argv[1]))
 		return help(argc > 2 ? argv[2] : NULL);
-	if (!strcmp(argv[1], "--version")) {
-		printf("tcpwatch %s\n", TCPWATCH_VERSION);
-		return EXIT_OK;
-	}
+	if (!strcmp(argv[1], "--version"))
+		return help__version();
 	command = find(argv[1]);
 	return command ? run(command, argc - 1, argv + 1) : complain(argv[1]);
 }

@@ -14,6 +14,7 @@ struct command {
 	const char *const *examples; /* lines of its own --help, NULL-terminated */
 	unsigned options;	     /* groups it takes: OPT_WATCH | … */
 	unsigned views;		     /* looked at unless --view says otherwise: VIEW_* */
+	unsigned needs;		     /* of these, what --view may not leave out: VIEW_* */
 	/* Of OPT_ROWS commands: whose fields --fields and --sort name, and the ones shown. */
 	const struct field_table *table;
 	const char *default_fields;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd_list.h"
+#include "print.h"
 #include "user/output/output.h"
 #include "user/source/support.h"
 #include "user/util/log.h"
@@ -224,18 +225,12 @@ static enum exit_status check_all(struct check_list *list, const struct options 
 static enum exit_status print(const struct check_list *list, const struct options *options)
 {
 	struct strbuf sb = STRBUF_INIT;
-	int err;
 
 	if (options->json)
 		add_json(&sb, list);
 	else
 		add_text(&sb, list, options->color);
-	err = strbuf__flush(&sb, STDOUT_FILENO);
-	strbuf__free(&sb);
-	if (!err || err == -EPIPE)
-		return EXIT_OK;
-	log_error("cannot write to standard output: %s", strerror(-err));
-	return EXIT_RUNTIME;
+	return print__whole(&sb);
 }
 
 static enum exit_status run(struct options *options)
@@ -268,7 +263,7 @@ const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "tell what this kernel and these privileges allow",
 	.examples = examples,
-	.options = OPT_WATCH | OPT_OUTPUT | OPT_TRY,
+	.options = OPT_TAPS | OPT_NETNS | OPT_OUTPUT | OPT_TRY,
 	.views = VIEW_BOTH,
 	.run = run,
 };

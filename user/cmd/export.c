@@ -12,6 +12,7 @@
 
 #include "cmd_list.h"
 #include "export_http.h"
+#include "print.h"
 #include "stop.h"
 #include "user/output/metrics.h"
 #include "user/output/textfile.h"
@@ -100,13 +101,9 @@ static int write_file(struct exporter *e)
 
 static int write_stdout(struct exporter *e)
 {
-	int err;
+	int err = print__flush(&e->text);
 
-	do
-		err = strbuf__flush(&e->text, STDOUT_FILENO);
-	while (err == -EINTR && !stop__is_asked());
-	if (err && err != -EPIPE && err != -EINTR)
-		log_error("cannot write to standard output: %s", strerror(-err));
+	(void)print__status(err); /* logged */
 	return err;
 }
 
@@ -192,12 +189,9 @@ static int follow(struct exporter *e)
 static enum exit_status describe(void)
 {
 	struct strbuf text = STRBUF_INIT;
-	int err;
 
 	metrics__describe(&text);
-	err = strbuf__flush(&text, STDOUT_FILENO);
-	strbuf__free(&text);
-	return err && err != -EPIPE ? EXIT_RUNTIME : EXIT_OK;
+	return print__whole(&text);
 }
 
 static bool is_usable(const struct options *options)

@@ -4,7 +4,6 @@
  * end, or a board.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "board.h"
 #include "cmd_list.h"
@@ -157,16 +156,11 @@ static enum exit_status show(struct counting *c, struct options *options)
 		.write_json = write_json,
 	};
 
-	if (options->watch && options->duration_ns && !options->count)
-		options->count = options->duration_ns / options->delay_ns + 1;
 	if (!options->watch) {
 		if (gather(c->live, options->duration_ns))
 			return EXIT_RUNTIME;
 		stop__forget();
-		options->count = 1;
 	}
-	if (!options->watch || options->json || !isatty(STDOUT_FILENO))
-		options->batch = true;
 	return board__run(&board, options);
 }
 
@@ -206,7 +200,7 @@ const struct command cmd_handshakes = {
 	.summary = "tell how long handshakes take, and where those that fail break",
 	.examples = examples,
 	.options = OPT_WATCH | OPT_ROWS | OPT_OUTPUT | OPT_REFRESH | OPT_DURATION | OPT_AGAIN |
-		   OPT_GROUPS,
+		   OPT_CUT | OPT_GROUPS,
 	.views = VIEW_BOTH,
 	.table = &handshake_fields,
 	/* What matters most is within 80 columns. */

@@ -3,21 +3,9 @@
  * The texts of --help, made of the tables of commands, options and fields.
  */
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "option_table.h"
-#include "user/util/log.h"
-#include "user/util/strbuf.h"
-
-static void print(struct strbuf *sb)
-{
-	int err = strbuf__flush(sb, STDOUT_FILENO);
-
-	if (err && err != -EPIPE)
-		log_error("cannot write the help: %s", strerror(-err));
-	strbuf__free(sb);
-}
+#include "print.h"
 
 static void add_options(struct strbuf *sb, const struct command *command)
 {
@@ -44,7 +32,7 @@ static void add_examples(struct strbuf *sb, const char *const *examples)
 		strbuf__addf(sb, "  %s\n", *examples);
 }
 
-void help__command(const struct command *command)
+enum exit_status help__command(const struct command *command)
 {
 	bool has_filter = command->options & OPT_FILTER;
 	struct strbuf sb = STRBUF_INIT;
@@ -52,16 +40,17 @@ void help__command(const struct command *command)
 	strbuf__addf(&sb, "Usage: tcpwatch %s [options]%s\n\n%s\n", command->name,
 		     has_filter ? " [filter]" : "", command->summary);
 	if (has_filter)
-		strbuf__adds(&sb, "\nThe filter is in the grammar of ss(8), on any field:\n"
-				  "  state NAME, exclude NAME, src and dst ADDR[/LEN][:PORT], "
-				  "sport and dport OP :PORT,\n"
-				  "  dev IFACE, FIELD OP VALUE; and, or, not, ( ).\n");
+		strbuf__adds(&sb,
+			     "\nThe filter is in the grammar of ss(8), on any field of a session:\n"
+			     "  state NAME, exclude NAME, src and dst ADDR[/LEN][:PORT], "
+			     "sport and dport OP :PORT,\n"
+			     "  dev IFACE, FIELD OP VALUE; and, or, not, ( ).\n");
 	add_options(&sb, command);
 	add_examples(&sb, command->examples);
-	print(&sb);
+	return print__whole(&sb);
 }
 
-void help__tcpwatch(void)
+enum exit_status help__tcpwatch(void)
 {
 	struct strbuf sb = STRBUF_INIT;
 
@@ -77,10 +66,18 @@ void help__tcpwatch(void)
 			strbuf__adds(&sb, "\nExamples:\n");
 		strbuf__addf(&sb, "  %s\n", (*c)->examples[0]);
 	}
-	print(&sb);
+	return print__whole(&sb);
 }
 
-void help__fields(const struct field_table *table)
+enum exit_status help__version(void)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf__adds(&sb, "tcpwatch " TCPWATCH_VERSION "\n");
+	return print__whole(&sb);
+}
+
+enum exit_status help__fields(const struct field_table *table)
 {
 	struct strbuf sb = STRBUF_INIT;
 
@@ -90,5 +87,5 @@ void help__fields(const struct field_table *table)
 		strbuf__addf(&sb, "%-18s %s%s%s%s\n", field->key, field->help,
 			     *field->unit ? " (" : "", field->unit, *field->unit ? ")" : "");
 	}
-	print(&sb);
+	return print__whole(&sb);
 }

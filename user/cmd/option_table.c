@@ -13,11 +13,23 @@
 
 #define MAX_SECONDS 1e9
 
-/* Appends to one of the lists of words in live_options. */
-static int add_word(const char *const **words, size_t *count, const char *word)
+/* A name of something: the empty one names nothing. */
+static int need_name(const char *what, const char *arg)
 {
-	const char **more = reallocarray((void *)*words, *count + 1, sizeof(**words));
+	if (*arg)
+		return 0;
+	log_error("%s needs a name that is not empty", what);
+	return -EINVAL;
+}
 
+/* Appends to one of the lists of words in live_options. */
+static int add_word(const char *what, const char *const **words, size_t *count, const char *word)
+{
+	const char **more;
+
+	if (need_name(what, word))
+		return -EINVAL;
+	more = reallocarray((void *)*words, *count + 1, sizeof(**words));
 	if (!more)
 		return -ENOMEM;
 	more[(*count)++] = word;
@@ -30,21 +42,21 @@ static int set_interface(struct reading *r, const char *arg)
 	struct live_options *live = &r->options->live;
 
 	r->has_taps = true;
-	return add_word(&live->ifaces, &live->n_ifaces, arg);
+	return add_word("-i", &live->ifaces, &live->n_ifaces, arg);
 }
 
 static int set_netns(struct reading *r, const char *arg)
 {
 	struct live_options *live = &r->options->live;
 
-	return add_word(&live->netns, &live->n_netns, arg);
+	return add_word("-N", &live->netns, &live->n_netns, arg);
 }
 
 static int set_container(struct reading *r, const char *arg)
 {
 	struct live_options *live = &r->options->live;
 
-	return add_word(&live->containers, &live->n_containers, arg);
+	return add_word("--container", &live->containers, &live->n_containers, arg);
 }
 
 static int set_hook(struct reading *r, const char *arg)
@@ -184,7 +196,7 @@ static int set_duration(struct reading *r, const char *arg)
 static int set_textfile(struct reading *r, const char *arg)
 {
 	r->options->export.textfile = arg;
-	return 0;
+	return need_name("--textfile", arg);
 }
 
 /* "15" or "15s", as intervals of Prometheus are written. */
@@ -276,8 +288,7 @@ static int set_verbose(struct reading *r __attribute__((unused)),
 
 static int set_help(struct reading *r, const char *arg __attribute__((unused)))
 {
-	help__command(r->command);
-	return OPTION_SAID_ALL;
+	return option__said(help__command(r->command));
 }
 
 /* In the order of --help. */
@@ -286,7 +297,7 @@ const struct option_row option_rows[] = {
 	 "watch this interface (a name or a glob; repeatable); else those of the default routes"},
 	{'N', "netns", "NETNS", OPT_NETNS, set_netns,
 	 "network namespace: self, all, a name, a PID or a path (repeatable)"},
-	{0, "container", "CONTAINER", OPT_NETNS, set_container,
+	{0, "container", "CONTAINER", OPT_CHOICE, set_container,
 	 "sessions of this container: its name or id, or the start of either (repeatable)"},
 	{0, "hook", "HOOK", OPT_TAPS, set_hook,
 	 "where to watch an interface: auto, xdp, xdp-generic or tc"},
@@ -304,13 +315,13 @@ const struct option_row option_rows[] = {
 	 "bits of a client's address that name its network (24,64)"},
 	{0, "groups", "COUNT", OPT_GROUPS, set_groups,
 	 "tell so many groups apart, the rest is summed up as other (1024)"},
-	{0, "rows", "COUNT", OPT_AGAIN, set_rows, "show so many of each group"},
+	{0, "rows", "COUNT", OPT_CUT, set_rows, "show so many of each group"},
 	{'d', "delay", "SECONDS", OPT_REFRESH, set_delay, "time between frames (2)"},
 	{'n', "count", "COUNT", OPT_REFRESH, set_frames, "end after so many frames"},
 	{'b', "batch", NULL, OPT_REFRESH, set_batch, "print frames instead of a full screen"},
 	{0, "fields", "LIST", OPT_FIELDS, set_fields,
 	 "fields to show, a,b,c; +a,b adds to the usual ones; help lists them"},
-	{0, "sort", "FIELD", OPT_FIELDS, set_sort, "order of the rows; -FIELD: descending"},
+	{0, "sort", "FIELD", OPT_SORT, set_sort, "order of the rows; -FIELD: descending"},
 	{0, "json", NULL, OPT_OUTPUT, set_json, "one JSON object per line"},
 	{0, "color", "WHEN", OPT_OUTPUT, set_color, "auto, always or never; NO_COLOR is heeded"},
 	{0, "textfile", "FILE", OPT_EXPORT, set_textfile,

@@ -8,8 +8,15 @@
 
 #include "cmd.h"
 
-#define OPT_ALL		0 /* every command takes it */
-#define OPTION_SAID_ALL 1 /* what .set returns after it printed all that was asked for */
+#define OPT_ALL 0 /* every command takes it */
+
+/* What .set returns after it printed all that was asked for, or could not. */
+enum { OPTION_SAID_ALL = 1, OPTION_UNSAID };
+
+static inline int option__said(enum exit_status printed)
+{
+	return printed == EXIT_OK ? OPTION_SAID_ALL : OPTION_UNSAID;
+}
 
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
@@ -27,7 +34,7 @@ struct option_row {
 	const char *name;
 	const char *arg;				/* name of its value, NULL: it has none */
 	unsigned group;					/* OPT_* */
-	int (*set)(struct reading *r, const char *arg); /* 0, OPTION_SAID_ALL, or -errno, logged */
+	int (*set)(struct reading *r, const char *arg); /* 0, OPTION_…, or -errno, logged */
 	const char *help;
 };
 
@@ -40,10 +47,12 @@ static inline bool option_row__is_of(const struct option_row *row, const struct 
 	return row->group == OPT_ALL || row->group & command->options;
 }
 
-/* help__command() - print the help of one command; help__tcpwatch() - of all */
-void help__command(const struct command *command);
-void help__tcpwatch(void);
+/* help__command() - print the help of one command; help__tcpwatch() - of all; help__version() -
+ * which tcpwatch this is. The status is that of writing. */
+enum exit_status help__command(const struct command *command);
+enum exit_status help__tcpwatch(void);
+enum exit_status help__version(void);
 /* help__fields() - print the fields of @table, one per line, the key first */
-void help__fields(const struct field_table *table);
+enum exit_status help__fields(const struct field_table *table);
 
 #endif

@@ -130,10 +130,8 @@ static int choose_rows(struct reading *r)
 
 	if (!table)
 		return 0;
-	if (r->fields && !strcmp(r->fields, "help")) {
-		help__fields(table);
-		return OPTION_SAID_ALL;
-	}
+	if (r->fields && !strcmp(r->fields, "help"))
+		return option__said(help__fields(table));
 	err = field_list__parse(&options->fields, table,
 				options->by ? GROUP_FIELDS : command->default_fields);
 	if (!err && r->fields)
@@ -163,6 +161,27 @@ static int read_filter(struct reading *r, int argc, char **argv)
 		return 0;
 	log_error("tcpwatch %s takes no argument %s", r->command->name, argv[0]);
 	return -EINVAL;
+}
+
+static int check_views(const struct reading *r)
+{
+	if (!(r->command->needs & ~r->options->live.views))
+		return 0;
+	log_error("tcpwatch %s shows what only the socket view has: give --view socket or both, "
+		  "or leave --view away",
+		  r->command->name);
+	return -EINVAL;
+}
+
+/* A screen is for somebody who looks at it, and goes on looking. */
+static void choose_frames(const struct command *command, struct options *options)
+{
+	bool is_once = command->options & OPT_AGAIN && !options->watch;
+
+	if (is_once)
+		options->count = 1;
+	if (is_once || options->json || !isatty(STDOUT_FILENO))
+		options->batch = true;
 }
 
 #define USES(key, ...) || options__is_used(options, #key)
@@ -196,10 +215,13 @@ int options__parse(struct options *options, const struct command *command, int a
 	options->export.max_listeners = 64;
 	result = read_options(&r, argc, argv);
 	if (!result)
+		result = check_views(&r);
+	if (!result)
 		result = choose_rows(&r);
 	if (!result)
 		result = read_filter(&r, argc - optind, argv + optind);
 	options->color = wants_color(r.color);
+	choose_frames(command, options);
 	options->live.want_containers = uses_containers(options);
 	options->live.want_nat = uses_nat(options);
 	if (r.has_taps && !r.has_view)
@@ -207,6 +229,8 @@ int options__parse(struct options *options, const struct command *command, int a
 	options->has_view = r.has_view;
 	if (result < 0)
 		return result == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
+	if (result == OPTION_UNSAID)
+		return EXIT_RUNTIME;
 	return result == OPTION_SAID_ALL ? -1 : 0;
 }
 

@@ -20,13 +20,16 @@
 #define OPT_DURATION (1u << 4)	/* --duration */
 #define OPT_TRY	     (1u << 5)	/* --try */
 #define OPT_NETNS    (1u << 6)	/* -N */
-#define OPT_FIELDS   (1u << 7)	/* --fields, --sort */
-#define OPT_AGAIN    (1u << 8)	/* --watch, --rows */
+#define OPT_FIELDS   (1u << 7)	/* --fields */
+#define OPT_AGAIN    (1u << 8)	/* --watch: without it one frame is all */
 #define OPT_GROUPS   (1u << 9)	/* --by, --prefix, --groups */
 #define OPT_EXPORT   (1u << 10) /* --textfile, --interval, --once, --stdout, --listen */
 #define OPT_BY	     (1u << 11) /* --by FIELD */
-#define OPT_WATCH    (OPT_TAPS | OPT_NETNS)
-#define OPT_ROWS     (OPT_FIELDS | OPT_FILTER)
+#define OPT_SORT     (1u << 12) /* --sort */
+#define OPT_CUT	     (1u << 13) /* --rows */
+#define OPT_CHOICE   (1u << 14) /* --container */
+#define OPT_WATCH    (OPT_TAPS | OPT_NETNS | OPT_CHOICE)
+#define OPT_ROWS     (OPT_FIELDS | OPT_SORT | OPT_FILTER)
 
 struct command;
 
@@ -48,7 +51,7 @@ struct options {
 	bool color;		/* decided: --color, NO_COLOR, and whether stdout is a terminal */
 	bool has_fields;	/* --fields was given */
 	const struct field *by; /* one row for all sessions with the same value; NULL: for each */
-	bool batch;
+	bool batch; /* frames are printed: -b, --json, no terminal, or only one is wanted */
 	bool try_hooks;
 	bool watch;
 	struct handshake_grouping handshakes;
@@ -62,7 +65,8 @@ struct options {
 /*
  * options__parse() - what the arguments after the command's name say; argv[0] is the command
  *
- * Returns 0; EXIT_USAGE after logging one line; or -1 if all was said (--help, --fields help).
+ * Returns 0; EXIT_USAGE or EXIT_RUNTIME after logging one line; or -1 if all was said (--help,
+ * --fields help).
  */
 int options__parse(struct options *options, const struct command *command, int argc, char **argv);
 void options__free(struct options *options);

@@ -13,6 +13,32 @@
 
 #define FLUSH_BYTES (128u << 10)
 
+/* A reader that takes nothing must not hold up who was told to stop. */
+int print__flush(struct strbuf *sb)
+{
+	int err = -EINTR;
+
+	while (err == -EINTR && !stop__is_asked())
+		err = strbuf__flush(sb, STDOUT_FILENO);
+	return err;
+}
+
+enum exit_status print__status(int err)
+{
+	if (!err || err == -EPIPE || err == -EINTR)
+		return EXIT_OK;
+	log_error("cannot write to standard output: %s", strerror(-err));
+	return EXIT_RUNTIME;
+}
+
+enum exit_status print__whole(struct strbuf *sb)
+{
+	enum exit_status status = print__status(print__flush(sb));
+
+	strbuf__free(sb);
+	return status;
+}
+
 void printer__init(struct printer *p, const struct options *options,
 		   const struct field_table *table)
 {
@@ -27,13 +53,12 @@ void printer__free(struct printer *p)
 
 int printer__flush(struct printer *p)
 {
-	int err = -EINTR;
+	int err;
 
-	if (!p->err && p->sb.len + p->sb.failed == 0)
-		return 0;
-	while (!p->err && err == -EINTR && !stop__is_asked())
-		err = strbuf__flush(&p->sb, STDOUT_FILENO);
-	if (!p->err && err != -EINTR)
+	if (p->err || p->sb.len + p->sb.failed == 0)
+		return p->err;
+	err = print__flush(&p->sb);
+	if (err != -EINTR)
 		p->err = err;
 	return p->err;
 }
@@ -73,8 +98,5 @@ void printer__table(struct printer *p, const struct rows *rows, const struct mom
 
 enum exit_status printer__status(const struct printer *p)
 {
-	if (!p->err || p->err == -EPIPE)
-		return EXIT_OK;
-	log_error("cannot write to standard output: %s", strerror(-p->err));
-	return EXIT_RUNTIME;
+	return print__status(p->err);
 }

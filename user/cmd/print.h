@@ -9,6 +9,16 @@
 #include "rows.h"
 #include "user/output/output.h"
 
+/* print__flush() - write @sb to standard output, until a signal asks to stop. As strbuf__flush() */
+int print__flush(struct strbuf *sb);
+
+/* print__status() - the exit status that what print__flush() gave means; logs it. That nobody reads
+ * any more is no error, nor is a signal */
+enum exit_status print__status(int err);
+
+/* print__whole() - both, of all there is to say; frees @sb */
+enum exit_status print__whole(struct strbuf *sb);
+
 struct printer {
 	const struct options *options;
 	const struct field_table *table;

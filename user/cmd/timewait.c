@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "board.h"
 #include "cmd_list.h"
@@ -217,7 +216,8 @@ static int collect(void *ctx, struct rows *rows, const struct moment *now, size_
 	rows__clear(rows);
 	for (size_t i = 0; i < c->n_accounts; i++)
 		collect_account(c->accounts[i], rows);
-	qsort(rows->items, rows->count, sizeof(*rows->items), compare_weight);
+	if (rows->count)
+		qsort(rows->items, rows->count, sizeof(*rows->items), compare_weight);
 	if (c->options->rows)
 		cut(rows, c->options->rows);
 	return rows__finish(rows, &timewait_fields, c->options, now, limit);
@@ -288,16 +288,6 @@ static enum exit_status show(struct counting *c, struct options *options)
 	return status;
 }
 
-static void choose_frames(struct options *options)
-{
-	if (!options->watch)
-		options->count = 1;
-	if (!options->watch || options->json || !isatty(STDOUT_FILENO))
-		options->batch = true;
-	if (!options->rows && options->batch && !options->json)
-		options->rows = ROWS_SHOWN;
-}
-
 static enum exit_status run(struct options *options)
 {
 	struct counting c = {.options = options};
@@ -307,7 +297,8 @@ static enum exit_status run(struct options *options)
 
 	if (err)
 		return exit_status__of(err);
-	choose_frames(options);
+	if (!options->rows && options->batch && !options->json)
+		options->rows = ROWS_SHOWN;
 	live->lean = true;
 	live->follow = options->watch;
 	live->figures = TIMEWAIT_FIGURES;
@@ -333,7 +324,8 @@ const struct command cmd_timewait = {
 	.name = "timewait",
 	.summary = "say what TIME_WAIT costs and how near ports are to running out",
 	.examples = examples,
-	.options = OPT_NETNS | OPT_FIELDS | OPT_OUTPUT | OPT_REFRESH | OPT_AGAIN,
+	.options = OPT_NETNS | OPT_CHOICE | OPT_FIELDS | OPT_SORT | OPT_OUTPUT | OPT_REFRESH |
+		   OPT_AGAIN | OPT_CUT,
 	.views = VIEW_SOCKET,
 	.table = &timewait_fields,
 	/* What matters most is within 80 columns. */

@@ -123,6 +123,15 @@ struct close_wait_leak close_waits__leak(const struct close_waits *waits)
 	return leak;
 }
 
+bool close_waits__has_unowned(const struct close_waits *waits)
+{
+	for (const struct close_wait_holder *holder = waits->holders; holder;
+	     holder = holder->hh.next)
+		if (!holder->key.pid && holder->n_long)
+			return true;
+	return false;
+}
+
 bool close_waits__is_leaking(const struct close_waits *waits)
 {
 	const struct close_wait_holder *holder;

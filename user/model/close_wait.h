@@ -58,6 +58,9 @@ const struct close_wait_holder *close_waits__find(const struct close_waits *wait
 						  uint32_t pid);
 struct close_wait_leak close_waits__leak(const struct close_waits *waits);
 
+/* close_waits__has_unowned() - for some that are long in it no process is known */
+bool close_waits__has_unowned(const struct close_waits *waits);
+
 /* close_waits__is_leaking() - one of them did when they were last observed */
 bool close_waits__is_leaking(const struct close_waits *waits);
 

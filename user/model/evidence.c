@@ -123,7 +123,7 @@ static void from_fragment(struct evidence *ev, const struct fragment *frag, uint
 	ev->last_ns = coarse_time__expand(frag->last, now_ns);
 	if (ev->last_ns < ev->first_ns) /* rounded down */
 		ev->last_ns = ev->first_ns;
-	ev->flags = frag->flags;
+	ev->flags = frag->flags & ~FRAG_STEPS; /* step_ns tells */
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		const struct fragment_half *half = &frag->half[dir];
 		struct evidence_half *out = &ev->half[dir];

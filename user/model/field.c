@@ -67,9 +67,17 @@ static const struct field *need_field(const struct field_table *table, const cha
 		log_error("%s: unknown field '%.*s'; did you mean '%s'?", option, (int)len, key,
 			  nearest);
 	else
-		log_error("%s: unknown field '%.*s'; --help lists the fields", option, (int)len,
+		log_error("%s: unknown field '%.*s'; --fields help lists them", option, (int)len,
 			  key);
 	return NULL;
+}
+
+static bool has_field(const struct field_list *list, const struct field *field)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i] == field)
+			return true;
+	return false;
 }
 
 int field_list__parse(struct field_list *list, const struct field_table *table, const char *spec)
@@ -86,12 +94,9 @@ int field_list__parse(struct field_list *list, const struct field_table *table, 
 
 		if (!field)
 			return -EINVAL;
-		if (parsed.count == FIELD_LIST_MAX) {
-			log_error("--fields: '%.*s' is one too many; at most %d fields fit",
-				  (int)len, spec, FIELD_LIST_MAX);
-			return -EINVAL;
-		}
-		parsed.items[parsed.count++] = field;
+		/* Two columns would say no more, and JSON has a key once. */
+		if (!has_field(&parsed, field))
+			parsed.items[parsed.count++] = field;
 		if (!spec[len])
 			break;
 		spec += len + 1;

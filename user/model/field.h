@@ -126,9 +126,12 @@ static inline void value__set_rate(struct value *out, double per_second)
 
 enum field_align { ALIGN_LEFT, ALIGN_RIGHT };
 
+/* Room for a key as JSON has it: a fixed size, which is copied in one move. */
+#define FIELD_JSON_KEY_SIZE 48
+
 struct field {
-	const char *key;      /* JSON key, --fields and --sort name: snake_case */
-	const char *json_key; /* ,"key": as a row of JSON has it; spelt out once for all rows */
+	const char *key;		    /* JSON key, --fields and --sort name: snake_case */
+	char json_key[FIELD_JSON_KEY_SIZE]; /* ,"key": as a row has it; spelt out once for all */
 	size_t json_key_len;
 	const char *title;    /* column heading */
 	const char *unit;     /* "", "seconds", "bytes", "segments" */
@@ -172,7 +175,7 @@ const struct field *field__find(const struct field_table *table, const char *key
 /* field__nearest() - the key in @table that is most like @key, or NULL if none is */
 const char *field__nearest(const struct field_table *table, const char *key, size_t len);
 
-/* A choice of fields, in order. */
+/* A choice of fields, in order, each once. No table has more. */
 #define FIELD_LIST_MAX 64
 struct field_list {
 	const struct field *items[FIELD_LIST_MAX];
@@ -180,7 +183,8 @@ struct field_list {
 };
 
 /*
- * field_list__parse() - "a,b,c" into fields; "+a,b" appends to what @list holds
+ * field_list__parse() - "a,b,c" into fields; "+a,b" appends to what @list holds. A field
+ * named twice is in it once, where it was first
  *
  * Returns 0, or -EINVAL after logging the unknown name and the nearest known one.
  */

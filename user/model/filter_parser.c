@@ -186,7 +186,7 @@ static int reject_name(const struct token *token)
 		log_error("filter: unknown field '%.*s'; did you mean '%s'?", (int)token->len,
 			  token->text, nearest.best);
 	else
-		log_error("filter: unknown field '%.*s'; --help lists the fields", (int)token->len,
+		log_error("filter: unknown field '%.*s'; --fields help lists them", (int)token->len,
 			  token->text);
 	return -EINVAL;
 }

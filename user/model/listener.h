@@ -40,7 +40,7 @@ struct listener {
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */
 	bool has_fates;		    /* .counts.fate do: a tap watches this namespace */
-	bool has_expired;	    /* … and tell how many half-open connections came to nothing */
+	bool has_expired; /* … and tell how many half-open connections came to nothing */
 	struct listener_counters counts, before;
 	uint64_t drops_before, counted_ns;
 	struct listener_rates rates;

@@ -116,7 +116,8 @@ GETTER(expired)
 	uint64_t began = counts->fate[SYN_QUEUED] + LISTENER->syn_queue_0;
 	uint64_t went_on = counts->value[LISTENER_COMPLETED] + SOCK->syn_queue;
 
-	value__set_known(out, LISTENER->has_expired && went_on <= began, VALUE_COUNT, began - went_on);
+	value__set_known(out, LISTENER->has_expired && went_on <= began, VALUE_COUNT,
+			 began - went_on);
 }
 
 GETTER(drops)

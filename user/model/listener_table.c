@@ -217,9 +217,9 @@ int listener_table__count(struct listener_table *table, const struct listener_ke
 }
 
 /*
- * Which of those that completed had been queued? All, if no cookie came back. Were as many queued as
- * is counted? Each SYN is counted, so they were if as many were answered by a cookie or dropped as
- * the kernel says.
+ * Which of those that completed had been queued? All, if no cookie came back. Were as many queued
+ * as is counted? Each SYN is counted, so they were if as many were answered by a cookie or dropped
+ * as the kernel says.
  */
 static bool are_queued_known(const struct listener_table *table, const struct listener *listener)
 {

@@ -34,6 +34,12 @@ struct owner {
 	char comm[SOCK_COMM_LEN]; /* hostile bytes, NUL-terminated */
 };
 
+/* A tap that sees a session. */
+struct session_leg {
+	uint32_t netns;
+	uint16_t tap;
+};
+
 struct session {
 	struct endpoint local, remote;
 	uint32_t netns;		 /* inode number */
@@ -47,14 +53,17 @@ struct session {
 	const struct evidence_verdict *verdict; /* of .wire; NULL with it */
 	struct owner owner;			/* pid 0: unknown */
 	const char *ifname;			/* of .tap, NULL: none. Hostile bytes */
-	const char *taps;	/* the names of all that see it, "eth0,br0"; NULL: .ifname is all */
+	/* All taps that see it, and their names, "eth0,br0"; NULL: .tap is all. */
+	const struct session_leg *legs;
+	unsigned n_legs;
+	const char *taps;
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
 	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */
 	const struct close_wait_holder *close_wait;
-	const struct nat *nat;		   /* of its addresses, NULL: none is known … */
-	enum nat_side nat_side;		   /* … and the side that .local and .remote are of */
-	bool tap_is_gone; /* the interface vanished: what the wire view shows is old */
+	const struct nat *nat;	/* of its addresses, NULL: none is known … */
+	enum nat_side nat_side; /* … and the side that .local and .remote are of */
+	bool tap_is_gone;	/* the interface vanished: what the wire view shows is old */
 };
 
 /* What a getter needs beside the session. */

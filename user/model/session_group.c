@@ -81,6 +81,7 @@ static struct session_group *create(struct session_groups *groups, const char *n
 		return NULL;
 	}
 	group->is_following = groups->is_following;
+	group->opens_per_second = group->closes_per_second = NAN;
 	return group;
 }
 

@@ -72,17 +72,11 @@ struct id_list {
 	uint64_t looked_ns;
 };
 
-/* One of several taps that see a session. */
-struct wire_leg {
-	uint32_t netns;
-	uint16_t tap;
-};
-
 /* The counted one among them. Of more than so many the others go unnamed. */
 #define LEGS_MAX 8
 
 struct wire_legs {
-	struct wire_leg leg[LEGS_MAX];
+	struct session_leg leg[LEGS_MAX];
 	unsigned count;
 	char names[LEGS_MAX * LEG_NAME_MAX]; /* as the last row had them */
 };
@@ -199,8 +193,9 @@ struct session_table {
 	size_t n_pending, pending_room;
 	struct id_list requests; /* socket rows whose end no record will tell */
 	struct id_list answered; /* wire sessions that wait for an acknowledgement, likewise */
-	const struct wire_session
-		*pulling; /* fragments of other incarnations are to be left alone */
+	/* Of its counted tap fragments are given; those of other incarnations are to be left alone.
+	 */
+	struct wire_session *pulling;
 	uint32_t serial;
 	struct netns_mark *marks;
 	size_t n_marks;
@@ -328,12 +323,8 @@ bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
 /* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */
 bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap,
 	       uint32_t netns);
-/* legs__tap_in() - the tap to name in a row of @netns: the counted one, but if that is elsewhere
- * the lowest of those there */
-uint16_t legs__tap_in(const struct wire_session *wire, uint32_t netns);
-/* legs__names() - of its taps, parted by commas, the counted one first; NULL: it has but one. Valid
- * as long as that is so, or until legs__clear() */
-const char *legs__names(const struct wire_session *wire);
+/* legs__show() - in @row, of @wire, NULL: nothing saw it. Valid until legs__clear() */
+void legs__show(const struct wire_session *wire, struct session *row);
 /* legs__refresh_names() - those names are up to date then */
 void legs__refresh_names(struct session_table *table, struct wire_session *wire);
 void legs__clear(struct wire_session *wire);

@@ -33,7 +33,7 @@ static struct wire_legs *begin(struct wire_session *wire)
 
 	if (!legs)
 		return NULL;
-	legs->leg[legs->count++] = (struct wire_leg){wire->row.netns, wire->ev.key.tap};
+	legs->leg[legs->count++] = (struct session_leg){wire->row.netns, wire->ev.key.tap};
 	wire->legs = legs;
 	return legs;
 }
@@ -50,17 +50,19 @@ bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t 
 		legs = begin(wire);
 	if (!legs || legs->count == LEGS_MAX)
 		return false;
-	legs->leg[legs->count++] = (struct wire_leg){netns, tap};
+	legs->leg[legs->count++] = (struct session_leg){netns, tap};
 	legs__refresh_names(table, wire);
 	return is_first;
 }
 
-uint16_t legs__tap_in(const struct wire_session *wire, uint32_t netns)
+/* The tap to name in a row of @netns: the counted one, but if that is elsewhere the lowest of those
+ * there. */
+static uint16_t find_tap_in(const struct wire_session *wire, uint32_t netns)
 {
 	uint16_t counted = wire->ev.key.tap, lowest = 0;
 
 	for (unsigned i = 0; wire->legs && i < wire->legs->count; i++) {
-		const struct wire_leg *leg = &wire->legs->leg[i];
+		const struct session_leg *leg = &wire->legs->leg[i];
 
 		if (leg->netns != netns)
 			continue;
@@ -72,9 +74,14 @@ uint16_t legs__tap_in(const struct wire_session *wire, uint32_t netns)
 	return lowest ? lowest : counted;
 }
 
-const char *legs__names(const struct wire_session *wire)
+void legs__show(const struct wire_session *wire, struct session *row)
 {
-	return wire->legs ? wire->legs->names : NULL;
+	const struct wire_legs *legs = wire ? wire->legs : NULL;
+
+	row->tap = wire ? find_tap_in(wire, row->netns) : 0;
+	row->legs = legs ? legs->leg : NULL;
+	row->n_legs = legs ? legs->count : 0;
+	row->taps = legs ? legs->names : NULL;
 }
 
 static char *put_name(struct session_table *table, char *out, uint16_t tap)

@@ -37,8 +37,7 @@ void socks__join(struct session_table *table, struct sock_row *sock)
 		wire = NULL;
 	row->wire = wire ? &wire->ev : NULL;
 	row->verdict = wire ? &wire->verdict : NULL;
-	row->tap = wire ? legs__tap_in(wire, row->netns) : 0;
-	row->taps = wire ? legs__names(wire) : NULL;
+	legs__show(wire, row);
 }
 
 /* Returns the wire session that @sock had, which is to be judged anew, or NULL. */

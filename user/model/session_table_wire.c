@@ -221,8 +221,10 @@ static bool ignores_syn(const struct session_table *table, const struct wire_ses
 
 static bool is_lone_syn(const struct fragment *frag)
 {
-	return frag->flags == (FRAG_SYN(DIR_LOW) | FRAG_SEQ_VALID(DIR_LOW)) ||
-	       frag->flags == (FRAG_SYN(DIR_HIGH) | FRAG_SEQ_VALID(DIR_HIGH));
+	uint32_t flags = frag->flags & ~FRAG_STEPS;
+
+	return flags == (FRAG_SYN(DIR_LOW) | FRAG_SEQ_VALID(DIR_LOW)) ||
+	       flags == (FRAG_SYN(DIR_HIGH) | FRAG_SEQ_VALID(DIR_HIGH));
 }
 
 /*
@@ -253,6 +255,8 @@ bool sighting__is_of(const struct sighting *seen, const struct wire_session *wir
 {
 	struct fragment alone;
 
+	if (ip_addr__is_loopback(&seen->key->addr[DIR_LOW])) /* leaves no namespace */
+		return false;
 	if (seen->frag)
 		return evidence__meets(&wire->ev, seen->frag, is_swapped);
 	fragment__init(&alone, seen->key, seen->rec->hdr.time_ns);
@@ -260,13 +264,22 @@ bool sighting__is_of(const struct sighting *seen, const struct wire_session *wir
 	return evidence__meets(&wire->ev, &alone, is_swapped);
 }
 
-/* Its tuple is used again, as taps of another namespace have seen already. */
-static void give_way(struct session_table *table, struct wire_session *wire)
+/*
+ * What its taps see is of @other: either its tuple is used again, as other taps have seen already,
+ * or the two were always one, which was not to be seen while one was far behind.
+ */
+static void give_way(struct session_table *table, struct wire_session *wire,
+		     const struct wire_session *other)
 {
-	parts__pull(table, wire);
-	wire__judge(table, wire);
-	events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
-			 wire__last_ns(wire));
+	if (wire->ev.last_ns < other->ev.first_ns) {
+		parts__pull(table, wire);
+		wire__judge(table, wire);
+		events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
+				 wire__last_ns(wire));
+	} else {
+		table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
+		wire->todo &= ~TODO_END;
+	}
 	wire__forget(table, wire);
 }
 
@@ -291,8 +304,8 @@ static struct wire_session *find_session(struct session_table *table, const stru
 	}
 	if (!wire)
 		return former;
-	if (former && former != wire && former->ev.last_ns < wire->ev.first_ns)
-		give_way(table, former);
+	if (former && former != wire)
+		give_way(table, former, wire);
 	return wire;
 }
 
@@ -323,7 +336,7 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 		.netns = table__tap(table, frag->key.tap)->netns,
 		.frag = frag,
 	};
-	struct wire_session *wire = find_session(table, &seen);
+	struct wire_session *wire = table->pulling ? table->pulling : find_session(table, &seen);
 	struct wire_before before;
 	bool fits;
 	int err;
@@ -332,7 +345,7 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 		return 0;
 	fits = wire &&
 	       (parts__find(wire, rec->hdr.cpu, frag->first_ns) || fits_fragment(wire, frag));
-	if (table->pulling && !(wire == table->pulling && fits))
+	if (table->pulling && !fits)
 		return 0;
 	if (!fits && is_lone_syn(frag) && ignores_syn(table, wire))
 		return 0;

@@ -89,8 +89,7 @@ static void orient(const struct session_table *table, struct wire_session *wire)
 	if (has_sock(wire))
 		ours = (wire->sock[DIR_LOW] ? 1 : 0) | (wire->sock[DIR_HIGH] ? 2 : 0);
 	wire->row.is_forwarded = !ours;
-	wire->row.tap = legs__tap_in(wire, wire->row.netns);
-	wire->row.taps = legs__names(wire);
+	legs__show(wire, &wire->row);
 	wire->row.local_dir = ours == 1 ? DIR_LOW : ours == 2 ? DIR_HIGH : wire->verdict.originator;
 	local_in_key = wire->row.local_dir ^ (alias && alias->is_swapped);
 	set_endpoint(&wire->row.local, key, local_in_key);

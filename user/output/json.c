@@ -55,14 +55,50 @@ static bool is_plain(char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+#define BYTES_OF(c) (0x0101010101010101ULL * (c))
+
+/* The high bit of each byte of @word that is 0, and maybe of bytes above it. */
+static uint64_t zero_bytes(uint64_t word)
+{
+	return (word - BYTES_OF(1)) & ~word & BYTES_OF(0x80);
+}
+
+/* is_plain() of eight characters at a time. */
+static bool are_plain(uint64_t word)
+{
+	uint64_t below_space = (word - BYTES_OF(0x20)) & ~word;
+	uint64_t beyond_tilde = word | (word + BYTES_OF(1));
+
+	return !((below_space | beyond_tilde) & BYTES_OF(0x80)) &&
+	       !zero_bytes(word ^ BYTES_OF('"')) && !zero_bytes(word ^ BYTES_OF('\\'));
+}
+
+/* Copies as much of @bytes as is plain, by eights. Returns how much that is. */
+static size_t put_plain(char *out, const char *bytes, size_t len)
+{
+	uint64_t word;
+	size_t at = 0;
+
+	for (; len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, bytes + at, sizeof(word));
+		if (!are_plain(word))
+			break;
+		memcpy(out + at, &word, sizeof(word));
+	}
+	return at;
+}
+
 void json__string(struct strbuf *sb, const char *bytes, size_t len)
 {
 	char *start = strbuf__reserve(sb, len * ESCAPED_MAX + 2), *out = start;
+	size_t plain;
 
 	if (!start)
 		return;
 	*out++ = '"';
-	for (size_t i = 0, size; i < len; i += size) {
+	plain = put_plain(out, bytes, len);
+	out += plain;
+	for (size_t i = plain, size; i < len; i += size) {
 		if (is_plain(bytes[i])) {
 			*out++ = bytes[i];
 			size = 1;
@@ -152,11 +188,12 @@ static void add_histogram(struct strbuf *sb, const struct histogram *h)
 
 static void add_member(struct strbuf *sb, const struct field *field, const struct value *value)
 {
-	char *start = strbuf__reserve(sb, field->json_key_len + NUMBER_MAX), *out = start;
+	char *start = strbuf__reserve(sb, sizeof(field->json_key) + NUMBER_MAX), *out = start;
 
 	if (!start)
 		return;
-	out = put_bytes(out, field->json_key, field->json_key_len);
+	memcpy(out, field->json_key, sizeof(field->json_key));
+	out += field->json_key_len;
 	if (value->kind != VALUE_TEXT && value->kind != VALUE_HISTOGRAM)
 		out = put_value(out, value);
 	sb->len += (size_t)(out - start);

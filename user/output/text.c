@@ -107,7 +107,7 @@ static size_t display_width(const char *text, size_t len)
 	for (size_t i = 0; i < len; i += size) {
 		int columns = 1;
 
-		size = utf8__decode(text + i, len - i, &code);
+		size = (uint8_t)text[i] < 0x80 ? 1 : utf8__decode(text + i, len - i, &code);
 		if (size > 1)
 			columns = wcwidth((wchar_t)code);
 		width += columns < 0 ? 1 : (size_t)columns;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,8 +26,11 @@
 #define IS_LOADED     "/proc/sys/net/netfilter/nf_conntrack_count"
 #define BUFFER_BYTES  (4 << 20) /* some thousand messages, between two looks */
 #define MESSAGE_BYTES 32768
-#define NAT_BITS      (IPS_SRC_NAT | IPS_DST_NAT)
-#define GROUP(id)     (1u << (NFNLGRP_##id - 1))
+/* Up to so many connections a second walk through the kernel's table costs more than the messages
+ * of those that are not translated. */
+#define FEW	  16384
+#define NAT_BITS  (IPS_SRC_NAT | IPS_DST_NAT)
+#define GROUP(id) (1u << (NFNLGRP_##id - 1))
 /* Not in the header files of older kernels; a kernel that does not know it sends all. */
 #define STATUS_MASK 26 /* CTA_STATUS_MASK, since 5.15 */
 
@@ -309,14 +313,17 @@ static uint32_t count_all(struct mnl_socket *socket, unsigned seq)
 	return count;
 }
 
+/* @status: of those with all of these bits; 0: of all. */
 static int list_with(struct mnl_socket *socket, uint32_t status, unsigned seq,
 		     struct taking *taking)
 {
 	char buffer[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *request = begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, seq);
 
-	mnl_attr_put_u32(request, CTA_STATUS, htonl(status));
-	mnl_attr_put_u32(request, STATUS_MASK, htonl(status));
+	if (status) {
+		mnl_attr_put_u32(request, CTA_STATUS, htonl(status));
+		mnl_attr_put_u32(request, STATUS_MASK, htonl(status));
+	}
 	return ask(socket, request, take, taking);
 }
 
@@ -324,15 +331,23 @@ int conntrack__list(struct conntrack *ct, conntrack_sink sink, void *ctx)
 {
 	struct mnl_socket *socket = open_socket(&ct->ns, 0); /* no filter: answers come in heaps */
 	struct taking taking = {ct->netns, sink, ctx};
+	const struct timeval patience = {.tv_sec =
+						 2}; /* an answer that is lost is not waited for */
 	unsigned seq = time(NULL);
+	uint32_t count;
 	int err = 0;
 
 	if (!socket)
 		return -errno;
-	if (count_all(socket, seq)) {
+	(void)setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
+			 sizeof(patience));
+	count = count_all(socket, seq);
+	if (count > FEW) {
 		err = list_with(socket, IPS_SRC_NAT, seq + 1, &taking);
 		if (!err)
 			err = list_with(socket, IPS_DST_NAT, seq + 2, &taking);
+	} else if (count) {
+		err = list_with(socket, 0, seq + 1, &taking);
 	}
 	mnl_socket_close(socket);
 	return err;

@@ -140,8 +140,16 @@ static bool read_storage(const json_t *json, struct container *out)
 
 #define CONTAINERD	  "/run/containerd/io.containerd.runtime.v2.task/"
 #define CONTAINERD_OF_K3S "/run/k3s/containerd/io.containerd.runtime.v2.task/"
+#define DOCKER_FILE	  "/containers/%s/config.v2.json"
 #define STORAGE_GLOB	  "storage/*-containers/*containers.json" /* volatile-containers.json too */
 #define CONFIG_GLOB	  "storage/*-containers/%s/userdata/config.json"
+
+/* What a pattern is below. */
+enum base {
+	BASE_ROOT,
+	BASE_HOME,   /* the home directory of a rootless runtime's user */
+	BASE_DOCKER, /* "data-root" of the daemon's configuration, if it names one */
+};
 
 /*
  * Where to look, as a glob: "%s" stands for the id. The first that tells is believed, and then what
@@ -149,23 +157,23 @@ static bool read_storage(const json_t *json, struct container *out)
  */
 static const struct source {
 	enum container_runtime runtime;
-	bool is_of_user; /* below the home directory of a rootless runtime's user */
+	enum base base;
 	bool is_more;
 	const char *pattern;
 	bool (*read)(const json_t *json, struct container *out);
 } sources[] = {
-	{RUNTIME_DOCKER, false, false, "/var/lib/docker/containers/%s/config.v2.json", read_docker},
-	{RUNTIME_DOCKER, true, false, "/.local/share/docker/containers/%s/config.v2.json",
-	 read_docker},
-	{RUNTIME_CONTAINERD, false, false, CONTAINERD "*/%s/config.json", read_oci},
-	{RUNTIME_CONTAINERD, false, false, CONTAINERD_OF_K3S "*/%s/config.json", read_oci},
-	{RUNTIME_CRIO, false, false,
+	{RUNTIME_DOCKER, BASE_ROOT, false, "/var/lib/docker" DOCKER_FILE, read_docker},
+	{RUNTIME_DOCKER, BASE_HOME, false, "/.local/share/docker" DOCKER_FILE, read_docker},
+	{RUNTIME_CONTAINERD, BASE_ROOT, false, CONTAINERD "*/%s/config.json", read_oci},
+	{RUNTIME_CONTAINERD, BASE_ROOT, false, CONTAINERD_OF_K3S "*/%s/config.json", read_oci},
+	{RUNTIME_CRIO, BASE_ROOT, false,
 	 "/run/containers/storage/overlay-containers/%s/userdata/config.json", read_crio},
-	{RUNTIME_PODMAN, false, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
-	{RUNTIME_PODMAN, false, false, "/run/containers/" STORAGE_GLOB, read_storage},
-	{RUNTIME_PODMAN, true, false, "/.local/share/containers/" STORAGE_GLOB, read_storage},
-	{RUNTIME_PODMAN, false, true, "/var/lib/containers/" CONFIG_GLOB, read_oci},
-	{RUNTIME_PODMAN, true, true, "/.local/share/containers/" CONFIG_GLOB, read_oci},
+	{RUNTIME_PODMAN, BASE_ROOT, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_PODMAN, BASE_ROOT, false, "/run/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_PODMAN, BASE_HOME, false, "/.local/share/containers/" STORAGE_GLOB, read_storage},
+	{RUNTIME_PODMAN, BASE_ROOT, true, "/var/lib/containers/" CONFIG_GLOB, read_oci},
+	{RUNTIME_PODMAN, BASE_HOME, true, "/.local/share/containers/" CONFIG_GLOB, read_oci},
+	{RUNTIME_DOCKER, BASE_DOCKER, false, DOCKER_FILE, read_docker},
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -277,20 +285,47 @@ static bool read_any(struct state_reader *reader, struct state_file *file, struc
 	return is_told;
 }
 
-/* The home directory of a rootless runtime's user, or NULL: there is none. */
-static const char *home_of(uint32_t uid)
+/* False: there is none. */
+static bool find_home(char *base, uint32_t uid)
 {
 	const struct passwd *user = uid ? getpwuid(uid) : NULL;
 
-	return user ? user->pw_dir : NULL;
+	return user && snprintf(base, PATTERN_MAX, "%s", user->pw_dir) < PATTERN_MAX;
+}
+
+/* Likewise. What the daemon was told on its command line is not looked for. */
+static bool find_docker(char *base, const char *root)
+{
+	char path[PATTERN_MAX];
+	struct stat st;
+	const char *dir;
+	json_t *json;
+	bool is_found;
+
+	snprintf(path, sizeof(path), "%s/etc/docker/daemon.json", root);
+	json = load(path, &st);
+	dir = text_of(json, "data-root");
+	is_found = dir && snprintf(base, PATTERN_MAX, "%s", dir) < PATTERN_MAX;
+	json_decref(json);
+	return is_found;
+}
+
+static bool find_base(char *base, const struct source *source, const char *root, uint32_t uid)
+{
+	*base = '\0';
+	switch (source->base) {
+	case BASE_HOME:
+		return find_home(base, uid);
+	case BASE_DOCKER:
+		return find_docker(base, root);
+	default:
+		return true;
+	}
 }
 
 /* @source may have something on @container, of which something else told or not. */
-static bool may_tell(const struct source *source, const struct container *container,
-		     const char *home, bool is_told)
+static bool may_tell(const struct source *source, const struct container *container, bool is_told)
 {
-	if (source->is_of_user && !home)
-		return false;
 	if (container->runtime && container->runtime != source->runtime)
 		return false;
 	return source->is_more ? is_told && container->pod_id[0] : !is_told;
@@ -298,18 +333,17 @@ static bool may_tell(const struct source *source, const struct container *contai
 
 static bool search(struct state_reader *reader, struct state_file *file, struct container *out)
 {
-	const char *home = home_of(out->uid);
-	char relative[PATTERN_MAX], pattern[3 * PATTERN_MAX];
+	char base[PATTERN_MAX], relative[PATTERN_MAX], pattern[3 * PATTERN_MAX];
 	bool is_told = false;
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		const struct source *source = &sources[i];
 
-		if (!may_tell(source, out, home, is_told))
+		if (!may_tell(source, out, is_told) ||
+		    !find_base(base, source, reader->root, out->uid))
 			continue;
 		snprintf(relative, sizeof(relative), source->pattern, out->id);
-		snprintf(pattern, sizeof(pattern), "%s%s%s", reader->root,
-			 source->is_of_user ? home : "", relative);
+		snprintf(pattern, sizeof(pattern), "%s%s%s", reader->root, base, relative);
 		is_told |= read_any(reader, file, out, source, pattern);
 	}
 	return is_told;

@@ -297,7 +297,7 @@ static const struct container_entry *ask_pid(struct containers *all, uint32_t pi
 	struct container_link *link = find_link(all->by_pid, pid);
 
 	scan_if_due(all, link, now_ns);
-	link = find_link(all->by_pid, pid);
+	link = containers__link(&all->by_pid, pid, now_ns); /* of no container is an answer too */
 	return link && link->scan == all->scan ? link->entry : NULL;
 }
 

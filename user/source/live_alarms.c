@@ -26,6 +26,8 @@ static void tell(struct live *live, struct session *place, struct event *event,
 		 enum threshold_change change)
 {
 	place->netns_name = live__netns_name(live, place->netns);
+	if (live->containers)
+		place->container = live__container(live, place);
 	event->time_ns = live->now_ns;
 	event->session = place;
 	event->view = event->view ? event->view : VIEW_SOCKET;
@@ -80,7 +82,18 @@ static bool may_leak(const struct live *live)
 	       close_waits__is_leaking(&live->close_waits);
 }
 
-/* Of those that have become old since the last time nobody may have asked whose they are. */
+/* True if whose they are has been asked, as far as anybody can tell. */
+static bool know_owners(struct live *live)
+{
+	if (!close_waits__has_unowned(&live->close_waits))
+		return true;
+	if (!pace__may(&live->owners_pace, live->now_ns))
+		return false;		      /* the next time */
+	(void)live__find_owners(live, false); /* logged */
+	live__look_close_wait(live);
+	return true;
+}
+
 static void check_close_wait(struct live *live)
 {
 	struct pace *pace = &live->alarms.close_wait_pace;
@@ -88,10 +101,8 @@ static void check_close_wait(struct live *live)
 	if (!live->options.want_events || !may_leak(live) || !pace__may(pace, live->now_ns))
 		return;
 	live__look_close_wait(live);
-	if (close_waits__leak(&live->close_waits).n_of_owner < live->close_waits.n_long &&
-	    !live__find_owners(live, false))
-		live__look_close_wait(live);
-	close_waits__observe(&live->close_waits, tell_leak, live);
+	if (know_owners(live))
+		close_waits__observe(&live->close_waits, tell_leak, live);
 	pace__took(pace, live->now_ns);
 }
 

@@ -156,14 +156,25 @@ bool live__needs_owners(const struct live *live)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* What passes through this namespace at a veth is of the container behind it. */
+/*
+ * What passes through this namespace at a veth is of the container behind it; from one container to
+ * another nobody can tell whose end it is.
+ */
 static uint32_t netns_of(struct live *live, const struct session *session)
 {
-	uint32_t behind = 0;
+	const struct session_leg alone = {session->netns, (uint16_t)session->tap};
+	const struct session_leg *legs = session->legs ? session->legs : &alone;
+	unsigned count = session->legs ? session->n_legs : 1;
+	uint32_t found = 0;
 
-	if (session->is_forwarded && live->taps)
-		behind = tap_set__peer_netns(live->taps, session->tap, live->now_ns);
-	return behind ? behind : session->netns;
+	for (unsigned i = 0; session->is_forwarded && live->taps && i < count; i++) {
+		uint32_t behind = tap_set__peer_netns(live->taps, legs[i].tap, live->now_ns);
+
+		if (found && behind && behind != found)
+			return session->netns;
+		found = behind ? behind : found;
+	}
+	return found ? found : session->netns;
 }
 
 const struct container *live__container(void *ctx, const struct session *session)

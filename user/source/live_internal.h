@@ -59,8 +59,7 @@ struct alarms {
 struct chosen_container {
 	const struct container *container;
 	uint32_t netns;	 /* 0: it does not run */
-	int process_fd;	 /* a pidfd; that process has ended: another container may have its network
-			  */
+	int process_fd;	 /* a pidfd: once it has ended another may be in that network */
 	unsigned to_tap; /* how often still to look for interfaces that it may be given yet */
 };
 
@@ -103,6 +102,7 @@ struct live {
 	uint64_t drained_ns;	   /* when the ring buffer was last read to its end */
 	bool has_missed;	   /* segments since the last scan of the caches */
 	int apply_err;		   /* the first error of the table since it was last told */
+	uint64_t opened_ns;	   /* when it all began */
 	uint64_t now_ns;	   /* of the batch under way */
 	struct lost_counters lost; /* told so far … */
 	uint64_t lost_checked_ns;  /* … at this time */

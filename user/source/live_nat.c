@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "live_internal.h"
@@ -107,6 +108,15 @@ static bool has_source(const struct live_nats *nats, uint32_t inum)
 	return false;
 }
 
+/* Sockets and taps matter more: of many namespaces those that come last go without. */
+static bool has_room(const struct conntrack *source)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) ||
+	       (rlim_t)conntrack__fd(source) < limit.rlim_cur / 2;
+}
+
 /* Where conntrack is missing or may not be asked sessions are shown without: doctor tells. */
 static void open_source(struct live *live, const struct netns *ns)
 {
@@ -114,7 +124,9 @@ static void open_source(struct live *live, const struct netns *ns)
 
 	if (has_source(&live->nats, ns->inum) || conntrack__open(&source, ns))
 		return;
-	if (add_source(live, source) && !has_source(&live->nats, ns->inum))
+	if (has_room(source))
+		(void)add_source(live, source);
+	if (!has_source(&live->nats, ns->inum))
 		conntrack__close(source);
 }
 

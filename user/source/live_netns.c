@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Following network namespaces: those that appear are taken in at once, with -N all, on a sign of
- * one; those that nobody keeps are let go of. Not here: the signs (tap/netns_watch.h), what is in a
- * namespace.
+ * Following network namespaces: those that appear are taken in at once, on a sign of one, with -N
+ * all, or if they have a name that was asked for; those that nobody keeps are let go of. Not here:
+ * the signs (tap/netns_watch.h), what is in a namespace.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,7 @@ int live_netns__open(struct live *live)
 	struct netns_list home = {0};
 	int err;
 
-	if (!live->netns.all && !live->options.n_containers)
+	if (!netns_list__grows(&live->netns) && !live->options.n_containers)
 		return 0;
 	err = netns_list__resolve(&home, NULL, 0);
 	if (err)
@@ -118,8 +118,7 @@ static void look(struct live *live)
 	size_t known = live->netns.count;
 
 	looks->looked_ns = live->now_ns;
-	if (live->netns.all)
-		(void)netns_list__rescan(&live->netns);
+	(void)netns_list__rescan(&live->netns);
 	looks->cost_ns = live__now().mono_ns - live->now_ns;
 	live__follow_containers(live);
 	if (known == live->netns.count)
@@ -155,6 +154,8 @@ static void on_gone(void *ctx, uint32_t inum)
 	struct live *live = ctx;
 	int err = session_table__forget_netns(live->table, inum);
 
+	if (!live->netns.all && !live->chosen)
+		log_warn("network namespace %s is gone", netns_list__name(&live->netns, inum));
 	if (err && !live->apply_err)
 		live->apply_err = err;
 	if (live->sock)
@@ -186,6 +187,7 @@ void live_netns__follow(struct live *live)
 		if (live->taps)
 			tap_set__grow(live->taps);
 	}
-	if (((is_check && may_look(live)) || is_due) && (live->netns.all || live->chosen))
+	if (((is_check && may_look(live)) || is_due) &&
+	    (netns_list__grows(&live->netns) || live->chosen))
 		look(live);
 }

@@ -20,7 +20,8 @@
 #define RING_BYTES_EVENTS  (8u << 20) /* more only means that every record meets a cold cache */
 #define RING_BYTES	   (4u << 20) /* retired fragments alone */
 #define FATE_LOOKS	   64	      /* for each listener, CPU and jiffy */
-#define UNUSED_CACHE_SLOTS 4096	      /* for each CPU, where nobody reads them */
+#define TAP_NS		   TW_NSEC_PER_SEC /* of many interfaces, before the first screen */
+#define UNUSED_CACHE_SLOTS 4096		   /* for each CPU, where nobody reads them */
 /* Wake the reader when so much waits; less is found by its own tick. Powers of two. */
 #define WAKE_BYTES_EVENTS (256u << 10)
 #define WAKE_BYTES	  (1u << 20)
@@ -143,6 +144,13 @@ static int begin_listeners(struct live *live)
 	return live->listeners ? live_listeners__begin(live) : 0;
 }
 
+static bool has_time(const void *ctx)
+{
+	const struct live *live = ctx;
+
+	return live__now().mono_ns - live->opened_ns < TAP_NS;
+}
+
 static int open_cache(struct live *live)
 {
 	struct wire_shared shared = {
@@ -152,6 +160,8 @@ static int open_cache(struct live *live)
 		.config = {.record_mask = record_mask(&live->options),
 			   .wake_bytes = wake_bytes(&live->options)},
 		.is_stopping = live->options.is_stopping,
+		.has_time = has_time,
+		.ctx = live,
 	};
 	uint32_t slots = live->options.cache_slots;
 	int err;
@@ -235,7 +245,8 @@ static int open_wire(struct live *live)
 	err = is_stopping(live) ? -EINTR : check_names(live);
 	if (!err && tap_set__n_pending(live->taps))
 		log_warn("%zu interfaces are watched, %zu more follow one by one: the kernel "
-			 "takes its time with each",
+			 "takes its time with each (not so with 1 in "
+			 "/sys/kernel/rcu_expedited)",
 			 tap_set__count(live->taps), tap_set__n_pending(live->taps));
 	if (err || count)
 		return err;
@@ -294,6 +305,8 @@ static int open_netns(struct live *live)
 {
 	int err = live__resolve_netns(live);
 
+	if (!err)
+		err = netns_list__enterable(&live->netns);
 	if (err || !live__has_figures(live))
 		return err;
 	return for_each_netns(live, live_stats__add_netns);
@@ -360,6 +373,7 @@ enum exit_status live__open(struct live **out, const struct live_options *option
 	if (!live)
 		return EXIT_RUNTIME;
 	live->options = *options;
+	live->opened_ns = live__now().mono_ns;
 	live->ring_fd = live->lost_fd = live->epoll_fd = live->nats.epoll_fd = -1;
 	live->listener_maps = (struct listener_maps)LISTENER_MAPS_NONE;
 	live->n_cpus = libbpf_num_possible_cpus();

@@ -15,6 +15,8 @@
 /* A namespace whose listeners are marked. */
 struct marked_netns {
 	uint32_t inum;
+	bool is_settled; /* it has nothing else, as of the snapshot under way … */
+	bool is_begun;	 /* … which had been so when that began */
 	UT_hash_handle hh;
 };
 
@@ -97,18 +99,83 @@ static void mark_each(struct sock_view *view, uint32_t kind, bool ok, record_sin
 		sock_view__mark(kind, marked->inum, ok, sink, ctx);
 }
 
+static int iterate_marked(struct sock_view *view, record_sink sink, void *ctx)
+{
+	int fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_marked_listeners));
+
+	return fd < 0 ? -errno : sock_view__iterate(view, fd, false, sink, ctx);
+}
+
 static int list_marked(struct sock_view *view, record_sink sink, void *ctx)
 {
 	struct choosing choosing = {view, sink, ctx};
-	int fd, err;
+	int err;
 
 	if (!view->marked)
 		return 0;
 	mark_each(view, REC_SNAPSHOT_BEGIN, false, sink, ctx);
-	fd = bpf_iter_create(bpf_link__fd(view->skel->links.iter_marked_listeners));
-	err = fd < 0 ? -errno : sock_view__iterate(view, fd, false, choose, &choosing);
+	err = iterate_marked(view, choose, &choosing);
 	mark_each(view, REC_SNAPSHOT_END, !err, sink, ctx);
 	return err;
+}
+
+/* ---- as sockets ---- */
+
+/* What is half open at one is no socket that would be marked: then all are listed. */
+static void take_settled(void *ctx, const union record *rec)
+{
+	const struct choosing *choosing = ctx;
+	union record sock = {.sock = {.hdr = rec->hdr, .sock = rec->listener.sock}};
+	struct marked_netns *marked;
+
+	if (rec->hdr.kind != REC_LISTENER)
+		return;
+	marked = find(choosing->view, rec->listener.sock.netns);
+	if (!marked || !marked->is_begun)
+		return;
+	if (rec->listener.sock.syn_queue)
+		marked->is_settled = false;
+	sock.hdr.kind = REC_SOCK;
+	sock.hdr.size = sizeof(sock.sock);
+	choosing->sink(choosing->ctx, &sock);
+}
+
+static bool begin_settled(struct sock_view *view, record_sink sink, void *ctx)
+{
+	bool has_any = false;
+
+	for (struct marked_netns *marked = view->marked; marked; marked = marked->hh.next) {
+		marked->is_settled = marked->is_begun = sock_quiet__is_settled(view, marked->inum);
+		has_any |= marked->is_begun;
+		if (marked->is_begun)
+			sock_view__mark(REC_SNAPSHOT_BEGIN, marked->inum, false, sink, ctx);
+	}
+	return has_any;
+}
+
+int sock_listeners__snapshot(struct sock_view *view, record_sink sink, void *ctx)
+{
+	struct choosing choosing = {view, sink, ctx};
+	int err;
+
+	doubt(view);
+	if (!begin_settled(view, sink, ctx))
+		return 0;
+	err = iterate_marked(view, take_settled, &choosing);
+	for (struct marked_netns *marked = view->marked; marked; marked = marked->hh.next) {
+		marked->is_settled &= !err;
+		if (marked->is_begun)
+			sock_view__mark(REC_SNAPSHOT_END, marked->inum, marked->is_settled, sink,
+					ctx);
+	}
+	return err;
+}
+
+bool sock_listeners__has_listed(const struct sock_view *view, uint32_t inum)
+{
+	const struct marked_netns *marked = find(view, inum);
+
+	return marked && marked->is_settled;
 }
 
 int sock_view__listeners(struct sock_view *view, record_sink sink, void *ctx)

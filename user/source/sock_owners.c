@@ -92,7 +92,7 @@ static int search_one(struct sock_view *view, struct searching *searching)
 	return err;
 }
 
-#define FIRST_FILES 1024
+#define FIRST_FILES 512
 
 /* The first files of each process, which may have ended, until all is found or Linux cannot. */
 static void search_first_files(struct sock_view *view, const struct processes *all,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Namespaces without sockets. The iterator walks through the hash table of all namespaces for each
- * of them, a millisecond or two on a large host, so one that was found empty is not listed again
- * until a socket in it changes its state. Not here: listing (sock_view.c).
+ * Namespaces without sockets, or with listeners alone. The iterator walks through the hash table of
+ * all namespaces for each of them, a millisecond or two on a large host, so one that was found
+ * empty is not listed again until a socket in it changes its state. Not here: listing
+ * (sock_view.c).
  */
 #include <stdlib.h>
 
@@ -14,13 +15,14 @@
 struct quiet_netns {
 	uint32_t inum;
 	uint32_t activity; /* as it was before the last look, which … */
-	unsigned n_empty;  /* … was the last of so many in a row that found nothing */
+	enum listed had;   /* … was the last of … */
+	unsigned n_looks;  /* … so many in a row that found the same */
 	UT_hash_handle hh;
 };
 
-/* The state of a socket changes just before it is in the table: an empty list is believed when it
- * is the second one since. */
-#define EMPTY_LOOKS 2
+/* The state of a socket changes just before it is in the table: a list is believed when it is the
+ * second one since. */
+#define SAME_LOOKS 2
 
 uint32_t sock_quiet__activity(const struct sock_view *view, uint32_t inum)
 {
@@ -36,18 +38,28 @@ static struct quiet_netns *find(const struct sock_view *view, uint32_t inum)
 	return quiet;
 }
 
-bool sock_view__is_quiet(const struct sock_view *view, uint32_t inum)
+static bool has_still(const struct sock_view *view, uint32_t inum, enum listed had)
 {
 	const struct quiet_netns *quiet;
 
 	if (!view->skel->links.sock_state) /* nobody counts */
 		return false;
 	quiet = find(view, inum);
-	return quiet && quiet->n_empty >= EMPTY_LOOKS &&
+	return quiet && quiet->had == had && quiet->n_looks >= SAME_LOOKS &&
 	       quiet->activity == sock_quiet__activity(view, inum);
 }
 
-void sock_quiet__listed(struct sock_view *view, uint32_t inum, uint32_t activity, bool is_empty)
+bool sock_view__is_quiet(const struct sock_view *view, uint32_t inum)
+{
+	return has_still(view, inum, LISTED_NOTHING);
+}
+
+bool sock_quiet__is_settled(const struct sock_view *view, uint32_t inum)
+{
+	return has_still(view, inum, LISTED_LISTENERS);
+}
+
+void sock_quiet__listed(struct sock_view *view, uint32_t inum, uint32_t activity, enum listed had)
 {
 	struct quiet_netns *quiet = find(view, inum);
 
@@ -59,7 +71,8 @@ void sock_quiet__listed(struct sock_view *view, uint32_t inum, uint32_t activity
 		quiet->inum = inum;
 		HASH_ADD(hh, view->quiet, inum, sizeof(quiet->inum), quiet);
 	}
-	quiet->n_empty = !is_empty ? 0 : quiet->activity == activity ? quiet->n_empty + 1 : 1;
+	quiet->n_looks = quiet->had == had && quiet->activity == activity ? quiet->n_looks + 1 : 1;
+	quiet->had = had;
 	quiet->activity = activity;
 }
 
@@ -83,11 +96,11 @@ bool sock_quiet__is_empty(struct sock_view *view, const struct netns *ns)
 	uint32_t activity = sock_quiet__activity(view, ns->inum);
 	const struct quiet_netns *quiet = find(view, ns->inum);
 
-	if (quiet && !quiet->n_empty)
+	if (quiet && quiet->had != LISTED_NOTHING)
 		return false; /* it had some a moment ago: not worth asking */
 	if (!counts_none(ns))
 		return false;
-	sock_quiet__listed(view, ns->inum, activity, true);
+	sock_quiet__listed(view, ns->inum, activity, LISTED_NOTHING);
 	return true;
 }
 

@@ -41,19 +41,28 @@ static uint64_t now_ns(void)
 
 #define TRACEPOINT_RECORDS (1u << REC_SOCK_STATE | 1u << REC_SOCK_RETRANSMIT | 1u << REC_SOCK_RESET)
 
+static bool is_live(const struct sock_config *config)
+{
+	return config->follow || config->record_mask & TRACEPOINT_RECORDS;
+}
+
+/* Transitions are told of, or counted. */
+static bool wants_states(const struct sock_config *config)
+{
+	return is_live(config) || config->record_mask & (1u << REC_OPENING | 1u << REC_CLOSING);
+}
+
 static void choose_programs(struct sock_bpf *skel, const struct sock_config *config,
 			    enum effort effort)
 {
 	uint32_t mask = config->record_mask;
-	bool is_live = config->follow || mask & TRACEPOINT_RECORDS;
-	bool has_more = is_live && effort < EFFORT_STATES_ONLY;
+	bool has_more = is_live(config) && effort < EFFORT_STATES_ONLY;
 
 	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_owners,
 				  mask & 1u << REC_OWNER && mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
-	bpf_program__set_autoload(skel->progs.sock_state,
-				  is_live || mask & (1u << REC_OPENING | 1u << REC_CLOSING));
+	bpf_program__set_autoload(skel->progs.sock_state, wants_states(config));
 	bpf_program__set_autoload(skel->progs.sock_retransmit, has_more);
 	bpf_program__set_autoload(skel->progs.sock_retransmit_synack, has_more);
 	bpf_program__set_autoload(skel->progs.sock_reset_sent, has_more);
@@ -89,6 +98,7 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	skel->rodata->cfg.filter_netns = !netns->all;
 	skel->rodata->cfg.count_listeners = config->count_listeners && config->follow;
 	skel->rodata->cfg.tick_ns = tick_ns();
+	skel->rodata->cfg.remembers = wants_states(config) || config->count_listeners;
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
 	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
@@ -330,18 +340,21 @@ int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns)
 	return fd;
 }
 
-struct counting_sink {
+struct noting_sink {
 	record_sink sink;
 	void *ctx;
-	size_t count;
+	enum listed had;
 };
 
-static void count_record(void *ctx, const union record *rec)
+static void note_record(void *ctx, const union record *rec)
 {
-	struct counting_sink *counting = ctx;
+	struct noting_sink *noting = ctx;
 
-	counting->count++;
-	counting->sink(counting->ctx, rec);
+	if (rec->sock.sock.state != TCPS_LISTEN || rec->sock.sock.syn_queue)
+		noting->had = LISTED_SOCKETS;
+	else if (noting->had == LISTED_NOTHING)
+		noting->had = LISTED_LISTENERS;
+	noting->sink(noting->ctx, rec);
 }
 
 /* All there is of a namespace, if there is anything. */
@@ -349,10 +362,10 @@ static int list_sockets(struct sock_view *view, int iter_fd, uint32_t inum, reco
 			void *ctx)
 {
 	uint32_t activity = sock_quiet__activity(view, inum);
-	struct counting_sink counting = {sink, ctx, 0};
-	int err = sock_view__iterate(view, iter_fd, false, count_record, &counting);
+	struct noting_sink noting = {sink, ctx, LISTED_NOTHING};
+	int err = sock_view__iterate(view, iter_fd, false, note_record, &noting);
 
-	sock_quiet__listed(view, inum, activity, !err && !counting.count);
+	sock_quiet__listed(view, inum, activity, err ? LISTED_SOCKETS : noting.had);
 	return err;
 }
 
@@ -398,7 +411,8 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, record
 	for (size_t i = 0; i < view->netns->count; i++) {
 		const struct netns *ns = &view->netns->items[i];
 
-		if (may_skip && sock_view__list_nothing(view, ns, sink, ctx))
+		if (may_skip && (sock_listeners__has_listed(view, ns->inum) ||
+				 sock_view__list_nothing(view, ns, sink, ctx)))
 			continue;
 		err = failure(sock_view__list(view, link, ns, false, sink, ctx));
 		result = err ? err : result;
@@ -408,7 +422,10 @@ static int list_each(struct sock_view *view, const struct bpf_link *link, record
 
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 {
-	return list_each(view, view->skel->links.iter_sockets, sink, ctx);
+	int err = sock_listeners__snapshot(view, sink, ctx);
+	int others_err = list_each(view, view->skel->links.iter_sockets, sink, ctx);
+
+	return err ? err : others_err;
 }
 
 int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx)

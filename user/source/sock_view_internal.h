@@ -24,11 +24,17 @@ struct sock_view {
 	uint32_t unmarked; /* listeners that could not be, as last read */
 };
 
+/* What a list of all sockets of a namespace had. */
+enum listed { LISTED_NOTHING, LISTED_LISTENERS, LISTED_SOCKETS };
+
 /*
  * sock_quiet__listed() - a list of all sockets of @inum was made, begun when its activity was so
- * sock_quiet__activity() - changes whenever a socket of @inum changes its state
+ * sock_quiet__is_settled() - it had listeners alone when it was last listed, and nothing has
+ * changed its state since: what may have come is half open sock_quiet__activity() - changes
+ * whenever a socket of @inum changes its state
  */
-void sock_quiet__listed(struct sock_view *view, uint32_t inum, uint32_t activity, bool is_empty);
+void sock_quiet__listed(struct sock_view *view, uint32_t inum, uint32_t activity, enum listed had);
+bool sock_quiet__is_settled(const struct sock_view *view, uint32_t inum);
 uint32_t sock_quiet__activity(const struct sock_view *view, uint32_t inum);
 /* sock_quiet__is_empty() - the kernel counts no TCP socket in @ns, which is as good as a list */
 bool sock_quiet__is_empty(struct sock_view *view, const struct netns *ns);
@@ -68,6 +74,14 @@ void sock_view__mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, v
 
 /* sock_listeners__attach() - the iterator of marked listeners. Returns 0 or -errno */
 int sock_listeners__attach(struct sock_view *view);
+/*
+ * sock_listeners__snapshot() - as sock_view__snapshot(), of the namespaces that have nothing but
+ * listeners, all at once; sock_listeners__has_listed() - @inum was among them
+ *
+ * Returns 0 or -errno.
+ */
+int sock_listeners__snapshot(struct sock_view *view, record_sink sink, void *ctx);
+bool sock_listeners__has_listed(const struct sock_view *view, uint32_t inum);
 void sock_listeners__forget(struct sock_view *view, uint32_t inum);
 void sock_listeners__free(struct sock_view *view);
 

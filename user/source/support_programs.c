@@ -80,6 +80,7 @@ static void configure_sock(void *rodata)
 	constants->cfg.filter_netns = 1;
 	constants->cfg.can_read_kernel = 1;
 	constants->cfg.follow = 1;
+	constants->cfg.remembers = 1;
 }
 
 /* Under lockdown the sockets' programs are loaded without reading packets. */
@@ -149,15 +150,28 @@ static int read_some(const struct bpf_link *link)
 	return err;
 }
 
+/* An iterator of a map is told which. */
+static struct bpf_link *attach(const struct bpf_object *loaded, const struct bpf_program *program)
+{
+	union bpf_iter_link_info info = {0};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	if (strcmp(bpf_program__section_name(program), "iter/bpf_sk_storage_map") != 0)
+		return bpf_program__attach(program);
+	info.map.map_fd = bpf_object__find_map_fd_by_name(loaded, "marked_listeners");
+	return bpf_program__attach_iter(program, &opts);
+}
+
 /* Programs of interfaces are left alone: attaching may disturb a NIC. */
-static void try_attaching(struct trial *trial, const struct bpf_program *program)
+static void try_attaching(struct trial *trial, const struct bpf_object *loaded,
+			  const struct bpf_program *program)
 {
 	struct bpf_link *link;
 
 	if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING)
 		return;
 	trial->step = "cannot be attached";
-	link = bpf_program__attach(program);
+	link = attach(loaded, program);
 	if (!link) {
 		trial->err = -errno;
 		return;
@@ -226,7 +240,7 @@ static void try_program(struct trial *trial, const struct object *object, const 
 	if (!trial->err)
 		trial->err = program ? bpf_object__load(opened) : -ENOENT;
 	if (!trial->err)
-		try_attaching(trial, program);
+		try_attaching(trial, opened, program);
 	bpf_object__close(opened);
 }
 

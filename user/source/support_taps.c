@@ -300,16 +300,21 @@ static enum exit_status check_names(const struct search *search)
 	return EXIT_OK;
 }
 
-/* No mistake if it was a glob. */
-static void tell_of_none(const struct subject *s)
+/* A name that is not there was refused by then, so with -i it was a glob: no mistake, top waits. */
+static void tell_of_none(const struct subject *s, bool has_glob)
 {
-	struct check *check = check_list__add(s->list, "interfaces", "chosen by -i");
+	struct check *check = check_list__add(s->list, "interfaces",
+					      has_glob ? "chosen by -i" : "of default routes");
 
 	if (!check)
 		return;
 	check->without = s->without;
 	check__detail(check, "there is none");
-	check__refuse(check, CHECK_NO, "those that appear later are watched; `ip link` lists them");
+	if (has_glob)
+		check__refuse(check, CHECK_LIMITED,
+			      "those that appear later are watched; `ip link` lists them");
+	else
+		check__refuse(check, CHECK_NO, "name one with -i; `ip link` lists them");
 }
 
 enum exit_status support__check_taps(struct check_list *list, const struct live_options *options,
@@ -332,7 +337,7 @@ enum exit_status support__check_taps(struct check_list *list, const struct live_
 	}
 	status = err ? exit_status__of(err) : check_names(&search);
 	if (status == EXIT_OK && !search.n_chosen)
-		tell_of_none(&s);
+		tell_of_none(&s, options->n_ifaces);
 	netns_list__free(&netns);
 	free(search.is_found);
 	return status;

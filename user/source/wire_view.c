@@ -17,9 +17,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/shared/cache_layout.h"
 #include "user/util/log.h"
 
-#define MIN_SETS (1u << CACHE_GROUP_SHIFT)
+#define MIN_SETS CACHE_GROUP_SETS
 #define MAX_SETS (1u << 24)
 /* Unless asked for: this many sessions on all CPUs, and this many at least on each. */
 #define SLOTS_TOTAL (1u << 18)
@@ -60,7 +61,7 @@ static uint32_t round_up_pow2(uint32_t n)
 
 static uint32_t n_elements(const struct wire_view *view)
 {
-	return view->n_sets + (view->n_groups + CACHE_TIMES - 1) / CACHE_TIMES;
+	return view->n_sets + view->n_groups;
 }
 
 /* The memory node of @cpu, or -1: let the kernel choose. */
@@ -314,21 +315,42 @@ void wire_view__configure(const struct wire_view *view, struct wire_config *conf
 	config->jiffies_0_ns = view->jiffies_0_ns;
 }
 
+/* A set where it lies in the array of its CPU. */
+struct cache_at {
+	const struct cache_head *head;
+	const struct cache_set *set;
+};
+
+static const struct cache_group *group_at(const struct wire_view *view, const struct cpu_cache *cc,
+					  uint32_t group)
+{
+	return (const void *)&cc->sets[view->n_sets + group];
+}
+
+static struct cache_at set_at(const struct wire_view *view, const struct cpu_cache *cc,
+			      uint32_t index)
+{
+	const struct cache_group *group = group_at(view, cc, index >> CACHE_GROUP_SHIFT);
+	struct cache_at at = {&group->head[index & (CACHE_GROUP_SETS - 1)], &cc->sets[index]};
+
+	return at;
+}
+
 /* A whole copy of one way into @rec: false if it is empty, or (counted) if its CPU kept writing it.
  */
-static bool copy_way(struct wire_view *view, const struct cache_set *set, unsigned way,
+static bool copy_way(struct wire_view *view, const struct cache_at *at, unsigned way,
 		     struct fragment *copy, uint16_t *generation)
 {
 	for (int tries = 0; tries < TORN_TRIES; tries++) {
-		uint16_t before = __atomic_load_n(&set->generation[way], __ATOMIC_ACQUIRE);
+		uint16_t before = __atomic_load_n(&at->head->generation[way], __ATOMIC_ACQUIRE);
 
-		if (!set->tag[way])
+		if (!at->head->tag[way])
 			return false;
 		if (before & 1)
 			continue;
-		memcpy(copy, &set->way[way], sizeof(*copy));
+		memcpy(copy, &at->set->way[way], sizeof(*copy));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (__atomic_load_n(&set->generation[way], __ATOMIC_RELAXED) != before)
+		if (__atomic_load_n(&at->head->generation[way], __ATOMIC_RELAXED) != before)
 			continue;
 		*generation = before;
 		return true;
@@ -356,16 +378,16 @@ static void scan_set(struct wire_view *view, uint32_t cpu, uint32_t index, uint6
 		     record_sink sink, void *ctx)
 {
 	struct cpu_cache *cc = &view->cpus[cpu];
-	const struct cache_set *set = &cc->sets[index];
+	const struct cache_at at = set_at(view, cc, index);
 	struct fragment copy;
 
 	for (unsigned way = 0; way < CACHE_WAYS; way++) {
 		uint16_t *seen = &cc->generations[(size_t)index * CACHE_WAYS + way];
 		uint16_t generation;
 
-		if (!set->tag[way] || set->generation[way] == *seen)
+		if (!at.head->tag[way] || at.head->generation[way] == *seen)
 			continue;
-		if (!copy_way(view, set, way, &copy, &generation))
+		if (!copy_way(view, &at, way, &copy, &generation))
 			continue;
 		if (!*seen)
 			cc->used++;
@@ -375,15 +397,6 @@ static void scan_set(struct wire_view *view, uint32_t cpu, uint32_t index, uint6
 	}
 }
 
-static uint32_t group_touched(const struct wire_view *view, const struct cpu_cache *cc,
-			      uint32_t group)
-{
-	const struct cache_times *times =
-		(const void *)&cc->sets[view->n_sets + group / CACHE_TIMES];
-
-	return __atomic_load_n(&times->touched[group % CACHE_TIMES], __ATOMIC_RELAXED);
-}
-
 static void scan_cpu(struct wire_view *view, uint32_t cpu, uint64_t now_ns, record_sink sink,
 		     void *ctx)
 {
@@ -391,11 +404,12 @@ static void scan_cpu(struct wire_view *view, uint32_t cpu, uint64_t now_ns, reco
 	uint32_t since = cc->scanned - TOUCH_SLACK;
 
 	for (uint32_t group = 0; group < view->n_groups; group++) {
-		uint32_t touched = group_touched(view, cc, group);
+		uint32_t touched =
+			__atomic_load_n(&group_at(view, cc, group)->touched, __ATOMIC_RELAXED);
 
 		if (!touched || (cc->scanned && (int32_t)(touched - since) < 0))
 			continue;
-		for (uint32_t i = 0; i < 1u << CACHE_GROUP_SHIFT; i++)
+		for (uint32_t i = 0; i < CACHE_GROUP_SETS; i++)
 			scan_set(view, cpu, (group << CACHE_GROUP_SHIFT) + i, now_ns, sink, ctx);
 	}
 	cc->scanned = coarse_time(now_ns);
@@ -425,14 +439,15 @@ void wire_view__pull(struct wire_view *view, const struct flow_key *key, uint64_
 	uint16_t generation;
 
 	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++) {
-		const struct cache_set *set = view->cpus[cpu].sets;
+		const struct cpu_cache *cc = &view->cpus[cpu];
+		struct cache_at at;
 
-		if (!set)
+		if (!cc->sets)
 			continue;
-		set += index;
+		at = set_at(view, cc, index);
 		for (unsigned way = 0; way < CACHE_WAYS; way++)
-			if (flow_key__equal(&set->way[way].key, key) &&
-			    copy_way(view, set, way, &copy, &generation) &&
+			if (flow_key__equal(&at.set->way[way].key, key) &&
+			    copy_way(view, &at, way, &copy, &generation) &&
 			    flow_key__equal(&copy.key, key))
 				give(cpu, &copy, now_ns, sink, ctx);
 	}

@@ -35,6 +35,7 @@ static int take_link(const struct nlmsghdr *message, void *ctx)
 		.type = info->ifi_type,
 		.mtu = attrs[IFLA_MTU] ? mnl_attr_get_u32(attrs[IFLA_MTU]) : 0,
 		.peer = attrs[IFLA_LINK] ? mnl_attr_get_u32(attrs[IFLA_LINK]) : 0,
+		.master = attrs[IFLA_MASTER] ? mnl_attr_get_u32(attrs[IFLA_MASTER]) : 0,
 		.peer_nsid = attrs[IFLA_LINK_NETNSID]
 				     ? (int32_t)mnl_attr_get_u32(attrs[IFLA_LINK_NETNSID])
 				     : -1,

@@ -23,6 +23,7 @@ struct iface {
 	uint8_t address[6]; /* of Ethernet; else 0 */
 	uint16_t type;	    /* ARPHRD_ETHER, ARPHRD_NONE … */
 	uint32_t peer; /* of a veth: its other end; of macvlan, VLAN …: what it is on; 0: none */
+	uint32_t master;   /* the bridge, bond … that it is a port of; 0: none */
 	int32_t peer_nsid; /* in which namespace that is, by its number here; -1: in this one */
 	bool has_default_route; /* a default route of any table main, IPv4 or IPv6, leaves through
 				   it */

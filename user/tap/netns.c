@@ -66,11 +66,21 @@ uint32_t netns__own(void)
 	return inum_of(OWN_PATH, &inum) ? inum : 0;
 }
 
+/* The name that is the end of @path; NULL: it leads there in another way. */
+static const char *name_in(const char *path)
+{
+	const char *name = path + strlen(NETNS_NAMES "/");
+
+	if (strncmp(path, NETNS_NAMES "/", strlen(NETNS_NAMES "/")) || strchr(name, '/'))
+		return NULL;
+	return name;
+}
+
 static void name_it(struct netns *ns)
 {
-	const char *name = ns->path + strlen(NETNS_NAMES "/");
+	const char *name = name_in(ns->path);
 
-	if (!strncmp(ns->path, NETNS_NAMES "/", strlen(NETNS_NAMES "/")) && !strchr(name, '/')) {
+	if (name) {
 		snprintf(ns->name, sizeof(ns->name), "%s", name);
 		return;
 	}
@@ -168,24 +178,31 @@ struct adding {
 	bool denied; /* one may not be looked into */
 };
 
+static void set_path(struct netns *ns, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		return;
+	free(ns->path);
+	ns->path = copy;
+	name_it(ns);
+}
+
 static void add_visited(void *ctx, const char *path, uint32_t inum)
 {
 	struct adding *adding = ctx;
+	struct netns *known = inum ? find(adding->list, inum) : NULL;
 	int result;
 
-	if (inum && find(adding->list, inum))
+	/* It is made before it is given its name, by a process that ends then. */
+	if (known && name_in(path) && !name_in(known->path) && strcmp(known->path, OWN_PATH) != 0)
+		set_path(known, path);
+	if (known)
 		return;
 	result = add(adding->list, path);
 	adding->added += result > 0;
 	adding->denied |= result == -EACCES || result == -EPERM;
-}
-
-int netns_list__rescan(struct netns_list *list)
-{
-	struct adding adding = {.list = list};
-
-	visit_host(add_visited, &adding); /* what is denied was told at the start */
-	return adding.added;
 }
 
 /* The own namespace is the first, whatever else there is. */
@@ -199,8 +216,8 @@ static int add_everything(struct netns_list *list)
 		return err;
 	visit_host(add_visited, &adding);
 	if (adding.denied)
-		log_warn("some network namespaces are left out: only root may look into those of "
-			 "other users' processes");
+		log_warn("some network namespaces are left out: looking into those of every "
+			 "process needs root, or CAP_SYS_PTRACE");
 	return 0;
 }
 
@@ -224,6 +241,33 @@ static int add_word(struct netns_list *list, const char *word)
 	return add(list, path);
 }
 
+/* A process is known by its number for as long as it lives. */
+static bool is_lasting(const char *word)
+{
+	return strcmp(word, "self") && strncmp(word, "/proc/", strlen("/proc/")) &&
+	       strspn(word, "0123456789") != strlen(word);
+}
+
+bool netns_list__grows(const struct netns_list *list)
+{
+	for (size_t i = 0; !list->all && i < list->n_words; i++)
+		if (is_lasting(list->words[i]))
+			return true;
+	return list->all;
+}
+
+int netns_list__rescan(struct netns_list *list)
+{
+	struct adding adding = {.list = list};
+
+	if (list->all)
+		visit_host(add_visited, &adding); /* what is denied was told at the start */
+	for (size_t i = 0; !list->all && i < list->n_words; i++)
+		if (is_lasting(list->words[i]))
+			adding.added += add_word(list, list->words[i]) > 0;
+	return adding.added;
+}
+
 static int explain(const char *word, int err)
 {
 	if (err == -EPERM || err == -EACCES) {
@@ -243,17 +287,35 @@ int netns_list__resolve(struct netns_list *list, const char *const *words, size_
 	static const char *const self[] = {"self"};
 	int err;
 
-	*list = (struct netns_list){0};
 	if (!count) {
 		words = self;
 		count = 1;
 	}
+	*list = (struct netns_list){.words = words, .n_words = count};
 	for (size_t i = 0; i < count; i++) {
 		err = add_word(list, words[i]);
 		if (err >= 0)
 			continue;
 		netns_list__free(list);
 		return explain(words[i], err);
+	}
+	return 0;
+}
+
+int netns_list__enterable(const struct netns_list *list)
+{
+	struct netns_return back;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct netns *ns = &list->items[i];
+
+		if (netns__enter(ns, &back) == -EPERM) {
+			log_error("may not enter network namespace %s; run as root, or with "
+				  "CAP_SYS_ADMIN",
+				  ns->name);
+			return -EPERM;
+		}
+		netns__leave(&back);
 	}
 	return 0;
 }
@@ -278,9 +340,8 @@ static void take_path(void *ctx, const char *path, uint32_t inum)
 {
 	struct netns *ns = inum ? find(ctx, inum) : NULL;
 
-	if (!ns || ns->path)
-		return;
-	ns->path = strdup(path);
+	if (ns && !ns->path)
+		set_path(ns, path);
 }
 
 /* Those that are not where they were have no path then. Returns how many. */

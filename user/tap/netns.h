@@ -24,14 +24,17 @@ struct netns {
 struct netns_list {
 	struct netns *items;
 	size_t count;
-	bool all; /* "all" was asked for: namespaces that appear later belong too */
+	bool all;		  /* "all" was asked for: namespaces that appear later belong too */
+	const char *const *words; /* as asked for; what they lead to later belongs too */
+	size_t n_words;
 };
 
 /*
  * netns_list__resolve() - the namespaces of each -N word: self, all, NAME, PID or PATH; none means
  * self
  *
- * Each namespace is listed once. Namespaces that vanish meanwhile are left out.
+ * Each namespace is listed once. Namespaces that vanish meanwhile are left out. @words live as long
+ * as @list.
  * Returns 0; -EINVAL after logging a word that is no namespace (usage error); -EPERM after logging.
  */
 int netns_list__resolve(struct netns_list *list, const char *const *words, size_t count);
@@ -47,7 +50,19 @@ uint32_t netns__own(void);
 /* netns_list__name() - what the namespace @inum of @list is called; NULL: it is not in the list */
 const char *netns_list__name(const struct netns_list *list, uint32_t inum);
 
-/* netns_list__rescan() - add the namespaces that are new on this host. Returns how many were added
+/*
+ * netns_list__enterable() - whether each may be entered; the first that may not is logged
+ *
+ * Returns 0 or -EPERM.
+ */
+int netns_list__enterable(const struct netns_list *list);
+
+/* netns_list__grows() - whether namespaces that appear later may belong to @list */
+bool netns_list__grows(const struct netns_list *list);
+
+/*
+ * netns_list__rescan() - add what belongs to @list by now: with "all" each namespace that is new on
+ * this host, else what has a name or a path that was asked for. Returns how many were added
  */
 int netns_list__rescan(struct netns_list *list);
 

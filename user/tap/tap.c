@@ -35,6 +35,7 @@ void slot__lose(struct slot *slot, const char *why)
 	slot->lost = ++slot->place->set->n_lost;
 	slot->place->set->n_gone++;
 	snprintf(slot->tap.note, sizeof(slot->tap.note), "%s", why);
+	tap_repeats__update(slot->place);
 }
 
 /* What is not as it was asked for. */
@@ -63,9 +64,12 @@ static int attach(struct slot *slot)
 	struct tap_set *set = slot->place->set;
 	const struct netns *ns = &slot->place->ns;
 	const enum attach_kind *egress = hook__egress_kinds(&tap->iface);
-	int err = attachment__open(&slot->ingress, &set->shared, set->programs, ns, tap, false,
-				   hook__ingress_kinds(tap->mode, &tap->iface));
+	int err;
 
+	tap_repeats__update(slot->place); /* before it counts; and others of what it repeats */
+	err = attachment__open(&slot->ingress, &set->shared, set->programs, ns, tap, false,
+			       hook__ingress_kinds(tap->mode, &tap->iface));
+	tap_repeats__update(slot->place);
 	if (!err && *egress != ATTACH_NONE)
 		err = attachment__open(&slot->egress, &set->shared, set->programs, ns, tap, true,
 				       egress);

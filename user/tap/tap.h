@@ -52,9 +52,13 @@ struct wire_shared {
 	int cache_fd;			/* array of maps: CPU → array of struct cache_set */
 	int records_fd;			/* ring buffer */
 	int lost_fd;			/* per-CPU struct lost_counters */
+	int repeats_fd;			/* bits of taps; 0: none, made by tap_set__new() */
 	struct listener_maps listeners; /* with config.fate_looks */
 	struct wire_config config;
 	bool (*is_stopping)(void); /* make no more taps: the process is to end; NULL: never */
+	bool (*has_time)(const void *ctx); /* to make more than a few before add() returns; NULL:
+					    * always */
+	const void *ctx;
 };
 
 struct tap {
@@ -81,7 +85,7 @@ void tap_set__free(struct tap_set *set); /* detaches everything */
  * Interfaces that come to match @pattern later are tapped then; NULL: those that get a default
  * route, or are made anew. The file descriptor of @ns and @pattern must outlive the set; but for
  * tap_set__forget_netns().
- * Of a great many some are put off: tap_set__follow() makes them.
+ * When the time for it is over (.has_time) the rest is put off: tap_set__follow() makes them.
  * Returns how many are tapped, 0 if none matches (not logged: there may be more namespaces, see
  * tap_set__has()); or -errno, logged, if none of those that match could be tapped; or -EINTR, not
  * logged, if the process is to end.

@@ -61,7 +61,8 @@ struct tap_set {
 	size_t n_places;
 	struct pending *pending; /* in the order in which they came */
 	size_t n_pending;
-	int turn_fd; /* readable while there are any */
+	int turn_fd;	   /* readable while there are any */
+	uint64_t *repeats; /* shared.repeats_fd, mapped; NULL: there is none */
 	uint64_t n_lost;
 	size_t n_gone, gone_max;   /* rows of taps that are gone, of which so many are kept */
 	struct wire_counters past; /* of the others */
@@ -97,6 +98,13 @@ void tap_turn__make_one(struct tap_set *set);
 /* slot__lose() - its interface or its namespace is gone, @why: keep the row. It is yet to be
  * released */
 void slot__lose(struct slot *slot, const char *why);
+
+/* tap_repeats__open() - returns 0 or -errno; tap_repeats__close() */
+int tap_repeats__open(struct tap_set *set);
+void tap_repeats__close(struct tap_set *set);
+/* tap_repeats__update() - find out anew which taps of @place repeat another: interfaces or taps
+ * have changed */
+void tap_repeats__update(const struct place *place);
 
 /* slot__release() - detach, keep what was counted; again is nothing */
 void slot__release(struct slot *slot);

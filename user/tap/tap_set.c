@@ -17,10 +17,8 @@
 
 #define MAX_EVENTS 16
 #define YOUTH	   2
-/* Before the first screen; the rest in their turn. The kernel waits for an RCU grace period with
- * each program that is attached to tc (tcx_entry_sync() in include/net/tcx.h), ten milliseconds or
- * more. */
-#define TAPS_AT_START 64
+#define FEW	   16 /* taps that are made at once in any case */
+#define MANY	   64 /* … and those that take seconds */
 
 /* ---- which interfaces ------------------------------------------------------------------------ */
 
@@ -66,6 +64,15 @@ const struct iface *place__iface(const struct place *place, uint32_t ifindex)
 	return NULL;
 }
 
+/* The kernel waits for an RCU grace period with each program that is attached to tc
+ * (tcx_entry_sync() in include/net/tcx.h), ten milliseconds or more. */
+static bool has_time(const struct tap_set *set)
+{
+	const struct wire_shared *shared = &set->shared;
+
+	return set->n_slots < FEW || !shared->has_time || shared->has_time(shared->ctx);
+}
+
 static int fulfil(struct place *place, const struct wish *wish)
 {
 	const struct iface_list *list = link_watch__ifaces(place->watch);
@@ -77,7 +84,7 @@ static int fulfil(struct place *place, const struct wish *wish)
 
 		if (!is_wished(place, wish, iface))
 			continue;
-		if (place->set->n_slots >= TAPS_AT_START)
+		if (!has_time(place->set))
 			tap_turn__put_off(place, iface, wish->mode);
 		else if (!slot__find(place, iface->ifindex))
 			err = slot__add(place, place, iface, wish->mode);
@@ -342,6 +349,7 @@ static void follow_place(struct place *place)
 	int err = link_watch__read(place->watch, on_change, place);
 
 	place->nsids_are_old = true;
+	tap_repeats__update(place);
 	if (err)
 		log_warn("cannot follow the interfaces of network namespace %s for now: %s",
 			 place->ns.name, strerror(-err));
@@ -411,7 +419,7 @@ static int open_set(struct tap_set *set)
 	set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	set->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	set->programs = shared_taps__new();
-	if (set->epoll_fd < 0 || set->turn_fd < 0 || !set->programs)
+	if (set->epoll_fd < 0 || set->turn_fd < 0 || !set->programs || tap_repeats__open(set))
 		return -ENOMEM;
 	return epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, set->turn_fd, &event) ? -errno : 0;
 }
@@ -436,10 +444,24 @@ static void close_fd(int fd)
 		close(fd);
 }
 
+/* Who ends the process and sees nothing happen would think that it hangs. */
+static void tell_end(const struct tap_set *set)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < set->n_slots; i++)
+		count += !set->slots[i]->tap.is_gone;
+	if (count > MANY)
+		log_warn("%zu interfaces are let go of one by one: the kernel takes its time with "
+			 "each",
+			 count);
+}
+
 void tap_set__free(struct tap_set *set)
 {
 	if (!set)
 		return;
+	tell_end(set);
 	for (size_t i = 0; i < set->n_slots; i++) {
 		slot__release(set->slots[i]);
 		free(set->slots[i]);
@@ -449,6 +471,7 @@ void tap_set__free(struct tap_set *set)
 		free(set->places[i]);
 	}
 	shared_taps__free(set->programs);
+	tap_repeats__close(set);
 	close_fd(set->turn_fd);
 	close_fd(set->epoll_fd);
 	free(set->pending);

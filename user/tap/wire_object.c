@@ -62,6 +62,8 @@ static int prepare(struct wire_bpf *skel, const struct wire_load *load)
 		err = bpf_map__reuse_fd(skel->maps.records, shared->records_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, shared->lost_fd);
+	if (!err && shared->repeats_fd)
+		err = bpf_map__reuse_fd(skel->maps.tap_repeats, shared->repeats_fd);
 	if (!err && load->config.fate_looks)
 		err = listener_maps__share(&shared->listeners, skel->obj);
 	return err;

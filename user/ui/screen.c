@@ -317,8 +317,7 @@ static void draw_row(struct screen *screen, int y, const struct screen_frame *fr
 	text__row(&screen->line, frame->layout, row, frame->now);
 	if (!screen->line.len)
 		return;
-	draw_columns(screen, y, screen->line.data, screen->line.len - 1,
-		     row_width(frame->layout));
+	draw_columns(screen, y, screen->line.data, screen->line.len - 1, row_width(frame->layout));
 	color_states(screen, y, frame, row);
 }
 

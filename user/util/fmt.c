@@ -23,11 +23,27 @@ static char *put_text(char *out, const char *text)
 	return out;
 }
 
-/* The last @count decimal digits of @v, zeros in front. */
-static char *put_digits(char *out, uint64_t v, unsigned count)
+/* "00" to "99": two digits at a time take half the divisions. */
+#define TENS(t) t "0" t "1" t "2" t "3" t "4" t "5" t "6" t "7" t "8" t "9"
+static const char digit_pairs[] = TENS("0") TENS("1") TENS("2") TENS("3") TENS("4") TENS("5")
+	TENS("6") TENS("7") TENS("8") TENS("9");
+
+static void put_pair_at(char *out, uint64_t pair)
 {
-	for (unsigned i = count; i-- > 0; v /= 10)
-		out[i] = (char)('0' + v % 10);
+	memcpy(out, digit_pairs + 2 * pair, 2);
+}
+
+/* The last @count decimal digits of @v, zeros in front. */
+static inline char *put_digits(char *out, uint64_t v, unsigned count)
+{
+	unsigned i = count;
+
+	for (; i >= 2; v /= 100) {
+		i -= 2;
+		put_pair_at(out + i, v % 100);
+	}
+	if (i)
+		*out = (char)('0' + v % 10);
 	return out + count;
 }
 
@@ -40,8 +56,12 @@ static unsigned count_digits(uint64_t v)
 	return count + (v >= 10) + (v >= 100);
 }
 
-static char *put_u64(char *out, uint64_t v)
+static inline char *put_u64(char *out, uint64_t v)
 {
+	if (v < 10) { /* queues, counts of retransmissions */
+		*out = (char)('0' + v);
+		return out + 1;
+	}
 	return put_digits(out, v, count_digits(v));
 }
 

@@ -32,7 +32,7 @@ void strbuf__clear(struct strbuf *sb)
 		sb->data[0] = '\0';
 }
 
-static bool grow(struct strbuf *sb, size_t extra)
+static bool enlarge(struct strbuf *sb, size_t extra)
 {
 	size_t size = sb->size ? sb->size : STRBUF_FIRST_BYTES;
 	char *data;
@@ -49,15 +49,11 @@ static bool grow(struct strbuf *sb, size_t extra)
 	return true;
 }
 
-char *strbuf__reserve(struct strbuf *sb, size_t extra)
+char *strbuf__grow(struct strbuf *sb, size_t extra)
 {
-	if (sb->failed)
-		return NULL;
-	if (sb->size - sb->len <= extra && !grow(sb, extra)) {
+	if (!sb->failed && !enlarge(sb, extra))
 		sb->failed = true;
-		return NULL;
-	}
-	return sb->data + sb->len;
+	return sb->failed ? NULL : sb->data + sb->len;
 }
 
 void strbuf__add(struct strbuf *sb, const char *bytes, size_t len)

@@ -24,8 +24,17 @@ struct strbuf {
 
 void strbuf__free(struct strbuf *sb);
 void strbuf__clear(struct strbuf *sb); /* keeps the memory */
+/* strbuf__grow() - the rare part of strbuf__reserve() */
+char *strbuf__grow(struct strbuf *sb, size_t extra);
+
 /* strbuf__reserve() - room for @extra more bytes and a NUL; returns where they go, or NULL */
-char *strbuf__reserve(struct strbuf *sb, size_t extra);
+static inline char *strbuf__reserve(struct strbuf *sb, size_t extra)
+{
+	if (!sb->failed && sb->size - sb->len > extra)
+		return sb->data + sb->len;
+	return strbuf__grow(sb, extra);
+}
+
 void strbuf__add(struct strbuf *sb, const char *bytes, size_t len);
 void strbuf__adds(struct strbuf *sb, const char *s);
 void strbuf__addc(struct strbuf *sb, char c);

@@ -64,6 +64,12 @@ static char *put_escaped(char *at, const char *bytes, size_t len)
 	return at;
 }
 
+/* A character of one byte, and no control: most that there are. */
+static bool is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
 void utf8__add_escaped(struct strbuf *sb, const char *bytes, size_t len)
 {
 	char *start = strbuf__reserve(sb, len * ESCAPE_BYTES), *at = start;
@@ -72,8 +78,13 @@ void utf8__add_escaped(struct strbuf *sb, const char *bytes, size_t len)
 		return;
 	for (size_t i = 0; i < len;) {
 		uint32_t code;
-		size_t size = utf8__decode(bytes + i, len - i, &code);
+		size_t size;
 
+		if (is_plain(bytes[i])) {
+			*at++ = bytes[i++];
+			continue;
+		}
+		size = utf8__decode(bytes + i, len - i, &code);
 		if (!size || utf8__is_unsafe(code)) {
 			size = size ? size : 1;
 			at = put_escaped(at, bytes + i, size);

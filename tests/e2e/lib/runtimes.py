@@ -42,14 +42,19 @@ class Box:
 class Runtime:
     """Whatever is made with it is removed with it. start() gives a container with a web server, on lo alone."""
 
-    programs = ()
-    package = ""
+    programs = ()  # that are needed; the first is the daemon, if there is one
+    has_daemon = False
 
     @classmethod
     def missing(cls):
+        """Why it is not to be tested, or None."""
         for program in cls.programs:
             if not shutil.which(program):
                 return f"{program} is not installed: packaging/install-packages runtimes"
+        # A second one would take over, or clear away, what the first has in the directories that they share.
+        if cls.has_daemon and subprocess.run(["pgrep", "-x", cls.programs[0]], stdout=subprocess.DEVNULL,
+                                             check=False).returncode == 0:
+            return f"a {cls.programs[0]} that is not the test's runs here"
         return None if Path(BUSYBOX).exists() else f"{BUSYBOX} is not there: install busybox-static"
 
     def __init__(self):
@@ -101,9 +106,10 @@ class Runtime:
 
 
 class Docker(Runtime):
-    """A daemon beside any other, but for the directory that has the names: that is where docker always has it."""
+    """With its files where docker always has them, for there the names are."""
 
     name = "docker"
+    has_daemon = True
     programs = ("dockerd", "docker", "containerd", "runc")
 
     def __init__(self):
@@ -136,6 +142,7 @@ class Containerd(Runtime):
     """By ctr, whose user says what the id is: it is the name too."""
 
     name = "containerd"
+    has_daemon = True
     programs = ("containerd", "ctr", "runc")
 
     def __init__(self):

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taps that show the same SYNs for the same sockets: a bridge and its ports, a VLAN and what it is
+ * on. The host's own handshakes are counted at one of them. Not here: sessions, which the table
+ * joins.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "tap_internal.h"
+
+#define BYTES (TAP_BITS_WORDS * sizeof(uint64_t))
+
+int tap_repeats__open(struct tap_set *set)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tcpw_repeats", sizeof(uint32_t),
+				sizeof(uint64_t), TAP_BITS_WORDS, &opts);
+	void *mem;
+
+	if (fd < 0)
+		return -errno;
+	set->shared.repeats_fd = fd;
+	mem = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (mem == MAP_FAILED)
+		return -errno;
+	set->repeats = mem;
+	return 0;
+}
+
+void tap_repeats__close(struct tap_set *set)
+{
+	if (set->repeats)
+		munmap(set->repeats, BYTES);
+	if (set->shared.repeats_fd)
+		close(set->shared.repeats_fd);
+}
+
+/* All that it receives came to what it is on first. Not so with VXLAN, which hides it in UDP. */
+static bool is_part_of_peer(const struct iface *iface)
+{
+	static const char *const kinds[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(iface->kind, kinds[i]))
+			return iface->peer_nsid == -1;
+	return false;
+}
+
+static bool is_counting(const struct place *place, uint32_t ifindex)
+{
+	const struct slot *slot = slot__find(place, ifindex);
+
+	return slot && slot->ingress.kind != ATTACH_NONE;
+}
+
+/* A port's frames for this host come up through its master, which has those of other ports too. */
+static bool is_repeat(const struct slot *slot)
+{
+	const struct iface *iface = &slot->tap.iface;
+
+	if (iface->master && is_counting(slot->place, iface->master))
+		return true;
+	return is_part_of_peer(iface) && is_counting(slot->place, iface->peer);
+}
+
+void tap_repeats__update(const struct place *place)
+{
+	const struct tap_set *set = place->set;
+
+	for (size_t i = 0; set->repeats && i < set->n_slots; i++) {
+		const struct slot *slot = set->slots[i];
+		uint64_t *word = &set->repeats[slot->tap.id / TAP_BITS_PER_WORD];
+		uint64_t bit = 1ULL << (slot->tap.id % TAP_BITS_PER_WORD);
+
+		if (slot->place != place)
+			continue;
+		if (!slot->tap.is_gone && is_repeat(slot))
+			*word |= bit;
+		else
+			*word &= ~bit;
+	}
+}
