@@ -107,7 +107,7 @@ static void test_what_it_says(void **state __attribute__((unused)))
 		"opens -/s (2)",
 		"SYN backlog 6",
 		"accept queues full 1",
-		"TIME-WAIT 8",
+		"kernel's TIME-WAIT 8",
 		"orphaned FIN-WAIT-2 2",
 		"lost 5",
 		"cache 10/4096 0.2% (1.00M)",

@@ -97,7 +97,7 @@ static void add_close_wait(struct flow *flow, const struct close_wait_leak *leak
 
 static void add_time_wait(struct flow *flow, const struct live_stats *stats)
 {
-	flow__add_count(flow, "TIME-WAIT", stats->time_wait);
+	flow__add_count(flow, "kernel's TIME-WAIT", stats->time_wait); /* not of rows */
 	if (stats->time_wait_fin2)
 		flow__add_count(flow, "orphaned FIN-WAIT-2", stats->time_wait_fin2);
 	if (!stats->time_wait_full)
