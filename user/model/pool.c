@@ -5,8 +5,25 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define FIRST_SLOTS 1024u
+#define CACHE_LINE  64
+#define LARGE_PAGE  ((uintptr_t)2 << 20)
+
+/*
+ * Objects are found at random, so each may lie on a page of its own: large pages spare the
+ * processor most of the look-ups of pages, and the kernel most of the faults. Where there are none
+ * it is as it was. Before the memory is first touched.
+ */
+static void use_large_pages(void *memory, size_t size)
+{
+	uintptr_t start = ((uintptr_t)memory + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+	uintptr_t end = ((uintptr_t)memory + size) & ~(LARGE_PAGE - 1);
+
+	if (start < end)
+		(void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
 
 void pool__init(struct pool *pool, size_t size)
 {
@@ -31,6 +48,8 @@ static int add_chunk(struct pool *pool)
 	chunks[pool->n_chunks] = malloc(POOL_CHUNK * pool->size);
 	if (!chunks[pool->n_chunks])
 		return -ENOMEM;
+	if (pool->n_chunks) /* the first is enough for most hosts, and a part of it for many */
+		use_large_pages(chunks[pool->n_chunks], POOL_CHUNK * pool->size);
 	pool->n_chunks++;
 	return 0;
 }
@@ -104,10 +123,12 @@ static void put(struct hash_slot *slots, uint32_t mask, struct hash_slot slot)
 static int grow(struct hash_index *index)
 {
 	uint32_t mask = index->mask * 2 + 1;
-	struct hash_slot *slots = calloc((size_t)mask + 1, sizeof(*slots));
+	size_t count = (size_t)mask + 1;
+	struct hash_slot *slots = calloc(count, sizeof(*slots));
 
 	if (!slots)
 		return -ENOMEM;
+	use_large_pages(slots, count * sizeof(*slots));
 	for (uint32_t i = 0; i <= index->mask; i++)
 		if (index->slots[i].id)
 			put(slots, mask, index->slots[i]);
@@ -184,4 +205,30 @@ void *hash_index__next(const struct hash_index *index, const void *object)
 void *hash_index__first(const struct hash_index *index, uint32_t hash)
 {
 	return first_from(index, hash & index->mask, hash);
+}
+
+static void fetch(const char *object, size_t size)
+{
+	for (size_t at = 0; at < size; at += CACHE_LINE)
+		__builtin_prefetch(object + at);
+}
+
+void pool__fetch(const struct pool *pool, uint32_t id)
+{
+	if (id && id <= pool->end)
+		fetch(pool__slot(pool, id), pool->size);
+}
+
+void hash_index__fetch_slot(const struct hash_index *index, uint32_t hash)
+{
+	__builtin_prefetch(&index->slots[hash & index->mask]);
+}
+
+void hash_index__fetch_object(const struct hash_index *index, uint32_t hash)
+{
+	uint32_t at = hash & index->mask;
+
+	while (index->slots[at].id && index->slots[at].hash != hash)
+		at = (at + 1) & index->mask;
+	pool__fetch(index->pool, index->slots[at].id);
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POOL_CHUNK_SHIFT 10
+#define POOL_CHUNK_SHIFT 13
 #define POOL_CHUNK	 (1u << POOL_CHUNK_SHIFT)
 
 /* First member of every object. */
@@ -77,5 +77,15 @@ void hash_index__remove(struct hash_index *index, void *object);
  */
 void *hash_index__next(const struct hash_index *index, const void *object);
 void *hash_index__first(const struct hash_index *index, uint32_t hash);
+
+/*
+ * hash_index__fetch_slot() - ask the processor for the slot of @hash, which is to be looked at soon
+ * hash_index__fetch_object() - then for all of the object in it
+ */
+void hash_index__fetch_slot(const struct hash_index *index, uint32_t hash);
+void hash_index__fetch_object(const struct hash_index *index, uint32_t hash);
+
+/* pool__fetch() - likewise for the object numbered @id, if there may be one */
+void pool__fetch(const struct pool *pool, uint32_t id);
 
 #endif

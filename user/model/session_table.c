@@ -214,6 +214,11 @@ int session_table__apply(struct session_table *table, const union record *record
 	return handlers[kind].apply(table, record);
 }
 
+void session_table__expect(struct session_table *table, const union record *records, size_t count)
+{
+	wire__expect(table, records, count);
+}
+
 void session_table__settle(struct session_table *table, uint64_t now_ns)
 {
 	begin_batch(table, now_ns);
@@ -230,6 +235,8 @@ void session_table__caught_up(struct session_table *table, uint64_t until_ns)
 		table->caught_up_ns = until_ns;
 }
 
+#define FETCH_AHEAD 4 /* objects: walking them, the processor does not see the next ones coming */
+
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx)
 {
@@ -237,6 +244,7 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 	for (uint32_t id = 1; id <= table->socks.end; id++) {
 		struct sock_row *sock = pool__get(&table->socks, id);
 
+		pool__fetch(&table->socks, id + FETCH_AHEAD);
 		if (!sock)
 			continue;
 		socks__join(table, sock);
@@ -246,6 +254,7 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 	for (uint32_t id = 1; id <= table->wires.end; id++) {
 		struct wire_session *wire = pool__get(&table->wires, id);
 
+		pool__fetch(&table->wires, id + FETCH_AHEAD);
 		if (!wire || (now_ns >= wire->due_ns && wire__expire(table, wire)))
 			continue;
 		legs__refresh_names(table, wire); /* for rows of sockets too */

@@ -67,6 +67,12 @@ void session_table__free(struct session_table *table);
 int session_table__apply(struct session_table *table, const union record *record, uint64_t now_ns);
 
 /*
+ * session_table__expect() - these records will be applied next: have the memory that they need
+ * fetched for all of them at once. Changes nothing; without it each would wait for its own.
+ */
+void session_table__expect(struct session_table *table, const union record *records, size_t count);
+
+/*
  * session_table__settle() - let time pass: tell the totals of sessions that ended, forget what
  * timed out
  *

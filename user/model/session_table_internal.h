@@ -299,6 +299,8 @@ void answers__expire(struct session_table *table);
 /* ---- session_table_wire.c ---- */
 
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec);
+/* wire__expect() - as session_table__expect(), of REC_FRAGMENT records */
+void wire__expect(struct session_table *table, const union record *records, size_t count);
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec);
 /* wire__find() - the session on the tuple @key that a tap of @netns sees, or NULL */
 struct wire_session *wire__find(const struct session_table *table, const struct flow_key *key,

@@ -360,6 +360,23 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 	return err;
 }
 
+#define EXPECTED_MAX 64
+
+/* First the slots of the index, then what they name. */
+void wire__expect(struct session_table *table, const union record *records, size_t count)
+{
+	uint32_t hashes[EXPECTED_MAX];
+
+	if (count > EXPECTED_MAX)
+		count = EXPECTED_MAX;
+	for (size_t i = 0; i < count; i++) {
+		hashes[i] = table__hash(table, &records[i].fragment.frag.key);
+		hash_index__fetch_slot(&table->wire_by_tuple, hashes[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		hash_index__fetch_object(&table->wire_by_tuple, hashes[i]);
+}
+
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec)
 {
 	struct sighting seen = {

@@ -60,6 +60,15 @@ void live__take(void *ctx, const union record *rec)
 	apply(live, rec);
 }
 
+void live__take_batch(void *ctx, const union record *records, size_t count)
+{
+	struct live *live = ctx;
+
+	session_table__expect(live->table, records, count);
+	for (size_t i = 0; i < count; i++)
+		apply(live, &records[i]);
+}
+
 int live__on_ring(void *ctx, void *data, size_t size)
 {
 	struct live *live = ctx;

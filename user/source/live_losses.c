@@ -58,7 +58,7 @@ static void tell(struct live *live, const struct lost_counters *lost)
 
 int live_losses__scan(struct live *live)
 {
-	int err = wire_view__scan(live->wire, live->now_ns, live__take, live);
+	int err = wire_view__scan(live->wire, live->now_ns, live__take_batch, live);
 
 	live->has_missed = false;
 	pace__took(&live->scan_pace, live->now_ns);

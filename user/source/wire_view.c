@@ -359,47 +359,58 @@ static bool copy_way(struct wire_view *view, const struct cache_at *at, unsigned
 	return false;
 }
 
-static void give(uint32_t cpu, const struct fragment *frag, uint64_t now_ns, record_sink sink,
-		 void *ctx)
+/* All but .frag. */
+static void label(struct rec_fragment *rec, uint32_t cpu, uint64_t now_ns)
 {
-	union record rec = {
-		.fragment =
-			{
-				.hdr = {REC_FRAGMENT, sizeof(struct rec_fragment), cpu, now_ns},
-				.frag = *frag,
-				.why = FRAGMENT_LIVE,
-			},
-	};
-
-	sink(ctx, &rec);
+	rec->hdr = (struct record_hdr){REC_FRAGMENT, sizeof(*rec), cpu, now_ns};
+	rec->why = FRAGMENT_LIVE;
+	rec->zero = 0;
 }
 
-static void scan_set(struct wire_view *view, uint32_t cpu, uint32_t index, uint64_t now_ns,
-		     record_sink sink, void *ctx)
+/* A scan under way. */
+struct scan {
+	struct wire_view *view;
+	uint64_t now_ns;
+	batch_sink sink;
+	void *ctx;
+	size_t count; /* of records that wait */
+	union record records[SCAN_BATCH];
+};
+
+static void hand_on(struct scan *scan)
 {
-	struct cpu_cache *cc = &view->cpus[cpu];
-	const struct cache_at at = set_at(view, cc, index);
-	struct fragment copy;
+	if (scan->count)
+		scan->sink(scan->ctx, scan->records, scan->count);
+	scan->count = 0;
+}
+
+static void scan_set(struct scan *scan, uint32_t cpu, uint32_t index)
+{
+	struct cpu_cache *cc = &scan->view->cpus[cpu];
+	const struct cache_at at = set_at(scan->view, cc, index);
 
 	for (unsigned way = 0; way < CACHE_WAYS; way++) {
 		uint16_t *seen = &cc->generations[(size_t)index * CACHE_WAYS + way];
+		struct rec_fragment *rec = &scan->records[scan->count].fragment;
 		uint16_t generation;
 
 		if (!at.head->tag[way] || at.head->generation[way] == *seen)
 			continue;
-		if (!copy_way(view, &at, way, &copy, &generation))
+		if (!copy_way(scan->view, &at, way, &rec->frag, &generation))
 			continue;
 		if (!*seen)
 			cc->used++;
 		*seen = generation ? generation
 				   : 2; /* 0 means never seen; 2 is as unlikely to hide a change */
-		give(cpu, &copy, now_ns, sink, ctx);
+		label(rec, cpu, scan->now_ns);
+		if (++scan->count == SCAN_BATCH)
+			hand_on(scan);
 	}
 }
 
-static void scan_cpu(struct wire_view *view, uint32_t cpu, uint64_t now_ns, record_sink sink,
-		     void *ctx)
+static void scan_cpu(struct scan *scan, uint32_t cpu)
 {
+	const struct wire_view *view = scan->view;
 	struct cpu_cache *cc = &view->cpus[cpu];
 	uint32_t since = cc->scanned - TOUCH_SLACK;
 
@@ -410,9 +421,9 @@ static void scan_cpu(struct wire_view *view, uint32_t cpu, uint64_t now_ns, reco
 		if (!touched || (cc->scanned && (int32_t)(touched - since) < 0))
 			continue;
 		for (uint32_t i = 0; i < CACHE_GROUP_SETS; i++)
-			scan_set(view, cpu, (group << CACHE_GROUP_SHIFT) + i, now_ns, sink, ctx);
+			scan_set(scan, cpu, (group << CACHE_GROUP_SHIFT) + i);
 	}
-	cc->scanned = coarse_time(now_ns);
+	cc->scanned = coarse_time(scan->now_ns);
 }
 
 int wire_view__follow_cpus(struct wire_view *view)
@@ -420,13 +431,15 @@ int wire_view__follow_cpus(struct wire_view *view)
 	return add_online_cpus(view);
 }
 
-int wire_view__scan(struct wire_view *view, uint64_t now_ns, record_sink sink, void *ctx)
+int wire_view__scan(struct wire_view *view, uint64_t now_ns, batch_sink sink, void *ctx)
 {
+	struct scan scan = {.view = view, .now_ns = now_ns, .sink = sink, .ctx = ctx};
 	int err = add_online_cpus(view);
 
 	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++)
 		if (view->cpus[cpu].sets)
-			scan_cpu(view, cpu, now_ns, sink, ctx);
+			scan_cpu(&scan, cpu);
+	hand_on(&scan);
 	return err;
 }
 
@@ -435,8 +448,8 @@ void wire_view__pull(struct wire_view *view, const struct flow_key *key, uint64_
 {
 	uint32_t hash = flow_key__hash(key, view->hash_seed);
 	uint32_t index = hash & (view->n_sets - 1);
-	struct fragment copy;
 	uint16_t generation;
+	union record rec;
 
 	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++) {
 		const struct cpu_cache *cc = &view->cpus[cpu];
@@ -445,11 +458,12 @@ void wire_view__pull(struct wire_view *view, const struct flow_key *key, uint64_
 		if (!cc->sets)
 			continue;
 		at = set_at(view, cc, index);
+		label(&rec.fragment, cpu, now_ns);
 		for (unsigned way = 0; way < CACHE_WAYS; way++)
 			if (flow_key__equal(&at.set->way[way].key, key) &&
-			    copy_way(view, &at, way, &copy, &generation) &&
-			    flow_key__equal(&copy.key, key))
-				give(cpu, &copy, now_ns, sink, ctx);
+			    copy_way(view, &at, way, &rec.fragment.frag, &generation) &&
+			    flow_key__equal(&rec.fragment.frag.key, key))
+				sink(ctx, &rec);
 	}
 }
 

@@ -27,8 +27,13 @@ int wire_view__cache_fd(const struct wire_view *view);
  * clock */
 void wire_view__configure(const struct wire_view *view, struct wire_config *config);
 
+/* Takes @count records at once, 1 … SCAN_BATCH, so that whatever they need can be fetched together.
+ */
+#define SCAN_BATCH 32
+typedef void (*batch_sink)(void *ctx, const union record *records, size_t count);
+
 /* wire_view__scan() - a live REC_FRAGMENT for every fragment that changed since the last scan */
-int wire_view__scan(struct wire_view *view, uint64_t now_ns, record_sink sink, void *ctx);
+int wire_view__scan(struct wire_view *view, uint64_t now_ns, batch_sink sink, void *ctx);
 
 /* wire_view__pull() - a live REC_FRAGMENT for each CPU that holds one of @key */
 void wire_view__pull(struct wire_view *view, const struct flow_key *key, uint64_t now_ns,
