@@ -98,7 +98,9 @@ static SCREEN *take_terminal(void)
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return NULL;
-	use_tioctl(TRUE); /* the terminal's own size, whatever LINES and COLUMNS say */
+	/* The terminal's own size: a shell that exports these two does not follow its changes. */
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal)
 		return NULL;

@@ -82,8 +82,9 @@ class Screen:
         self._tmux("kill-server")
 
     def _tmux(self, *args):
+        exported = {"LC_ALL": "C.UTF-8", "LINES": "50", "COLUMNS": "200"}  # by a shell, of another size
         return subprocess.run(["tmux", "-L", self.socket, *args], check=True, capture_output=True,
-                              text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
+                              text=True, env={**os.environ, **exported}).stdout
 
     def lines(self):
         return self._tmux("capture-pane", "-p").splitlines()
