@@ -90,28 +90,6 @@ static int filter(struct mnl_socket *socket)
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
-static struct mnl_socket *open_socket(const struct netns *ns, unsigned groups)
-{
-	struct mnl_socket *socket;
-	struct netns_return back;
-	int err = netns__enter(ns, &back);
-
-	if (err) {
-		errno = -err;
-		return NULL;
-	}
-	socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	err = errno;
-	netns__leave(&back);
-	errno = err;
-	if (!socket || !mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID))
-		return socket;
-	err = errno;
-	mnl_socket_close(socket);
-	errno = err;
-	return NULL;
-}
-
 int conntrack__open(struct conntrack **out, const struct netns *ns)
 {
 	struct conntrack *ct = calloc(1, sizeof(*ct));
@@ -122,7 +100,8 @@ int conntrack__open(struct conntrack **out, const struct netns *ns)
 	ct->netns = ns->inum;
 	ct->ns.fd = ns->fd;
 	ct->ns.inum = ns->inum;
-	ct->news = open_socket(ns, GROUP(CONNTRACK_NEW) | GROUP(CONNTRACK_DESTROY));
+	ct->news = netlink__open(ns, NETLINK_NETFILTER,
+				 GROUP(CONNTRACK_NEW) | GROUP(CONNTRACK_DESTROY));
 	err = ct->news ? filter(ct->news) : -errno;
 	if (err) {
 		conntrack__close(ct);
@@ -329,10 +308,10 @@ static int list_with(struct mnl_socket *socket, uint32_t status, unsigned seq,
 
 int conntrack__list(struct conntrack *ct, conntrack_sink sink, void *ctx)
 {
-	struct mnl_socket *socket = open_socket(&ct->ns, 0); /* no filter: answers come in heaps */
+	/* Without the filter: answers come in heaps. */
+	struct mnl_socket *socket = netlink__open(&ct->ns, NETLINK_NETFILTER, 0);
 	struct taking taking = {ct->netns, sink, ctx};
-	const struct timeval patience = {.tv_sec =
-						 2}; /* an answer that is lost is not waited for */
+	const struct timeval patience = {.tv_sec = 2}; /* a lost answer is not waited for */
 	unsigned seq = time(NULL);
 	uint32_t count;
 	int err = 0;

@@ -13,7 +13,7 @@
 #define REPLY_BYTES  32768 /* the kernel's largest part of a dump (netlink_dump) */
 #define MAX_RESTARTS 16
 
-struct mnl_socket *rtnl__open(const struct netns *ns, unsigned groups)
+struct mnl_socket *netlink__open(const struct netns *ns, int protocol, unsigned groups)
 {
 	struct mnl_socket *socket;
 	struct netns_return back;
@@ -23,7 +23,7 @@ struct mnl_socket *rtnl__open(const struct netns *ns, unsigned groups)
 		errno = -err;
 		return NULL;
 	}
-	socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	err = errno;
 	netns__leave(&back);
 	if (socket && mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID)) {
@@ -33,6 +33,11 @@ struct mnl_socket *rtnl__open(const struct netns *ns, unsigned groups)
 	}
 	errno = err;
 	return socket;
+}
+
+struct mnl_socket *rtnl__open(const struct netns *ns, unsigned groups)
+{
+	return netlink__open(ns, NETLINK_ROUTE, groups);
 }
 
 static int send_request(struct mnl_socket *socket, const struct rtnl_dump *dump, unsigned seq)

@@ -10,7 +10,11 @@
 
 #include "netns.h"
 
-/* rtnl__open() - a socket in @ns that gets the multicast @groups. NULL: errno says why */
+/*
+ * netlink__open() - a socket of @protocol (NETLINK_ROUTE …) in @ns that gets the multicast @groups;
+ * rtnl__open() - one of rtnetlink. NULL: errno says why
+ */
+struct mnl_socket *netlink__open(const struct netns *ns, int protocol, unsigned groups);
 struct mnl_socket *rtnl__open(const struct netns *ns, unsigned groups);
 
 /*
