@@ -165,6 +165,7 @@ struct live_stats {
 	/* Translations of addresses: those known now; times that news of them were lost and all
 	 * were listed anew; those for which there was no room. */
 	uint64_t nats, nats_relisted, nats_not_kept;
+	uint64_t nats_not_asked; /* namespaces, for want of file descriptors or memory */
 	bool has_sock, has_wire;
 };
 void live__stats(struct live *live, struct live_stats *stats);

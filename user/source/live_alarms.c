@@ -159,7 +159,7 @@ static int count_ends(struct live *live, struct handshake_ends *client,
 
 	if (err)
 		return err;
-	live__kernel_counts(live, 0, false, &kernel);
+	live_stats__as_read(live, &kernel); /* for TIME_WAIT, just now */
 	client->failed = sock.value[SOCKC_CONNECT_FAILED];
 	client->all = client->failed + sock.value[SOCKC_ACTIVE_OPEN];
 	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] +

@@ -80,7 +80,7 @@ struct live_nats {
 	struct conntrack **sources;
 	size_t n_sources;
 	int epoll_fd; /* of the sources; looked at, never waited for */
-	uint64_t n_relisted, n_not_kept;
+	uint64_t n_relisted, n_not_kept, n_not_asked;
 };
 
 struct live {
@@ -238,6 +238,8 @@ void live_figures__tidy(struct live *live);
 /* live_stats__now() - what @counters, one of the source's, shows now */
 const struct netns_values *live_stats__now(const struct live *live,
 					   struct netns_counters *counters);
+/* live_stats__as_read() - what all of them showed when they were read last, since the start */
+void live_stats__as_read(const struct live *live, struct netns_values *out);
 
 /* live_stats__sum_taps() - add the counters of each tap to @sum */
 void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum);

@@ -42,15 +42,20 @@ static void on_nat(void *ctx, const struct nat *nat, bool is_gone)
 		session_table__add_nat(live->table, own);
 }
 
-static int list(struct live *live, struct conntrack *source)
+/* That it may not be asked doctor tells. */
+static void list(struct live *live, struct conntrack *source)
 {
+	uint32_t inum = conntrack__netns(source);
 	int err;
 
 	nat_table__begin_list(live->nats.table);
 	err = conntrack__list(source, on_nat, live);
 	if (!err)
-		nat_table__end_list(live->nats.table, conntrack__netns(source));
-	return err;
+		nat_table__end_list(live->nats.table, inum);
+	else if (err != -EPERM)
+		log_warn("cannot list translated addresses of network namespace %u: %s; its "
+			 "sessions are shown without those that are not told of later",
+			 inum, strerror(-err));
 }
 
 void live_nat__read(struct live *live)
@@ -67,7 +72,7 @@ void live_nat__read(struct live *live)
 		if (conntrack__read(source, on_nat, live) != -ENOBUFS)
 			continue;
 		live->nats.n_relisted++;
-		(void)list(live, source); /* what fails now fails at the next loss too */
+		list(live, source);
 	}
 }
 
@@ -97,7 +102,8 @@ static int add_source(struct live *live, struct conntrack *source)
 	if (epoll_ctl(nats->epoll_fd, EPOLL_CTL_ADD, conntrack__fd(source), &event))
 		return -errno;
 	more[nats->n_sources++] = source;
-	return list(live, source);
+	list(live, source);
+	return 0;
 }
 
 static bool has_source(const struct live_nats *nats, uint32_t inum)
@@ -117,17 +123,22 @@ static bool has_room(const struct conntrack *source)
 	       (rlim_t)conntrack__fd(source) < limit.rlim_cur / 2;
 }
 
-/* Where conntrack is missing or may not be asked sessions are shown without: doctor tells. */
-static void open_source(struct live *live, const struct netns *ns)
+/*
+ * Where conntrack is missing or may not be asked sessions are shown without: doctor tells. False:
+ * it may be asked, but for want of file descriptors or memory is not.
+ */
+static bool open_source(struct live *live, const struct netns *ns)
 {
 	struct conntrack *source;
 
 	if (has_source(&live->nats, ns->inum) || conntrack__open(&source, ns))
-		return;
+		return true;
 	if (has_room(source))
 		(void)add_source(live, source);
-	if (!has_source(&live->nats, ns->inum))
-		conntrack__close(source);
+	if (has_source(&live->nats, ns->inum))
+		return true;
+	conntrack__close(source);
+	return false;
 }
 
 void live_nat__add_netns(struct live *live, const struct netns *ns)
@@ -135,8 +146,8 @@ void live_nat__add_netns(struct live *live, const struct netns *ns)
 	if (!live->nats.table || !conntrack__is_loaded())
 		return;
 	if (!live->nats.n_sources)
-		open_source(live, &live->nats.home.items[0]);
-	open_source(live, ns);
+		(void)open_source(live, &live->nats.home.items[0]);
+	live->nats.n_not_asked += !open_source(live, ns);
 }
 
 void live_nat__forget_netns(struct live *live, uint32_t inum)

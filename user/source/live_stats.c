@@ -63,11 +63,11 @@ const struct netns_values *live_stats__now(const struct live *live, struct netns
 	return &counters->last;
 }
 
-/* What @counters shows now, less what it showed at the start. */
-static void add_since_start(const struct live *live, struct netns_counters *counters,
-			    bool since_boot, struct netns_values *sum)
+/* What @counters showed when it was read last, less what it showed at the start. */
+static void add_since_start(const struct netns_counters *counters, bool since_boot,
+			    struct netns_values *sum)
 {
-	const struct netns_values *now = live_stats__now(live, counters);
+	const struct netns_values *now = &counters->last;
 
 	sum->known |= now->known;
 	for (int id = 0; id < NETNS_STAT_COUNT; id++)
@@ -81,7 +81,8 @@ static void add_past(struct live *live, struct netns_counters *counters)
 {
 	uint64_t before = live->past.value[NETNS_MINISOCKS];
 
-	add_since_start(live, counters, false, &live->past);
+	(void)live_stats__now(live, counters);
+	add_since_start(counters, false, &live->past);
 	live->past.value[NETNS_MINISOCKS] = before - counters->at_start.value[NETNS_MINISOCKS];
 }
 
@@ -112,9 +113,21 @@ void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boo
 	*out = (struct netns_values){0};
 	if (!netns)
 		*out = live->past;
+	for (size_t i = 0; i < live->n_counters; i++) {
+		struct netns_counters *counters = &live->counters[i];
+
+		if (netns && netns_stats__inum(counters->stats) != netns)
+			continue;
+		(void)live_stats__now(live, counters);
+		add_since_start(counters, since_boot, out);
+	}
+}
+
+void live_stats__as_read(const struct live *live, struct netns_values *out)
+{
+	*out = live->past;
 	for (size_t i = 0; i < live->n_counters; i++)
-		if (!netns || netns_stats__inum(live->counters[i].stats) == netns)
-			add_since_start(live, &live->counters[i], since_boot, out);
+		add_since_start(&live->counters[i], false, out);
 }
 
 void live_stats__sum_taps(const struct tap_set *taps, struct wire_counters *sum)
@@ -160,6 +173,7 @@ void live__stats(struct live *live, struct live_stats *stats)
 		.nats = live->nats.table ? nat_table__count(live->nats.table) : 0,
 		.nats_relisted = live->nats.n_relisted,
 		.nats_not_kept = live->nats.n_not_kept,
+		.nats_not_asked = live->nats.n_not_asked,
 	};
 	live__look_close_wait(live);
 	stats->close_wait = close_waits__leak(&live->close_waits);

@@ -167,6 +167,8 @@ static void add_losses(struct flow *flow, const struct live_stats *stats)
 		flow__add_count(flow, "listed anew", stats->nats_relisted);
 	if (stats->nats_not_kept)
 		flow__add_count(flow, "not kept", stats->nats_not_kept);
+	if (stats->nats_not_asked)
+		flow__add_count(flow, "namespaces without translations", stats->nats_not_asked);
 	if (!stats->has_wire)
 		return;
 	add_cache(flow, &stats->cache);
