@@ -3,34 +3,47 @@
  * Counting the half-open connections that the kernel gave up. Not here: how they are kept
  * (bpf/half_open.h).
  */
+#include <errno.h>
+
 #include <bpf/bpf.h>
 
 #include "bpf/shared/half_open.h"
 #include "sock_view_internal.h"
 #include "user/model/handshake.h"
 
-/* Deleted by whoever is first: the program, if it was completed just now. */
+#define AT_ONCE 256
+
+static bool is_due(const struct half_open *request, uint64_t now_ns)
+{
+	return now_ns >= request->sent_ns + handshake__patience_ns(request->timeouts);
+}
+
+/* As it is now: deleted by whoever is first, the program if it was completed just now. */
 static bool has_timed_out(int fd, const struct half_open_key *key, uint64_t now_ns)
 {
 	struct half_open request;
 
-	if (bpf_map_lookup_elem(fd, key, &request) ||
-	    now_ns < request.sent_ns + handshake__patience_ns(request.timeouts))
+	if (bpf_map_lookup_elem(fd, key, &request) || !is_due(&request, now_ns))
 		return false;
 	return !bpf_map_delete_elem(fd, key) && !request.is_acked;
 }
 
 uint64_t sock_view__timed_out(struct sock_view *view, uint64_t now_ns)
 {
-	int fd = bpf_map__fd(view->skel->maps.half_open);
-	struct half_open_key key, next;
-	bool has_next = !bpf_map_get_next_key(fd, NULL, &next);
+	int fd = bpf_map__fd(view->skel->maps.half_open), err = 0;
+	struct half_open requests[AT_ONCE];
+	struct half_open_key keys[AT_ONCE];
+	uint32_t position, count;
 
-	/* A key is deleted only after the next is known, so the walk does not begin anew. */
-	for (size_t i = 0; has_next && i < HALF_OPEN_MAX; i++) {
-		key = next;
-		has_next = !bpf_map_get_next_key(fd, &key, &next);
-		view->n_timed_out += has_timed_out(fd, &key, now_ns);
+	for (bool is_first = true; !err; is_first = false) {
+		count = AT_ONCE;
+		err = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &position, keys,
+					   requests, &count, NULL);
+		if (err && err != -ENOENT) /* which says that these are the last */
+			break;
+		for (uint32_t i = 0; i < count; i++)
+			if (is_due(&requests[i], now_ns))
+				view->n_timed_out += has_timed_out(fd, &keys[i], now_ns);
 	}
 	return view->n_timed_out;
 }
