@@ -27,7 +27,7 @@
 #define OUTSIDE_TAP 3
 #define FAR_TAP	    5
 #define CPUS	    3
-#define CACHE	    8
+#define CACHE	    16
 #define MAX_TOLD    64
 #define LOCAL_IP    0x0a000001u /* 10.0.0.1 */
 #define REMOTE_IP   0x0a000002u /* 10.0.0.2 */

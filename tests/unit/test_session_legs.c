@@ -20,8 +20,10 @@ static struct talk at_tap(uint16_t tap)
 	return t;
 }
 
-#define C TALK_BYTES
-#define S (2 * TALK_BYTES)
+#define LEGS_KEPT 8 /* LEGS_MAX of user/model/session_table_internal.h */
+
+#define C	  TALK_BYTES
+#define S	  (2 * TALK_BYTES)
 
 /* A session from first to last. */
 static const struct {
@@ -107,6 +109,26 @@ static void test_seen_along_the_way(void **state)
 		assert_string_equal(story, "syn closed>syn-sent syn_ack syn-sent>established "
 					   "established fin established>fin-wait-1 fin "
 					   "fin-wait-1>fin-wait-2 fin-wait-2>time-wait closed:fin");
+		session_table__free(fx.table);
+	}
+}
+
+/* More taps than are kept: the list says that there are others. */
+static void test_list_that_is_cut(void **state)
+{
+	static const char more[] = ",...";
+	struct talk taps[LEGS_KEPT + 1];
+	const char *shown;
+	struct fixture fx;
+
+	(void)state;
+	for (size_t extra = 0; extra < 2; extra++) {
+		for (uint16_t i = 0; i < LEGS_KEPT + extra; i++)
+			taps[i] = at_tap(i + 1);
+		fixture__init(&fx, false, false, 100);
+		play(&fx, taps, LEGS_KEPT + extra);
+		shown = only_row(&fx)->taps;
+		assert_int_equal(strcmp(shown + strlen(shown) - strlen(more), more) == 0, extra);
 		session_table__free(fx.table);
 	}
 }
@@ -327,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seen_along_the_way),
 		cmocka_unit_test(test_met_late),
+		cmocka_unit_test(test_list_that_is_cut),
 		cmocka_unit_test(test_met_midstream),
 		cmocka_unit_test(test_socket_elsewhere),
 		cmocka_unit_test(test_both_ends_here),

@@ -74,11 +74,13 @@ struct id_list {
 
 /* The counted one among them. Of more than so many the others go unnamed. */
 #define LEGS_MAX 8
+#define LEGS_CUT ",..."
 
 struct wire_legs {
 	struct session_leg leg[LEGS_MAX];
 	unsigned count;
-	char names[LEGS_MAX * LEG_NAME_MAX]; /* as the last row had them */
+	bool is_cut;						/* there are more */
+	char names[LEGS_MAX * LEG_NAME_MAX + sizeof(LEGS_CUT)]; /* as the last row had them */
 };
 
 /*

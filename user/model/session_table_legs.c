@@ -48,7 +48,10 @@ bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t 
 	is_first = !legs__has_netns(wire, netns);
 	if (!legs)
 		legs = begin(wire);
-	if (!legs || legs->count == LEGS_MAX)
+	if (!legs)
+		return false;
+	legs->is_cut |= legs->count == LEGS_MAX;
+	if (legs->count == LEGS_MAX)
 		return false;
 	legs->leg[legs->count++] = (struct session_leg){netns, tap};
 	legs__refresh_names(table, wire);
@@ -105,7 +108,7 @@ void legs__refresh_names(struct session_table *table, struct wire_session *wire)
 		*out++ = ',';
 		out = put_name(table, out, legs->leg[i].tap);
 	}
-	*out = '\0';
+	strcpy(out, legs->is_cut ? LEGS_CUT : "");
 }
 
 void legs__clear(struct wire_session *wire)
