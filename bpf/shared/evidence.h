@@ -79,13 +79,30 @@ bool evidence__fits(const struct evidence *ev, const struct fragment *frag);
  * session */
 bool evidence__fits_segment(const struct evidence *ev, const struct rec_segment *rec);
 
+/* What was seen elsewhere has to do with a session. */
+enum evidence_kin {
+	KIN_NONE, /* contradicts it, or has nothing in common with it */
+	KIN_NEAR, /* its sequence numbers are near: it may be another one that began with it */
+	KIN_SAME, /* it shares an ISN */
+};
+
 /*
- * evidence__meets() - @frag, seen elsewhere, can only be of this session: it shares sequence
- * numbers with it, and contradicts none
+ * evidence__kin() - what @frag, seen elsewhere, is to the session of @ev
  *
- * @is_swapped: what is low in its key is high in that of the evidence.
+ * @is_swapped: what is low in its key is high in that of the evidence. Of two connections with the
+ * same addresses Linux makes ISNs that differ by the time between them alone, a number for each 64
+ * ns (secure_tcp_seq() in net/core/secure_seq.c).
  */
-bool evidence__meets(const struct evidence *ev, const struct fragment *frag, bool is_swapped);
+enum evidence_kin evidence__kin(const struct evidence *ev, const struct fragment *frag,
+				bool is_swapped);
+
+/* evidence__distance() - how far what @frag has seen is from what @ev has, bytes; of one that is
+ * near
+ */
+__u64 evidence__distance(const struct evidence *ev, const struct fragment *frag, bool is_swapped);
+
+/* evidence__may_be_one() - no ISN that both know differs */
+bool evidence__may_be_one(const struct evidence *a, const struct evidence *b);
 
 /* evidence__retransmits() - segments of payload sent again, by both */
 static inline __u64 evidence__retransmits(const struct evidence *ev)

@@ -5,6 +5,7 @@ devices of one namespace (test_devices.py).
 """
 import contextlib
 import re
+import socket
 
 import pytest
 
@@ -12,7 +13,7 @@ from lib import ss, tool
 from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
 from lib.watched import Watched, spaces, taps
-from lib.world import bridged, macvlans, make, overlay
+from lib.world import bridged, macvlans, make, overlay, twins
 
 PORT = 8080
 ONCE = ("syn", "syn_ack", "established", "closed")
@@ -102,6 +103,58 @@ def test_states_are_counted_once(world):
         wait_for(counts, lambda: f"frames; {top.stderr()}", 10)
         assert headers[-1] == (str(len(ss.rows(world.a)) + len(ss.rows(world.b))),
                                str(ss.states(world.a)["ESTAB"] + ss.states(world.b)["ESTAB"]))
+
+
+TWINS = {"a": "b", "host": "out"}  # client and server of each
+
+
+@pytest.mark.parametrize("began", ["before", "after"])
+@pytest.mark.parametrize("view", ["all", "wire"])
+def test_same_addresses_are_sessions_of_their_own(began, view):
+    """One after the other, so that the kernel's ISNs are hardly apart; what each sent stays its own to the end."""
+    local, sent = ("10.8.0.1", 46201), {"a": 100000, "host": 3000}
+    with make(twins) as world, contextlib.ExitStack() as stack:
+        spots = world.spaces
+        conns = {}
+
+        def begin():
+            for client, server in TWINS.items():
+                listener = stack.enter_context(listen(spots[server], "10.8.0.2", PORT))
+                conns[client] = stack.enter_context(connect(spots[client], "10.8.0.2", PORT, local)), listener.accept()[0]
+
+        if began == "before":
+            begin()
+        watched = stack.enter_context(
+            Watched(world, lambda: [refused(spots[client], "10.8.0.2", 9) for client in TWINS],
+                    *(("--view", "wire") if view == "wire" else ()), *spaces(world, *TWINS, *TWINS.values()),
+                    *taps("h1", "h2", "eth0")))
+        if began == "after":
+            begin()
+        for client, (mine, theirs) in conns.items():
+            mine.sendall(b"x" * sent[client])
+            theirs.recv(sent[client], socket.MSG_WAITALL)
+        for mine, theirs in conns.values():
+            mine.shutdown(socket.SHUT_WR)
+            assert theirs.recv(1) == b""
+            theirs.close()
+            mine.close()
+        key = (*local, "10.8.0.2", PORT)
+        keys = {key, (*key[2:], *key[:2])}
+
+        def told():
+            return {e["netns"]: (e["tx_bytes"] + e["rx_bytes"], set(e["taps"].split(",")))
+                    for e in watched.of(keys, "closed")}
+
+        ends = [*TWINS, *TWINS.values()] if view == "all" else TWINS
+        wait_for(lambda: len(watched.of(keys, "closed")) >= len(ends), lambda: f"all ends; {watched.of(keys)}", 10)
+        named = told()
+        for client, ifname in (("a", "h1"), ("host", "h2")):
+            both = {spots[client].name, spots[TWINS[client]].name}
+            found = [told for netns, told in named.items() if netns in both]
+            assert len(found) == (2 if view == "all" else 1)
+            for count, seen_at in found:
+                assert seen_at == {ifname, "eth0"}
+                assert began == "before" or count == sent[client]
 
 
 # Which devices are watched in which namespaces, who talks to whom, and where the session is seen.

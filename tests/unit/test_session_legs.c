@@ -304,6 +304,91 @@ static void test_same_addresses(void **state)
 	session_table__free(fx.table);
 }
 
+/* The kernel makes an ISN of the addresses and the time: two that begin one after the other are
+ * hardly apart. */
+#define HARDLY 1000u
+
+static void assert_two(struct fixture *fx, const char *name)
+{
+	struct rows rows = fixture__rows(fx);
+	static const char *const taps[] = {"eth0,br0", "veth9"};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct session *row = i < rows.count ? rows.items[i] : NULL;
+		const char *seen = row && row->taps ? row->taps : row ? row->ifname : "";
+
+		if (rows.count != 2 || strcmp(seen, taps[i]) ||
+		    row->verdict->bytes[row->local_dir] != TALK_BYTES * (i + 1))
+			fail_msg("%s: %zu rows, at %s", name, rows.count, seen);
+	}
+}
+
+static void test_same_addresses_at_the_same_time(void **state)
+{
+	static const struct {
+		const char *name;
+		bool lose_syn;
+	} cases[] = {{"from the first SYN", false}, {"from their middle", true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk mine[] = {at_tap(INSIDE_TAP), at_tap(BRIDGE_TAP)};
+		struct talk theirs = at_tap(FAR_TAP);
+		struct fixture fx;
+
+		theirs.client_isn += HARDLY;
+		theirs.server_isn += HARDLY;
+		fixture__init(&fx, true, false, 100);
+		fx.has_twin = true;
+		for (size_t at = 0; at < 2 && !cases[i].lose_syn; at++)
+			talk__open(&fx, &mine[at]);
+		if (!cases[i].lose_syn)
+			talk__open(&fx, &theirs);
+		for (size_t at = 0; at < 2; at++)
+			talk__data(&fx, &mine[at]);
+		talk__data(&fx, &theirs);
+		talk__client(&fx, &theirs, TCPF_ACK | TCPF_PSH, 1 + TALK_BYTES, 1 + 2 * TALK_BYTES,
+			     TALK_BYTES);
+		fixture__scan(&fx);
+		assert_two(&fx, cases[i].name);
+		for (size_t at = 0; at < 2; at++)
+			talk__client(&fx, &mine[at], TCPF_ACK | TCPF_FIN, 1 + TALK_BYTES,
+				     1 + 2 * TALK_BYTES, 0);
+		talk__client(&fx, &theirs, TCPF_ACK | TCPF_FIN, 1 + 2 * TALK_BYTES,
+			     1 + 2 * TALK_BYTES, 0);
+		fixture__settle(&fx);
+		fixture__scan(&fx);
+		assert_two(&fx, cases[i].name);
+		session_table__free(fx.table);
+	}
+}
+
+/* The taps on the way are of one namespace. */
+static void test_same_addresses_past_one_tap(void **state)
+{
+	struct talk mine[] = {at_tap(INSIDE_TAP), at_tap(BRIDGE_TAP)};
+	struct talk theirs[] = {at_tap(FAR_TAP), at_tap(PORT_TAP)};
+	struct fixture fx;
+	struct rows rows;
+
+	(void)state;
+	fixture__init(&fx, true, false, 100);
+	fx.has_twin = true;
+	for (size_t i = 0; i < 2; i++) {
+		theirs[i].client_isn += HARDLY;
+		theirs[i].server_isn += HARDLY;
+	}
+	talk__open(&fx, &mine[0]);
+	talk__open(&fx, &mine[1]);
+	talk__open(&fx, &theirs[0]);
+	talk__open(&fx, &theirs[1]);
+	rows = fixture__rows(&fx);
+	assert_int_equal(rows.count, 2);
+	assert_string_equal(rows.items[0]->taps, "eth0,br0");
+	assert_string_equal(rows.items[1]->taps, "vb,veth9");
+	session_table__free(fx.table);
+}
+
 static void test_loopback_is_apart(void **state)
 {
 	struct sock_info info = make_sock(7, TCPS_ESTABLISHED, 0x7f000001, 40000, 0x7f000001, 80);
@@ -355,6 +440,8 @@ int main(void)
 		cmocka_unit_test(test_both_ends_here),
 		cmocka_unit_test(test_retransmits_count_once),
 		cmocka_unit_test(test_same_addresses),
+		cmocka_unit_test(test_same_addresses_at_the_same_time),
+		cmocka_unit_test(test_same_addresses_past_one_tap),
 		cmocka_unit_test(test_loopback_is_apart),
 		cmocka_unit_test(test_next_container),
 	};

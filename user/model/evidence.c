@@ -244,17 +244,18 @@ static bool is_near(uint32_t a, uint32_t b)
 	return ahead >= -SAME_STRETCH && ahead <= SAME_STRETCH;
 }
 
-/* The same ISN, another one, or none to compare. */
+/* A contradiction, nothing in common, or how much: an enum evidence_kin. */
+#define CONTRADICTS (-1)
+
 static int compare_isns(const struct evidence *ev, const struct fragment *frag, unsigned mine,
 			unsigned theirs)
 {
 	if (!has_isn(ev, mine) || !(frag->flags & (FRAG_SYN(theirs) | FRAG_SYNACK(theirs))))
-		return 0;
-	return ev->half[mine].isn == frag->half[theirs].isn ? 1 : -1;
+		return KIN_NONE;
+	return ev->half[mine].isn == frag->half[theirs].isn ? KIN_SAME : CONTRADICTS;
 }
 
-/* What both know of the sequence numbers of one sender, @mine and @theirs: they agree, contradict,
- * or have nothing in common. */
+/* What both know of the sequence numbers of one sender, @mine and @theirs. */
 static int compare_half(const struct evidence *ev, const struct fragment *frag, unsigned mine,
 			unsigned theirs)
 {
@@ -266,17 +267,56 @@ static int compare_half(const struct evidence *ev, const struct fragment *frag, 
 	if (frag->flags & FRAG_SEQ_VALID(theirs))
 		return is_near(frag->half[theirs].nxt, half->nxt) ||
 				       is_near(frag->half[theirs].isn, half->isn)
-			       ? 1
-			       : -1;
+			       ? KIN_NEAR
+			       : CONTRADICTS;
 	if (frag->flags & FRAG_ACK_VALID(!theirs))
-		return is_near(frag->half[!theirs].ack, half->nxt) ? 1 : -1;
-	return 0;
+		return is_near(frag->half[!theirs].ack, half->nxt) ? KIN_NEAR : CONTRADICTS;
+	return KIN_NONE;
 }
 
-bool evidence__meets(const struct evidence *ev, const struct fragment *frag, bool is_swapped)
+enum evidence_kin evidence__kin(const struct evidence *ev, const struct fragment *frag,
+				bool is_swapped)
 {
 	int low = compare_half(ev, frag, DIR_LOW, DIR_LOW ^ is_swapped);
 	int high = compare_half(ev, frag, DIR_HIGH, DIR_HIGH ^ is_swapped);
 
-	return low >= 0 && high >= 0 && low + high > 0;
+	if (low == CONTRADICTS || high == CONTRADICTS)
+		return KIN_NONE;
+	return low > high ? low : high;
+}
+
+static uint32_t half_distance(const struct evidence *ev, const struct fragment *frag, unsigned mine,
+			      unsigned theirs)
+{
+	uint32_t nxt = frag->half[theirs].nxt;
+	int32_t ahead;
+
+	if (!(frag->flags & FRAG_SEQ_VALID(theirs)))
+		nxt = frag->half[!theirs].ack;
+	else if (frag->flags & FRAG_ACK_VALID(!theirs) && seq_after(frag->half[!theirs].ack, nxt))
+		nxt = frag->half[!theirs].ack;
+	ahead = (int32_t)(nxt - ev->half[mine].nxt);
+	return ahead < 0 ? -(uint32_t)ahead : (uint32_t)ahead;
+}
+
+__u64 evidence__distance(const struct evidence *ev, const struct fragment *frag, bool is_swapped)
+{
+	__u64 distance = 0;
+
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		unsigned theirs = dir ^ is_swapped;
+
+		if (ev->flags & FRAG_SEQ_VALID(dir) &&
+		    frag->flags & (FRAG_SEQ_VALID(theirs) | FRAG_ACK_VALID(!theirs)))
+			distance += half_distance(ev, frag, dir, theirs);
+	}
+	return distance;
+}
+
+bool evidence__may_be_one(const struct evidence *a, const struct evidence *b)
+{
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
+		if (has_isn(a, dir) && has_isn(b, dir) && a->half[dir].isn != b->half[dir].isn)
+			return false;
+	return true;
 }

@@ -315,13 +315,25 @@ uint8_t wire__find_locals(const struct session_table *table, const struct flow_k
 /* wire__find_lone() - the session on the tuple @key, wherever taps see it; NULL: none, or several
  */
 struct wire_session *wire__find_lone(const struct session_table *table, const struct flow_key *key);
-/* sighting__is_of() - by its sequence numbers @seen can only be of @wire */
-bool sighting__is_of(const struct sighting *seen, const struct wire_session *wire, bool is_swapped);
 /* wire__before() - what @wire is now, before something is joined to it */
 struct wire_before wire__before(const struct wire_session *wire);
 
+/* ---- session_table_sightings.c ---- */
+
+/* sighting__kin() - what @seen is to @wire by its sequence numbers */
+enum evidence_kin sighting__kin(const struct sighting *seen, const struct wire_session *wire,
+				bool is_swapped);
+/*
+ * sighting__find() - the session that @seen is of: the one that its tap has seen on the tuple, or
+ * one that others see and that it can only be of; what it was taken for is then gone. NULL: none is
+ * known
+ */
+struct wire_session *sighting__find(struct session_table *table, const struct sighting *seen);
+
 /* ---- session_table_legs.c ---- */
 
+/* legs__has_tap() - @tap, of @netns, sees it; of many it may */
+bool legs__has_tap(const struct wire_session *wire, uint16_t tap, uint32_t netns);
 /* legs__has_netns() - a tap of @netns sees it */
 bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
 /* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */

@@ -26,6 +26,15 @@ static bool has_tap(const struct wire_legs *legs, uint16_t tap)
 	return false;
 }
 
+bool legs__has_tap(const struct wire_session *wire, uint16_t tap, uint32_t netns)
+{
+	const struct wire_legs *legs = wire->legs;
+
+	if (wire->ev.key.tap == tap)
+		return true;
+	return legs && (has_tap(legs, tap) || (legs->is_cut && legs__has_netns(wire, netns)));
+}
+
 /* Without memory it has the one that is counted. */
 static struct wire_legs *begin(struct wire_session *wire)
 {
@@ -55,6 +64,7 @@ bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t 
 		return false;
 	legs->leg[legs->count++] = (struct session_leg){netns, tap};
 	legs__refresh_names(table, wire);
+	legs__show(wire, &wire->row);
 	return is_first;
 }
 

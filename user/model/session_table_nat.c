@@ -85,12 +85,13 @@ static struct wire_session *find_by_evidence(const struct session_table *table,
 	struct wire_session *wire = wire__next_on(table, key, NULL);
 	const struct alias *alias = NULL;
 
-	while (wire && !sighting__is_of(seen, wire, *is_swapped))
+	while (wire && sighting__kin(seen, wire, *is_swapped) == KIN_NONE)
 		wire = wire__next_on(table, key, wire);
 	while (!wire && (alias = next_on(table, key, alias))) {
 		struct wire_session *named = pool__get(&table->wires, alias->wire);
 
-		if (!named || !sighting__is_of(seen, named, *is_swapped ^ alias->is_swapped))
+		if (!named ||
+		    sighting__kin(seen, named, *is_swapped ^ alias->is_swapped) == KIN_NONE)
 			continue;
 		wire = named;
 		*is_swapped ^= alias->is_swapped;
@@ -132,7 +133,7 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 		struct wire_session *wire = pool__get(&table->wires, alias->wire);
 
 		if (!wire || !(legs__has_netns(wire, seen->netns) ||
-			       sighting__is_of(seen, wire, alias->is_swapped)))
+			       sighting__kin(seen, wire, alias->is_swapped) != KIN_NONE))
 			continue;
 		note_leg(table, wire, alias, seen);
 		return true;

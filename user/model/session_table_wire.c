@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Wire sessions: which evidence belongs together, one incarnation of a tuple after the other, of
- * one tap of all that see it. Not here: what evidence proves (verdict.c), counting each fragment
- * once (session_table_parts.c), how long sessions last (session_table_wire_life.c).
+ * one tap of all that see it. Not here: which of several sessions on one tuple it is of
+ * (session_table_sightings.c), what evidence proves (verdict.c), counting each fragment once
+ * (session_table_parts.c), how long sessions last (session_table_wire_life.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -251,64 +252,6 @@ static int place(struct session_table *table, struct wire_session **wire,
 
 /* ---- records ---- */
 
-bool sighting__is_of(const struct sighting *seen, const struct wire_session *wire, bool is_swapped)
-{
-	struct fragment alone;
-
-	if (ip_addr__is_loopback(&seen->key->addr[DIR_LOW])) /* leaves no namespace */
-		return false;
-	if (seen->frag)
-		return evidence__meets(&wire->ev, seen->frag, is_swapped);
-	fragment__init(&alone, seen->key, seen->rec->hdr.time_ns);
-	track__segment(&alone, &seen->rec->seg, seen->rec->hdr.time_ns);
-	return evidence__meets(&wire->ev, &alone, is_swapped);
-}
-
-/*
- * What its taps see is of @other: either its tuple is used again, as other taps have seen already,
- * or the two were always one, which was not to be seen while one was far behind.
- */
-static void give_way(struct session_table *table, struct wire_session *wire,
-		     const struct wire_session *other)
-{
-	if (wire->ev.last_ns < other->ev.first_ns) {
-		parts__pull(table, wire);
-		wire__judge(table, wire);
-		events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
-				 wire__last_ns(wire));
-	} else {
-		table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
-		wire->todo &= ~TODO_END;
-	}
-	wire__forget(table, wire);
-}
-
-/*
- * The session that @seen is of: the one that its namespace has seen on the tuple, or one that
- * others see and that it can only be of. There may be different ones, for two containers may have
- * the same address. NULL: none is known.
- */
-static struct wire_session *find_session(struct session_table *table, const struct sighting *seen)
-{
-	struct wire_session *wire = wire__next_on(table, seen->key, NULL), *former;
-
-	if (!wire)
-		return NULL;
-	former = legs__has_netns(wire, seen->netns) ? wire : NULL;
-	if (former && !wire__next_on(table, seen->key, wire))
-		return wire;
-	while (wire && !sighting__is_of(seen, wire, false)) {
-		wire = wire__next_on(table, seen->key, wire);
-		if (wire && !former && legs__has_netns(wire, seen->netns))
-			former = wire;
-	}
-	if (!wire)
-		return former;
-	if (former && former != wire)
-		give_way(table, former, wire);
-	return wire;
-}
-
 /* It is seen beyond a translation of addresses. */
 static bool takes_alias(struct session_table *table, struct sighting *seen)
 {
@@ -336,7 +279,7 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 		.netns = table__tap(table, frag->key.tap)->netns,
 		.frag = frag,
 	};
-	struct wire_session *wire = table->pulling ? table->pulling : find_session(table, &seen);
+	struct wire_session *wire = table->pulling ? table->pulling : sighting__find(table, &seen);
 	struct wire_before before;
 	bool fits;
 	int err;
@@ -384,7 +327,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 		.netns = table__tap(table, rec->key.tap)->netns,
 		.rec = rec,
 	};
-	struct wire_session *wire = find_session(table, &seen);
+	struct wire_session *wire = sighting__find(table, &seen);
 	struct wire_before before;
 	bool fits;
 	int err;

@@ -55,6 +55,14 @@ def overlay(world):
                  f"addr add 10.8.0.{mine}/24 dev vx0")
 
 
+def twins(world):
+    """a - b and host - out: two veths that know nothing of each other, with the same addresses."""
+    for near, far, ifname in (("a", "b", "h1"), ("host", "out", "h2")):
+        world.ip(near, f"link add name {ifname} up type veth peer name eth0 netns {{{far}}}",
+                 f"addr add 10.8.0.1/24 dev {ifname}")
+        world.ip(far, "link set eth0 up", "addr add 10.8.0.2/24 dev eth0")
+
+
 OUTSIDE_ADDR, HOST_ADDR, INSIDE_ADDR, PUBLISHED = "192.0.2.9", "192.0.2.1", "10.8.0.2", 8080
 
 
