@@ -16,7 +16,7 @@ from lib.netns import removing
 from lib.traffic import connect, listen, refused, reset_on_close
 from lib.wait import wait_for
 from lib.watched import Watched, spaces, taps
-from lib.world import HOST_ADDR, INSIDE_ADDR, OUTSIDE_ADDR, PUBLISHED, make, translating, translations
+from lib.world import HOST_ADDR, INSIDE_ADDR, OUTSIDE_ADDR, PUBLISHED, make, publishing, translating, translations
 
 NAT_KEYS = ("nat_local_addr", "nat_local_port", "nat_remote_addr", "nat_remote_port")
 ONCE = ("syn", "syn_ack", "established", "closed")
@@ -31,11 +31,12 @@ def fixture_world():
 class Talk:
     """A connection through the translation, in either direction."""
 
-    def __init__(self, world, way):
+    def __init__(self, world, way, published=HOST_ADDR):
+        """way: "masquerade", or who asks for a's published port at that address."""
         self.world, self.is_out = world, way == "masquerade"
-        server, client = (world.out, world.a) if self.is_out else (world.a, world.out)
+        server, client = (world.out, world.a) if self.is_out else (world.a, world.spaces[way])
         with listen(server, OUTSIDE_ADDR if self.is_out else INSIDE_ADDR, 80) as listener:
-            self.client = connect(client, *(OUTSIDE_ADDR, 80) if self.is_out else (HOST_ADDR, PUBLISHED))
+            self.client = connect(client, *(OUTSIDE_ADDR, 80) if self.is_out else (published, PUBLISHED))
             self.server, _ = listener.accept()
         # What each end calls both, the client first.
         self.before = (*self.client.getsockname(), *self.client.getpeername())
@@ -76,7 +77,7 @@ def names_of(row):
     return [row[key] for key in NAT_KEYS]
 
 
-@pytest.mark.parametrize("way", ["masquerade", "published"])
+@pytest.mark.parametrize("way", ["masquerade", "out"])
 @pytest.mark.parametrize("at", ["all", "on the way", "beyond"])
 def test_events_tell_once(world, way, at):
     """The container's own interface, the bridge and its port see one name of it, the interface outwards the other."""
@@ -100,7 +101,33 @@ def test_events_tell_once(world, way, at):
             assert (tool.key_of(event), names_of(event)) == (inside, there)
 
 
-@pytest.mark.parametrize("way", ["masquerade", "published"])
+@pytest.mark.parametrize("addr", ["127.0.0.1", HOST_ADDR, "10.8.0.1"])
+@pytest.mark.parametrize("labels", [("host",), ("host", "a")])
+def test_own_session_to_a_published_port(labels, addr):
+    """The host's own socket, the host's bridge and its port, which know it by another name; and the container's."""
+    with make(publishing) as world:
+        with Watched(world, lambda: refused(world.a, "10.8.0.1", 9), *spaces(world, *labels),
+                     *taps("va", "br0", *(["eth0"] if "a" in labels else []))) as watched:
+            with Talk(world, "host", addr) as talk:
+                keys = talk.keys()
+                row, = [r for r in tool.sessions(world.host, *spaces(world, "host"), *taps("va", "br0"),
+                                                 "--duration", "1", "state", "established") if tool.key_of(r) in keys]
+                assert (tool.key_of(row), row["direction"]) == (talk.before, "out")
+                talk.finish()
+            wait_for(lambda: len(watched.of(keys, "closed")) == len(labels), lambda: f"the ends; {watched.of(keys)}", 10)
+            refused(world.a, "10.8.0.1", 10)
+            client, server = talk.before, (*talk.after[2:], *talk.after[:2])
+            for kind in ("established", "closed"):
+                told = {tool.key_of(e): e for e in watched.of(keys, kind)}
+                assert set(told) == {client, server} if "a" in labels else {client}
+                assert len(told) == len(watched.of(keys, kind))
+                assert set(told[client]["taps"].split(",")) >= {"br0", "va"}
+            for kind in ("syn", "syn_ack"):
+                event, = watched.of(keys, kind)
+                assert tool.key_of(event) in (client, server)
+
+
+@pytest.mark.parametrize("way", ["masquerade", "out"])
 def test_what_was_translated_before_is_known(world, way):
     """Sockets alone: what their ends are called is asked of conntrack, once."""
     with Talk(world, way) as talk:

@@ -141,7 +141,8 @@ static const struct nat *lookup(void *ctx, const struct flow_key *key, bool is_n
 static bool is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
 {
 	(void)ctx;
-	return addr->words[3] == TW_BE32(tap == INSIDE_TAP ? INSIDE_IP : HOST_IP);
+	return addr->words[3] == TW_BE32(tap == INSIDE_TAP ? INSIDE_IP : HOST_IP) ||
+	       ip_addr__is_loopback(addr);
 }
 
 static void init(struct fixture *fx, bool with_events, bool prefer_sockets)
@@ -294,6 +295,62 @@ static void test_socket_before_nat(void **state)
 	}
 }
 
+/* This host asks for what it publishes itself: its socket, and what its bridge sees of it. */
+static void test_own_socket_to_a_published_port(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t addr; /* as the socket has both ends */
+		uint16_t port_there;
+	} cases[] = {
+		{"its own address", HOST_IP, 40000},
+		{"loopback, masqueraded", 0x7f000001, 50000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int order = 0; order < 3; order++) {
+			struct sock_info info = make_sock(7, TCPS_ESTABLISHED, cases[i].addr, 40000,
+							  cases[i].addr, 8080);
+			struct nat nat = {.netns = OUTSIDE};
+			const struct session *row;
+			struct fixture fx;
+			struct talk t;
+
+			nat.side[NAT_BEFORE].client =
+				make_key(&nat.side[NAT_BEFORE].key, cases[i].addr, 40000,
+					 cases[i].addr, 8080, 0);
+			talk__init(&t, HOST_IP, cases[i].port_there, SERVER_IP, 80);
+			t.key.tap = BRIDGE_TAP;
+			nat.side[NAT_AFTER].key = t.key;
+			nat.side[NAT_AFTER].client = t.client;
+			info.netns = OUTSIDE;
+			init(&fx, true, true);
+			for (int step = 0; step < 3; step++) {
+				if (step == order)
+					fixture__sock(&fx, &info);
+				else if (step == (order + 1) % 3)
+					learn(&fx, &nat);
+				else
+					talk__open(&fx, &t);
+			}
+			row = only_row(&fx);
+			if (!row->sock || !row->wire || row->is_forwarded ||
+			    row->verdict->originator != row->local_dir)
+				fail_msg("%s, order %d: view %u", cases[i].name, order,
+					 session__view(row));
+			fini(&fx);
+
+			/* Without sockets too it is this host's. */
+			init(&fx, false, false);
+			learn(&fx, &nat);
+			talk__open(&fx, &t);
+			if (only_row(&fx)->is_forwarded)
+				fail_msg("%s: forwarded", cases[i].name);
+			fini(&fx);
+		}
+}
+
 /* The tuple is used again, and goes another way. */
 static void test_next_session_is_not_translated(void **state)
 {
@@ -378,6 +435,12 @@ static void random_nat(struct fixture *fx, uint32_t *state)
 {
 	struct nat nat = masquerade(40000, 50000);
 
+	if (random_below(state, 2)) { /* its own session to what it publishes */
+		nat.netns = NETNS;
+		nat.side[NAT_AFTER] = nat.side[NAT_BEFORE];
+		nat.side[NAT_BEFORE].client =
+			make_key(&nat.side[NAT_BEFORE].key, INSIDE_IP, 40000, INSIDE_IP, 8080, 0);
+	}
 	if (random_below(state, 2))
 		learn(fx, &nat);
 	else
@@ -430,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_both_sides_are_one),
 		cmocka_unit_test(test_stand_in_is_forwarded),
 		cmocka_unit_test(test_socket_before_nat),
+		cmocka_unit_test(test_own_socket_to_a_published_port),
 		cmocka_unit_test(test_next_session_is_not_translated),
 		cmocka_unit_test(test_any_order),
 	};

@@ -120,6 +120,7 @@ struct alias {
 	struct pool_head head;
 	uint32_t tuple_hash;
 	uint32_t wire, next; /* whose, and the next one of the same */
+	uint32_t netns;	     /* the only namespace where it is called so, 0: in any */
 	struct flow_key key; /* any tap */
 	bool is_swapped;     /* what is low in it is high in the key of the evidence */
 	uint8_t ends;	     /* a bit for each enum flow_dir of .key: no stand-in (nat__ends()) */
@@ -224,6 +225,10 @@ void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
 /* table__nat() - the translation that is known of @key, or NULL */
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side);
+/* nat__find_ends() - as wire__find_locals(), of endpoints whatever they are called: what stands in
+ * for one is none. If @wire had none its row may be named anew */
+uint8_t nat__find_ends(struct session_table *table, struct wire_session *wire,
+		       const struct flow_key *key);
 /* aliases__find() - the session with the alias @key that a tap of @netns sees, or NULL */
 struct wire_session *aliases__find(const struct session_table *table, const struct flow_key *key,
 				   uint32_t netns, bool *is_swapped);

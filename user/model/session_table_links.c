@@ -107,33 +107,42 @@ static struct wire_session *find_passing(const struct session_table *table,
 	return wire && !(wire->locals & 1 << local) ? wire : NULL;
 }
 
-/* Likewise, by what @key is called beyond a translation. */
+/* Likewise, by what @key is called beyond a translation by @translating_netns, where it may be seen
+ * too; 0: by any. */
 static struct way find_translated(const struct session_table *table, const struct flow_key *key,
-				  enum flow_dir local)
+				  enum flow_dir local, uint32_t translating_netns)
 {
 	enum nat_side side;
 	const struct nat *nat = table__nat(table, key, &side);
 	struct way way = {.is_swapped = nat && nat__is_swapped(nat)};
+	const struct flow_key *there;
 
-	if (nat)
-		way.wire = find_passing(table, &nat->side[!side].key, local ^ way.is_swapped);
+	if (!nat || (translating_netns && nat->netns != translating_netns))
+		return way;
+	there = &nat->side[!side].key;
+	if (translating_netns)
+		way.wire = wire__find(table, there, translating_netns);
+	if (!way.wire)
+		way.wire = find_passing(table, there, local ^ way.is_swapped);
 	return way;
 }
 
 /*
  * What taps elsewhere saw of @sock: a container's session at the host's bridge. There must be no
- * doubt which one it is: not if another socket has the same addresses.
+ * doubt which one it is: not if another socket has the same addresses, unless they are translated
+ * where it is.
  */
 static struct way find_on_way(struct session_table *table, const struct sock_row *sock,
 			      const struct flow_key *key, enum flow_dir local)
 {
-	struct way way = {.wire = find_passing(table, key, local)};
+	struct way way = find_translated(table, key, local, sock->info.netns);
 	struct sock_row *twin;
 
-	if (ip_addr__is_loopback(&sock->info.local))
-		return (struct way){0};
+	if (way.wire || ip_addr__is_loopback(&sock->info.local))
+		return way;
+	way = (struct way){.wire = find_passing(table, key, local)};
 	if (!way.wire)
-		way = find_translated(table, key, local);
+		way = find_translated(table, key, local, 0);
 	if (!way.wire)
 		return way;
 	twin = find_twin(table, sock);

@@ -14,6 +14,11 @@ const struct nat *table__nat(const struct session_table *table, const struct flo
 	return table->env.nat ? table->env.nat(table->env.ctx, key, false, side) : NULL;
 }
 
+static uint8_t swap_ends(uint8_t ends, bool is_swapped)
+{
+	return is_swapped ? (ends >> 1 | ends << 1) & 3 : ends;
+}
+
 /* ---- aliases ---- */
 
 static struct alias *next_on(const struct session_table *table, const struct flow_key *key,
@@ -28,6 +33,11 @@ static struct alias *next_on(const struct session_table *table, const struct flo
 	return next;
 }
 
+static bool is_called_so(const struct alias *alias, uint32_t netns)
+{
+	return !alias->netns || alias->netns == netns;
+}
+
 struct wire_session *aliases__find(const struct session_table *table, const struct flow_key *key,
 				   uint32_t netns, bool *is_swapped)
 {
@@ -37,7 +47,7 @@ struct wire_session *aliases__find(const struct session_table *table, const stru
 	while (table->aliases.count && (alias = next_on(table, key, alias))) {
 		wire = pool__get(&table->wires, alias->wire);
 		*is_swapped = alias->is_swapped;
-		if (wire && legs__has_netns(wire, netns))
+		if (wire && legs__has_netns(wire, netns) && is_called_so(alias, netns))
 			return wire;
 	}
 	return NULL;
@@ -75,6 +85,81 @@ void aliases__clear(struct session_table *table, struct wire_session *wire)
 	wire->shown_alias = 0;
 }
 
+/* ---- whose addresses ---- */
+
+/*
+ * What stands in for an endpoint is nobody's address: of this host's it is not one of its own
+ * sessions, unless whom it stands for is there too.
+ */
+static uint8_t find_locals(struct session_table *table, const struct flow_key *key,
+			   const struct nat *nat, enum nat_side side)
+{
+	uint8_t locals = wire__find_locals(table, key) & nat__ends(nat, side);
+	struct flow_key other = nat->side[!side].key;
+	uint8_t there;
+
+	if (table__tap(table, key->tap)->netns != nat->netns)
+		return locals;
+	other.tap = key->tap;
+	there = wire__find_locals(table, &other) & nat__ends(nat, !side);
+	return locals | swap_ends(there, nat__is_swapped(nat));
+}
+
+static bool has_alias(const struct session_table *table, const struct wire_session *wire,
+		      const struct flow_key *key)
+{
+	const struct alias *alias = pool__get(&table->aliases, wire->alias);
+
+	while (alias && !flow_key__same_ends(&alias->key, key))
+		alias = pool__get(&table->aliases, alias->next);
+	return alias;
+}
+
+/*
+ * A socket of the namespace that translates calls its session what a client calls it if it is one,
+ * and what a server does if not, and so do rows, whatever it is called where it was seen.
+ */
+static void name_as_socket(struct session_table *table, struct wire_session *wire, uint8_t locals,
+			   const struct nat *nat, enum nat_side side)
+{
+	enum nat_side own = locals & 1 << nat->side[side].client ? NAT_BEFORE : NAT_AFTER;
+	const struct flow_key *key = &nat->side[own].key;
+	struct alias *alias;
+
+	if (!locals || own == side || has_alias(table, wire, key))
+		return;
+	alias = add(table, wire, key, nat__is_swapped(nat));
+	if (!alias)
+		return;
+	alias->ends = nat__ends(nat, own);
+	alias->netns = nat->netns;
+	wire->shown_alias = alias->head.id;
+}
+
+uint8_t nat__find_ends(struct session_table *table, struct wire_session *wire,
+		       const struct flow_key *key)
+{
+	enum nat_side side;
+	const struct nat *nat = table__nat(table, key, &side);
+	uint8_t locals;
+
+	if (!nat)
+		return wire__find_locals(table, key);
+	locals = find_locals(table, key, nat, side);
+	if (table__tap(table, key->tap)->netns == nat->netns &&
+	    (!wire->locals || wire->row.netns == nat->netns))
+		name_as_socket(table, wire, locals, nat, side);
+	return locals;
+}
+
+/* @wire was not known to be translated. */
+static void correct_ends(struct session_table *table, struct wire_session *wire,
+			 const struct nat *nat, enum nat_side side)
+{
+	wire->locals &= nat__ends(nat, side);
+	wire->locals |= nat__find_ends(table, wire, &wire->ev.key);
+}
+
 /* ---- one session, two tuples ---- */
 
 /* The session on the tuple @key or on an alias of that name that @seen, in other words, is of. */
@@ -99,23 +184,19 @@ static struct wire_session *find_by_evidence(const struct session_table *table,
 	return wire;
 }
 
-static uint8_t swap_ends(uint8_t ends, bool is_swapped)
-{
-	return is_swapped ? (ends >> 1 | ends << 1) & 3 : ends;
-}
-
-/*
- * What stands in for an endpoint is nobody's address: of this host's it is not one of its own
- * sessions. Where an endpoint is seen by its own name only beyond the translation, rows use that.
- */
+/* Where an endpoint is seen by its own name only beyond the translation, rows use that. */
 static void note_leg(struct session_table *table, struct wire_session *wire,
 		     const struct alias *alias, const struct sighting *seen)
 {
+	enum nat_side side;
+	const struct nat *nat;
 	uint8_t locals;
 
 	if (!legs__add(table, wire, seen->key->tap, seen->netns))
 		return;
-	locals = wire__find_locals(table, seen->key) & alias->ends;
+	nat = table__nat(table, seen->key, &side);
+	locals = nat ? find_locals(table, seen->key, nat, side)
+		     : wire__find_locals(table, seen->key) & alias->ends;
 	if (!wire->locals && locals) {
 		wire->row.netns = seen->netns;
 		wire->shown_alias = alias->head.id;
@@ -132,8 +213,9 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 	while (table->aliases.count && (alias = next_on(table, seen->key, alias))) {
 		struct wire_session *wire = pool__get(&table->wires, alias->wire);
 
-		if (!wire || !(legs__has_netns(wire, seen->netns) ||
-			       sighting__kin(seen, wire, alias->is_swapped) != KIN_NONE))
+		if (!wire || !is_called_so(alias, seen->netns) ||
+		    !(legs__has_netns(wire, seen->netns) ||
+		      sighting__kin(seen, wire, alias->is_swapped) != KIN_NONE))
 			continue;
 		note_leg(table, wire, alias, seen);
 		return true;
@@ -161,7 +243,7 @@ bool nat__take(struct session_table *table, struct sighting *seen)
 		return false;
 	alias->ends = nat__ends(seen->nat, seen->side);
 	if (flow_key__same_ends(&wire->ev.key, &other->key))
-		wire->locals &= nat__ends(seen->nat, !seen->side);
+		correct_ends(table, wire, seen->nat, !seen->side);
 	note_leg(table, wire, alias, seen);
 	return true;
 }
@@ -174,7 +256,7 @@ void session_table__add_nat(struct session_table *table, const struct nat *nat)
 		struct wire_session *wire = wire__next_on(table, key, NULL);
 
 		for (; wire; wire = wire__next_on(table, key, wire)) {
-			wire->locals &= nat__ends(nat, side);
+			correct_ends(table, wire, nat, side);
 			socks__link_wire(table, wire);
 			wire__judge(table, wire);
 		}

@@ -82,9 +82,7 @@ static struct wire_session *create(struct session_table *table, const struct sig
 	evidence__init(&wire->ev, key);
 	wire->told_ns = table->caught_up_ns;
 	wire->counted = NOT_SHOWN;
-	wire->locals = wire__find_locals(table, key);
-	if (seen->nat)
-		wire->locals &= nat__ends(seen->nat, seen->side);
+	wire->locals = nat__find_ends(table, wire, key);
 	wire->row.netns = seen->netns;
 	wire->row.wire = &wire->ev;
 	wire->row.verdict = &wire->verdict;
@@ -120,7 +118,8 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	legs__clear(wire);
 	aliases__clear(table, wire);
 	wire->row.netns = table__tap(table, key.tap)->netns;
-	wire->locals = wire__find_locals(table, &key);
+	wire->locals = 0;
+	wire->locals = nat__find_ends(table, wire, &key);
 	wire->owned = 0;
 	forget_evidence(table, wire, &key);
 }
@@ -133,7 +132,7 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 
 	if (!legs__add(table, wire, seen->key->tap, seen->netns))
 		return;
-	locals = wire__find_locals(table, seen->key);
+	locals = nat__find_ends(table, wire, seen->key);
 	if (!wire->locals && locals)
 		wire->row.netns = seen->netns;
 	wire->locals |= locals;

@@ -83,6 +83,16 @@ def translating(world):
         world.host.run("nft", line)
 
 
+def publishing(world):
+    """translating(), and the host itself reaches a's port 80 at its port 8080, whichever its own address."""
+    translating(world)
+    world.host.sysctl("ipv4/conf/all/route_localnet", 1)
+    for line in ("add chain ip nat out { type nat hook output priority -100; }",
+                 f"add rule ip nat out fib daddr type local tcp dport {PUBLISHED} dnat to {INSIDE_ADDR}:80",
+                 "add rule ip nat post ip saddr 127.0.0.0/8 oifname br0 masquerade"):
+        world.host.run("nft", line)
+
+
 def translations(world):
     """What the host's conntrack says of TCP: (client, its port, target, its port) and the same as the server has it."""
     found = set()
