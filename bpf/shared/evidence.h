@@ -96,6 +96,9 @@ enum evidence_kin {
 enum evidence_kin evidence__kin(const struct evidence *ev, const struct fragment *frag,
 				bool is_swapped);
 
+/* evidence__isns_differ() - both know an ISN, and not the same */
+bool evidence__isns_differ(const struct evidence *ev, const struct fragment *frag, bool is_swapped);
+
 /* evidence__distance() - how far what @frag has seen is from what @ev has, bytes; of one that is
  * near
  */

@@ -16,7 +16,7 @@ from lib.netns import removing
 from lib.traffic import connect, listen, refused, reset_on_close
 from lib.wait import wait_for
 from lib.watched import Watched, spaces, taps
-from lib.world import HOST_ADDR, INSIDE_ADDR, OUTSIDE_ADDR, PUBLISHED, make, publishing, translating, translations
+from lib.world import HOST_ADDR, INSIDE_ADDR, OUTSIDE_ADDR, PUBLISHED, hairpin, make, publishing, translating, translations
 
 NAT_KEYS = ("nat_local_addr", "nat_local_port", "nat_remote_addr", "nat_remote_port")
 ONCE = ("syn", "syn_ack", "established", "closed")
@@ -51,7 +51,8 @@ class Talk:
         self.server.close()
 
     def keys(self):
-        return {key for one in (self.before, self.after) for key in (one, (*one[2:], *one[:2]))}
+        names = self.before, self.after, (*self.before[:2], *self.after[2:])
+        return {key for one in names for key in (one, (*one[2:], *one[:2]))}
 
     def inside(self):
         """The session as a's socket has it, and what the other side calls its ends."""
@@ -125,6 +126,43 @@ def test_own_session_to_a_published_port(labels, addr):
             for kind in ("syn", "syn_ack"):
                 event, = watched.of(keys, kind)
                 assert tool.key_of(event) in (client, server)
+
+
+@pytest.mark.parametrize("bridge_asks", [0, 1])
+@pytest.mark.parametrize("labels, names", [("hab", ["eth0", "va", "vb", "br0"]), ("h", ["br0"]), ("h", ["va", "vb"])])
+def test_from_container_to_container_by_the_host(labels, names, bridge_asks):
+    """A bridge that calls netfilter sees a name between the two: the server's already, the client's still."""
+    labels = [label if label != "h" else "host" for label in labels]
+    with make(hairpin) as world:
+        with contextlib.ExitStack() as stack:
+            try:
+                with world.host.entered():
+                    open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w", encoding="ascii").write(str(bridge_asks))
+            except FileNotFoundError:
+                if bridge_asks:
+                    pytest.skip("br_netfilter is not loaded")
+            watched = stack.enter_context(Watched(world, lambda: refused(world.b, "10.8.0.1", 9), *spaces(world, *labels),
+                                                  *taps(*names)))
+            with Talk(world, "b", "10.8.0.1") as talk:
+                keys = talk.keys()
+                talk.finish()
+            if bridge_asks and names == ["br0"]:  # it passes on at once what it has asked about, past itself
+                wait_for(lambda: watched.of(keys, "fin"), lambda: f"the server's end; {watched.of(keys)}", 10)
+                refused(world.b, "10.8.0.1", 10)
+                assert {tool.key_of(e) for e in watched.of(keys)} == {(*talk.before[:2], *talk.after[2:])}
+                assert [names_of(e) for e in watched.of(keys, "syn")] == [[*talk.after[:2], *talk.before[2:]]]
+                return
+            n_ends = 1 if labels == ["host"] else 2
+            wait_for(lambda: len(watched.of(keys, "closed")) >= n_ends, lambda: f"the ends; {watched.of(keys)}", 10)
+            refused(world.b, "10.8.0.1", 10)
+            for kind in ("established", "closed"):
+                told = watched.of(keys, kind)
+                assert len(told) == n_ends
+                assert {e["direction"] for e in told} == ({"forward"} if n_ends == 1 else {"out", "in"})
+                assert all(set(e["taps"].split(",")) == set(names) for e in told)
+            assert all(e["tx_bytes"] + e["rx_bytes"] == 1000 for e in told)
+            assert sorted(e["event"] for e in watched.of(keys) if e["event"] in ("syn", "syn_ack", "fin")) == \
+                ["fin", "fin", "syn", "syn_ack"]
 
 
 @pytest.mark.parametrize("way", ["masquerade", "out"])

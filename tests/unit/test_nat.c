@@ -39,7 +39,7 @@ static void test_finds_either_side(void **state)
 		assert_int_equal(nat_table__add(table, &nat, &own), 0);
 		assert_int_equal(nat_table__count(table), 1);
 	}
-	for (int side = 0; side < NAT_SIDES; side++) {
+	for (int side = 0; side <= NAT_AFTER; side++) {
 		struct flow_key key = nat.side[side].key;
 		enum nat_side where = NAT_SIDES;
 
@@ -51,6 +51,29 @@ static void test_finds_either_side(void **state)
 	nat_table__remove(table, &nat);
 	assert_int_equal(nat_table__count(table), 0);
 	nat_table__remove(table, &nat);
+	nat_table__free(table);
+}
+
+/* Where both endpoints are translated there is a name with the client's own and the server's own.
+ */
+static void test_finds_what_is_between(void **state)
+{
+	struct nat_table *table = nat_table__new(10);
+	struct nat nat = masquerade(40000, 50000);
+	enum nat_side where = NAT_SIDES;
+	const struct nat *own;
+	struct flow_key key;
+
+	(void)state;
+	nat.side[NAT_BEFORE].client =
+		make_key(&nat.side[NAT_BEFORE].key, INSIDE_IP, 40000, HOST_IP, 8080, 0);
+	assert_int_equal(nat_table__add(table, &nat, &own), 0);
+	make_key(&key, INSIDE_IP, 40000, SERVER_IP, 80, 7);
+	assert_ptr_equal(nat_table__find(table, &key, &where), own);
+	assert_int_equal(where, NAT_BETWEEN);
+	assert_int_equal(nat__ends(own, where), 3);
+	nat_table__remove(table, &nat);
+	assert_null(nat_table__find(table, &key, &where));
 	nat_table__free(table);
 }
 
@@ -97,7 +120,7 @@ static void test_ends(void **state)
 	static const struct {
 		const char *name;
 		uint32_t before_client, before_server, after_client, after_server;
-		bool is_client[NAT_SIDES], is_server[NAT_SIDES];
+		bool is_client[2], is_server[2];
 	} cases[] = {
 		{"masquerade", 1, 9, 2, 9, {true, false}, {true, true}},
 		{"published port", 1, 8, 1, 9, {true, true}, {false, true}},
@@ -114,7 +137,7 @@ static void test_ends(void **state)
 		nat.side[NAT_AFTER].client =
 			make_key(&nat.side[NAT_AFTER].key, cases[i].after_client, 1,
 				 cases[i].after_server, 2, 0);
-		for (int side = 0; side < NAT_SIDES; side++) {
+		for (int side = 0; side <= NAT_AFTER; side++) {
 			uint8_t client = 1 << nat.side[side].client;
 			uint8_t expected = (cases[i].is_client[side] ? client : 0) |
 					   (cases[i].is_server[side] ? 3 & ~client : 0);
@@ -351,6 +374,42 @@ static void test_own_socket_to_a_published_port(void **state)
 		}
 }
 
+/* From a container to another one by what the host publishes: its bridge may see a third name. */
+static void test_between_is_one_too(void **state)
+{
+	static const uint16_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {2, 1, 0}};
+	struct nat nat = masquerade(40000, 50000);
+
+	(void)state;
+	nat.side[NAT_BEFORE].client =
+		make_key(&nat.side[NAT_BEFORE].key, INSIDE_IP, 40000, HOST_IP, 8080, 0);
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct talk at[3];
+		struct fixture fx;
+
+		talk__init(&at[0], INSIDE_IP, 40000, HOST_IP, 8080);
+		talk__init(&at[1], INSIDE_IP, 40000, SERVER_IP, 80);
+		talk__init(&at[2], HOST_IP, 50000, SERVER_IP, 80);
+		at[1].key.tap = BRIDGE_TAP;
+		at[2].key.tap = NIC_TAP;
+		init(&fx, true, false);
+		learn(&fx, &nat);
+		for (size_t n = 0; n < 3; n++)
+			talk__whole(&fx, &at[orders[i][n]]);
+		fixture__settle(&fx);
+		assert_int_equal(only_row(&fx)->n_legs, 3);
+		assert_int_equal(only_row(&fx)->netns, NETNS);
+
+		/* That name may also be another session's own, if none is counted by it. */
+		at[1].client_isn += 1000000;
+		at[1].server_isn += 1000000;
+		at[1].key.tap = NIC_TAP;
+		talk__open(&fx, &at[1]);
+		assert_int_equal(fixture__rows(&fx).count, orders[i][0] == 1 ? 1 : 2);
+		fini(&fx);
+	}
+}
+
 /* The tuple is used again, and goes another way. */
 static void test_next_session_is_not_translated(void **state)
 {
@@ -487,6 +546,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finds_either_side),
+		cmocka_unit_test(test_finds_what_is_between),
 		cmocka_unit_test(test_is_bounded),
 		cmocka_unit_test(test_lists_anew),
 		cmocka_unit_test(test_ends),
@@ -494,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_stand_in_is_forwarded),
 		cmocka_unit_test(test_socket_before_nat),
 		cmocka_unit_test(test_own_socket_to_a_published_port),
+		cmocka_unit_test(test_between_is_one_too),
 		cmocka_unit_test(test_next_session_is_not_translated),
 		cmocka_unit_test(test_any_order),
 	};

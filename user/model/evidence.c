@@ -285,6 +285,12 @@ enum evidence_kin evidence__kin(const struct evidence *ev, const struct fragment
 	return low > high ? low : high;
 }
 
+bool evidence__isns_differ(const struct evidence *ev, const struct fragment *frag, bool is_swapped)
+{
+	return compare_isns(ev, frag, DIR_LOW, DIR_LOW ^ is_swapped) == CONTRADICTS ||
+	       compare_isns(ev, frag, DIR_HIGH, DIR_HIGH ^ is_swapped) == CONTRADICTS;
+}
+
 static uint32_t half_distance(const struct evidence *ev, const struct fragment *frag, unsigned mine,
 			      unsigned theirs)
 {

@@ -27,12 +27,21 @@ static bool is_same_end(const struct nat_tuple *a, const struct nat_tuple *b, bo
 
 uint8_t nat__ends(const struct nat *nat, enum nat_side side)
 {
-	const struct nat_tuple *mine = &nat->side[side], *other = &nat->side[!side];
-	uint8_t client = 1 << mine->client, server = 1 << !mine->client;
+	const struct nat_tuple *tuple = &nat->side[side];
+	bool is_client = is_same_end(tuple, &nat->side[NAT_BEFORE], true);
+	bool is_server = is_same_end(tuple, &nat->side[NAT_AFTER], false);
 
-	if (side == NAT_BEFORE)
-		return client | (is_same_end(mine, other, false) ? server : 0);
-	return server | (is_same_end(mine, other, true) ? client : 0);
+	return is_client << tuple->client | is_server << !tuple->client;
+}
+
+static void set_between(struct nat *nat)
+{
+	const struct nat_tuple *before = &nat->side[NAT_BEFORE], *after = &nat->side[NAT_AFTER];
+	struct nat_tuple *between = &nat->side[NAT_BETWEEN];
+
+	between->client = flow_key__set(
+		&between->key, &before->key.addr[before->client], before->key.port[before->client],
+		&after->key.addr[!after->client], after->key.port[!after->client], 0);
 }
 
 struct nat_table *nat_table__new(size_t max)
@@ -110,6 +119,15 @@ static void drop(struct nat_table *table, struct nat *nat)
 	pool__delete(&table->pool, nat);
 }
 
+/* Where one endpoint alone is translated there is nothing between. */
+static bool has_side(const struct nat *nat, enum nat_side side)
+{
+	const struct flow_key *between = &nat->side[NAT_BETWEEN].key;
+
+	return side != NAT_BETWEEN ||
+	       !(has_tuple(nat, NAT_BEFORE, between) || has_tuple(nat, NAT_AFTER, between));
+}
+
 static struct nat *insert(struct nat_table *table, const struct nat *like)
 {
 	struct nat *nat = pool__new(&table->pool);
@@ -118,12 +136,14 @@ static struct nat *insert(struct nat_table *table, const struct nat *like)
 		return NULL;
 	nat->netns = like->netns;
 	memcpy(nat->side, like->side, sizeof(nat->side));
+	set_between(nat);
 	for (int side = 0; side < NAT_SIDES; side++) {
-		if (!hash_index__insert(&table->by_side[side], nat,
+		if (!has_side(nat, side) ||
+		    !hash_index__insert(&table->by_side[side], nat,
 					hash_of(table, &nat->side[side].key)))
 			continue;
-		if (side)
-			hash_index__remove(&table->by_side[NAT_BEFORE], nat);
+		while (side--)
+			hash_index__remove(&table->by_side[side], nat);
 		pool__delete(&table->pool, nat);
 		return NULL;
 	}

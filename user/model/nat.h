@@ -15,6 +15,10 @@
 enum nat_side {
 	NAT_BEFORE, /* as the client addresses it, and is itself called where it is */
 	NAT_AFTER,  /* as the server is called, and knows the client */
+	/* The client as it calls itself, the server likewise: a bridge that calls netfilter
+	 * (br_netfilter) shows it where both are translated, the one already and the other not yet.
+	 */
+	NAT_BETWEEN,
 	NAT_SIDES,
 };
 
@@ -33,9 +37,9 @@ struct nat {
 };
 
 /* nat__is_swapped() - what is low in the key of one side is high in that of the other */
-static inline bool nat__is_swapped(const struct nat *nat)
+static inline bool nat__is_swapped(const struct nat *nat, enum nat_side a, enum nat_side b)
 {
-	return nat->side[NAT_BEFORE].client != nat->side[NAT_AFTER].client;
+	return nat->side[a].client != nat->side[b].client;
 }
 
 /*
@@ -52,7 +56,8 @@ void nat_table__free(struct nat_table *table);
 size_t nat_table__count(const struct nat_table *table);
 
 /*
- * nat_table__add() - @nat, of which .netns and .side are read, holds from now on
+ * nat_table__add() - @nat, of which .netns and the sides before and after are read, holds from now
+ * on
  *
  * *@out: the table's own, which may have been there. Returns 0, -ENOSPC: there are as many as may
  * be, or -ENOMEM.
@@ -60,7 +65,7 @@ size_t nat_table__count(const struct nat_table *table);
 int nat_table__add(struct nat_table *table, const struct nat *nat, const struct nat **out);
 /* nat_table__remove() - it no longer holds, if it did */
 void nat_table__remove(struct nat_table *table, const struct nat *nat);
-/* nat_table__find() - the translation that has the tuple @key (its tap is not looked at) on either
+/* nat_table__find() - the translation that has the tuple @key (its tap is not looked at) on any
  * side, and on which; NULL: none. Valid until it is removed */
 const struct nat *nat_table__find(const struct nat_table *table, const struct flow_key *key,
 				  enum nat_side *side);

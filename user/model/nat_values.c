@@ -12,18 +12,23 @@ static bool is_end(const struct flow_key *key, enum flow_dir at, const struct en
 /* False: nobody knows of a translation, or it leaves this endpoint alone. */
 static bool find_name(const struct session *s, const struct endpoint *end, struct endpoint *out)
 {
-	const struct nat_tuple *mine, *other;
-	enum flow_dir at, there;
+	const struct nat_tuple *mine;
+	bool is_client;
 
 	if (!s->nat)
 		return false;
 	mine = &s->nat->side[s->nat_side];
-	other = &s->nat->side[!s->nat_side];
-	at = is_end(&mine->key, DIR_LOW, end) ? DIR_LOW : DIR_HIGH;
-	there = at == mine->client ? other->client : !other->client;
-	out->addr = other->key.addr[there];
-	out->port = TW_BE16(other->key.port[there]);
-	return !is_end(&other->key, there, end);
+	is_client = is_end(&mine->key, mine->client, end);
+	for (enum nat_side side = NAT_BEFORE; side <= NAT_AFTER; side++) {
+		const struct nat_tuple *other = &s->nat->side[side];
+		enum flow_dir there = is_client ? other->client : !other->client;
+
+		out->addr = other->key.addr[there];
+		out->port = TW_BE16(other->key.port[there]);
+		if (!is_end(&other->key, there, end))
+			return true;
+	}
+	return false;
 }
 
 static void set_endpoint(struct value *out, const struct session *s, const struct endpoint *end)

@@ -123,6 +123,7 @@ struct alias {
 	uint32_t netns;	     /* the only namespace where it is called so, 0: in any */
 	struct flow_key key; /* any tap */
 	bool is_swapped;     /* what is low in it is high in the key of the evidence */
+	bool is_between;     /* it may be another session's own name (NAT_BETWEEN) */
 	uint8_t ends;	     /* a bit for each enum flow_dir of .key: no stand-in (nat__ends()) */
 };
 
@@ -328,6 +329,9 @@ struct wire_before wire__before(const struct wire_session *wire);
 /* sighting__kin() - what @seen is to @wire by its sequence numbers */
 enum evidence_kin sighting__kin(const struct sighting *seen, const struct wire_session *wire,
 				bool is_swapped);
+/* sighting__is_of_other() - likewise it is of another: their ISNs differ */
+bool sighting__is_of_other(const struct sighting *seen, const struct wire_session *wire,
+			   bool is_swapped);
 /*
  * sighting__find() - the session that @seen is of: the one that its tap has seen on the tuple, or
  * one that others see and that it can only be of; what it was taken for is then gone. NULL: none is

@@ -114,16 +114,21 @@ static struct way find_translated(const struct session_table *table, const struc
 {
 	enum nat_side side;
 	const struct nat *nat = table__nat(table, key, &side);
-	struct way way = {.is_swapped = nat && nat__is_swapped(nat)};
-	const struct flow_key *there;
+	struct way way = {0};
 
 	if (!nat || (translating_netns && nat->netns != translating_netns))
 		return way;
-	there = &nat->side[!side].key;
-	if (translating_netns)
-		way.wire = wire__find(table, there, translating_netns);
-	if (!way.wire)
-		way.wire = find_passing(table, there, local ^ way.is_swapped);
+	for (enum nat_side other = NAT_BEFORE; !way.wire && other < NAT_SIDES; other++) {
+		const struct flow_key *there = &nat->side[other].key;
+
+		if (other == side)
+			continue;
+		way.is_swapped = nat__is_swapped(nat, side, other);
+		if (translating_netns)
+			way.wire = wire__find(table, there, translating_netns);
+		if (!way.wire)
+			way.wire = find_passing(table, there, local ^ way.is_swapped);
+	}
 	return way;
 }
 
@@ -224,6 +229,7 @@ void socks__link_wire(struct session_table *table, struct wire_session *wire)
 	link_on(table, wire, &wire->ev.key);
 	for (; alias; alias = pool__get(&table->aliases, alias->next))
 		link_on(table, wire, &alias->key);
-	if (nat)
-		link_on(table, wire, &nat->side[!side].key);
+	for (enum nat_side other = NAT_BEFORE; nat && other < NAT_SIDES; other++)
+		if (other != side)
+			link_on(table, wire, &nat->side[other].key);
 }

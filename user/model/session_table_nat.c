@@ -94,15 +94,12 @@ void aliases__clear(struct session_table *table, struct wire_session *wire)
 static uint8_t find_locals(struct session_table *table, const struct flow_key *key,
 			   const struct nat *nat, enum nat_side side)
 {
-	uint8_t locals = wire__find_locals(table, key) & nat__ends(nat, side);
-	struct flow_key other = nat->side[!side].key;
-	uint8_t there;
+	struct flow_key own = nat->side[NAT_BETWEEN].key;
 
 	if (table__tap(table, key->tap)->netns != nat->netns)
-		return locals;
-	other.tap = key->tap;
-	there = wire__find_locals(table, &other) & nat__ends(nat, !side);
-	return locals | swap_ends(there, nat__is_swapped(nat));
+		return wire__find_locals(table, key) & nat__ends(nat, side);
+	own.tap = key->tap;
+	return swap_ends(wire__find_locals(table, &own), nat__is_swapped(nat, side, NAT_BETWEEN));
 }
 
 static bool has_alias(const struct session_table *table, const struct wire_session *wire,
@@ -128,7 +125,7 @@ static void name_as_socket(struct session_table *table, struct wire_session *wir
 
 	if (!locals || own == side || has_alias(table, wire, key))
 		return;
-	alias = add(table, wire, key, nat__is_swapped(nat));
+	alias = add(table, wire, key, nat__is_swapped(nat, side, own));
 	if (!alias)
 		return;
 	alias->ends = nat__ends(nat, own);
@@ -154,8 +151,14 @@ uint8_t nat__find_ends(struct session_table *table, struct wire_session *wire,
 
 /* @wire was not known to be translated. */
 static void correct_ends(struct session_table *table, struct wire_session *wire,
-			 const struct nat *nat, enum nat_side side)
+			 const struct nat *nat)
 {
+	enum nat_side side = NAT_BEFORE;
+
+	while (side < NAT_SIDES && !flow_key__same_ends(&nat->side[side].key, &wire->ev.key))
+		side++;
+	if (side == NAT_SIDES)
+		return;
 	wire->locals &= nat__ends(nat, side);
 	wire->locals |= nat__find_ends(table, wire, &wire->ev.key);
 }
@@ -214,6 +217,7 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 		struct wire_session *wire = pool__get(&table->wires, alias->wire);
 
 		if (!wire || !is_called_so(alias, seen->netns) ||
+		    (alias->is_between && sighting__is_of_other(seen, wire, alias->is_swapped)) ||
 		    !(legs__has_netns(wire, seen->netns) ||
 		      sighting__kin(seen, wire, alias->is_swapped) != KIN_NONE))
 			continue;
@@ -225,8 +229,7 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 
 bool nat__take(struct session_table *table, struct sighting *seen)
 {
-	const struct nat_tuple *other;
-	struct wire_session *wire;
+	struct wire_session *wire = NULL;
 	struct alias *alias;
 	bool is_swapped;
 
@@ -235,15 +238,18 @@ bool nat__take(struct session_table *table, struct sighting *seen)
 	seen->nat = table->env.nat(table->env.ctx, seen->key, true, &seen->side);
 	if (!seen->nat)
 		return false;
-	other = &seen->nat->side[!seen->side];
-	is_swapped = nat__is_swapped(seen->nat);
-	wire = find_by_evidence(table, &other->key, seen, &is_swapped);
+	for (enum nat_side side = NAT_BEFORE; !wire && side < NAT_SIDES; side++) {
+		is_swapped = nat__is_swapped(seen->nat, side, seen->side);
+		if (side != seen->side)
+			wire = find_by_evidence(table, &seen->nat->side[side].key, seen,
+						&is_swapped);
+	}
 	alias = wire ? add(table, wire, seen->key, is_swapped) : NULL;
 	if (!alias)
 		return false;
 	alias->ends = nat__ends(seen->nat, seen->side);
-	if (flow_key__same_ends(&wire->ev.key, &other->key))
-		correct_ends(table, wire, seen->nat, !seen->side);
+	alias->is_between = seen->side == NAT_BETWEEN;
+	correct_ends(table, wire, seen->nat);
 	note_leg(table, wire, alias, seen);
 	return true;
 }
@@ -256,7 +262,7 @@ void session_table__add_nat(struct session_table *table, const struct nat *nat)
 		struct wire_session *wire = wire__next_on(table, key, NULL);
 
 		for (; wire; wire = wire__next_on(table, key, wire)) {
-			correct_ends(table, wire, nat, side);
+			correct_ends(table, wire, nat);
 			socks__link_wire(table, wire);
 			wire__judge(table, wire);
 		}

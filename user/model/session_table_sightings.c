@@ -17,14 +17,29 @@ static const struct fragment *as_fragment(const struct sighting *seen, struct fr
 	return alone;
 }
 
+/* Loopback at one end alone is a name that is half translated (NAT_BETWEEN). */
+static bool leaves_no_namespace(const struct flow_key *key)
+{
+	return ip_addr__is_loopback(&key->addr[DIR_LOW]) &&
+	       ip_addr__is_loopback(&key->addr[DIR_HIGH]);
+}
+
 enum evidence_kin sighting__kin(const struct sighting *seen, const struct wire_session *wire,
 				bool is_swapped)
 {
 	struct fragment alone;
 
-	if (ip_addr__is_loopback(&seen->key->addr[DIR_LOW])) /* leaves no namespace */
+	if (leaves_no_namespace(seen->key))
 		return KIN_NONE;
 	return evidence__kin(&wire->ev, as_fragment(seen, &alone), is_swapped);
+}
+
+bool sighting__is_of_other(const struct sighting *seen, const struct wire_session *wire,
+			   bool is_swapped)
+{
+	struct fragment alone;
+
+	return evidence__isns_differ(&wire->ev, as_fragment(seen, &alone), is_swapped);
 }
 
 static bool is_nearer(const struct sighting *seen, const struct wire_session *wire,

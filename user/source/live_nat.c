@@ -15,7 +15,7 @@
 #include "live_internal.h"
 #include "user/util/log.h"
 
-#define NATS_MAX 65536 /* 200 bytes each, made as they are needed */
+#define NATS_MAX 65536 /* 240 bytes each, made as they are needed */
 #define READ_MAX 16    /* namespaces that are read at once */
 
 bool live_nat__is_wanted(const struct live *live)

@@ -93,6 +93,14 @@ def publishing(world):
         world.host.run("nft", line)
 
 
+def hairpin(world):
+    """translating(), and b too reaches a's port 80 at the host's port 8080, through the bridge and back into it."""
+    translating(world)
+    for line in (f"add rule ip nat pre iifname br0 ip daddr 10.8.0.1 tcp dport {PUBLISHED} dnat to {INSIDE_ADDR}:80",
+                 f"add rule ip nat post ip saddr 10.8.0.0/24 ip daddr {INSIDE_ADDR} oifname br0 masquerade"):
+        world.host.run("nft", line)
+
+
 def translations(world):
     """What the host's conntrack says of TCP: (client, its port, target, its port) and the same as the server has it."""
     found = set()
