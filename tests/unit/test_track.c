@@ -34,8 +34,8 @@ static const struct script {
 	uint8_t end; /* enum session_end */
 	char first;  /* who closed first: > or <, or - */
 } scripts[] = {
-	{"SYN", ">S", TCPS_SYN_SENT, TCPS_LISTEN, CONN_S0, "S", END_NOT, '-'},
-	{"SYN retransmitted", ">S >S=", TCPS_SYN_SENT, TCPS_LISTEN, CONN_S0, "S", END_NOT, '-'},
+	{"SYN", ">S", TCPS_SYN_SENT, TCPS_UNKNOWN, CONN_S0, "S", END_NOT, '-'},
+	{"SYN retransmitted", ">S >S=", TCPS_SYN_SENT, TCPS_UNKNOWN, CONN_S0, "S", END_NOT, '-'},
 	{"SYN-ACK", ">S <SA", TCPS_SYN_SENT, TCPS_SYN_RECV, CONN_S1, "Sh", END_NOT, '-'},
 	{"SYN-ACK retransmitted", ">S <SA <SA=", TCPS_SYN_SENT, TCPS_SYN_RECV, CONN_S1, "Sh",
 	 END_NOT, '-'},
@@ -96,7 +96,7 @@ static const struct script {
 	{"one direction only: the client's", ">S >A >DA", EST, EST, CONN_OTH, "SAD", END_NOT, '-'},
 	{"new attempt on a half-open tuple", ">S >S* <SA", TCPS_SYN_SENT, TCPS_SYN_RECV, CONN_S1,
 	 "Sh", END_NOT, '-'},
-	{"same SYN after a refusal", ">S <RA >S=", TCPS_SYN_SENT, TCPS_LISTEN, CONN_S0, "S",
+	{"same SYN after a refusal", ">S <RA >S=", TCPS_SYN_SENT, TCPS_UNKNOWN, CONN_S0, "S",
 	 END_NOT, '-'},
 	{"tuple reused", ">S <SA >A >FA <FA >A >S* <SA* >A", EST, EST, CONN_S1, "ShA", END_NOT,
 	 '-'},

@@ -311,12 +311,11 @@ static void tell_state(struct session_table *table, struct wire_session *wire,
 		.new_state = wire->verdict.state[dir],
 	};
 
-	/* Before its own SYN the originator was CLOSED, and so was nobody else. */
+	/* Before its own SYN the originator was CLOSED, and who answers one was listening. */
 	if (!event.old_state && event.new_state == TCPS_SYN_SENT)
 		event.old_state = TCPS_CLOSED;
-	/* No listener closes for a SYN that comes to nothing; there may be none. */
-	if (event.old_state == TCPS_LISTEN && event.new_state == TCPS_CLOSED)
-		return;
+	if (!event.old_state && event.new_state == TCPS_SYN_RECV)
+		event.old_state = TCPS_LISTEN;
 	if (event.old_state && event.old_state != event.new_state)
 		tell_wire(table, wire, dir, &event);
 }

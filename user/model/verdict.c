@@ -147,7 +147,8 @@ static void judge_opening(const struct evidence *ev, struct evidence_verdict *v)
 		return;
 	}
 	v->state[orig] = TCPS_SYN_SENT;
-	v->state[resp] = sent_synack(ev, resp) ? TCPS_SYN_RECV : TCPS_LISTEN;
+	/* Whether anybody listens only an answer tells. */
+	v->state[resp] = sent_synack(ev, resp) ? TCPS_SYN_RECV : TCPS_UNKNOWN;
 }
 
 /* One side has sent its FIN. The other knows of it when it has acknowledged it. */

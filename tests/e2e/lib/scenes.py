@@ -200,7 +200,7 @@ class Scene:
     play: Callable
     ss: Optional[str]
     state: str
-    peer_state: str
+    peer_state: Optional[str]
     conn_state: str
     history: str
     opens: str = "either"
@@ -213,7 +213,7 @@ class Scene:
 # On the wire a peer that has sent its FIN is in FIN-WAIT-2 until it has acknowledged ours.
 # conn_state and the start of history depend on who opened: after a | as they are for the passive open.
 SCENES = [
-    Scene(syn_sent, "SYN-SENT", "SYN-SENT", "LISTEN", "S0", "S", "active"),
+    Scene(syn_sent, "SYN-SENT", "SYN-SENT", None, "S0", "S", "active"),
     Scene(syn_recv, "SYN-RECV", "SYN-RECV", "SYN-SENT", "S1", "Sh", "passive"),
     Scene(syn_recv_again, "SYN-RECV", "SYN-RECV", "SYN-SENT", "S1", "Sh", "passive"),
     Scene(simultaneous_syn, "SYN-RECV", "SYN-RECV", "SYN-SENT", "S1", "Ss", "active"),
