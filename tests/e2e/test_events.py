@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`tcpwatch events`: what is told of one session, in which order, once, and with what."""
+import contextlib
 import errno
 import os
 import re
@@ -45,6 +46,29 @@ def test_a_whole_session(pair, watch, view, side, family):
     if view != "socket":
         assert closed["conn_state"] == "SF" and closed["history"].startswith("ShA")
     assert 0 < closed["handshake_seconds"] < closed["duration_seconds"] < 10
+
+
+def test_what_began_to_open_before_is_marked(pair, watch):
+    """SYNs that nothing answers, the first of them before tcpwatch ran: those it sees were sent again, nobody knows since when."""
+    pair.far.run("nft", f"add table ip t; add chain ip t c {{ type filter hook input priority 0; }}; "
+                        f"add rule ip t c tcp dport {PORT} drop")
+    with pair.near.entered():
+        client = socket.socket()
+    with contextlib.ExitStack() as stack:
+        stack.callback(pair.far.run, "nft", "delete table ip t")
+        stack.enter_context(client)
+        client.setblocking(False)
+        assert client.connect_ex((NETS[4].far, PORT)) == errno.EINPROGRESS
+        events = watch(pair, "both")
+        key = (*client.getsockname(), NETS[4].far, PORT)
+        assert events.wait(key, "syn", seconds=10)["reason"] == "retransmit"
+
+        def row():
+            args = ("-i", pair.near_if, "--duration", "2", "dport", "=", f":{PORT}")
+            return next((r for r in tool.sessions(pair.near, *args) if r["view"] == "both"), None)
+
+        found = wait_for(row, "a row of both views", 10)
+        assert (found["state"], found["peer_state"], found["age_seconds"]) == ("SYN-SENT", None, None)
 
 
 def test_roles_of_a_session_picked_up_midstream_are_marked(pair, watch):

@@ -235,6 +235,14 @@ static void make_old_socket(struct sample *s)
 	s->session.netns_name = NULL;
 }
 
+/* The SYN that the taps saw first was one that it sent again. */
+static void make_half_seen(struct sample *s)
+{
+	sample__init(s);
+	s->sock.born_ns = 0;
+	s->sock.retransmits = 2;
+}
+
 static void make_timed_socket(struct sample *s)
 {
 	sample__init_socket(s);
@@ -335,6 +343,8 @@ static const struct value_case {
 	{"older than the tool", make_old_socket, "direction", "-"},
 	{"older than the tool", make_old_socket, "roles_guessed", "-"},
 	{"older than the tool", make_old_socket, "rtt_seconds", "-"},
+	{"older than the tool, opening", make_half_seen, "age_seconds", "-"},
+	{"older than the tool, opening", make_half_seen, "handshake_seconds", "-"},
 	{"namespace without a name", make_old_socket, "netns", "4026531840"},
 	{"mapped address", make_old_socket, "local_addr", "::ffff:10.0.0.1"},
 	{"mapped endpoint", make_old_socket, "local", "[::ffff:10.0.0.1]:443"},

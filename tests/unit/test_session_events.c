@@ -428,6 +428,7 @@ static void play_both(struct fixture *fx)
 	struct sock_info s = make_sock(19, TCPS_CLOSED, LOCAL_IP, 40000, REMOTE_IP, 80);
 	struct talk t = outgoing();
 
+	s.born_ns = fx->now_ns;
 	fixture__sock_state(fx, &s, TCPS_CLOSED, TCPS_SYN_SENT);
 	talk__syn(fx, &t);
 	talk__server(fx, &t, TCPF_SYN | TCPF_ACK, 0, 1, 0);
@@ -441,6 +442,17 @@ static void play_both(struct fixture *fx)
 	fixture__sock_state(fx, &s, TCPS_FIN_WAIT2, TCPS_CLOSED);
 	fixture__settle(fx);
 	assert_int_equal(fx->pulls, 0);
+}
+
+/* Its first SYN was sent before anybody looked. */
+static void play_both_opening(struct fixture *fx)
+{
+	struct sock_info s = make_sock(19, TCPS_SYN_SENT, LOCAL_IP, 40000, REMOTE_IP, 80);
+	struct talk t = outgoing();
+
+	fixture__sock(fx, &s);
+	talk__syn(fx, &t);
+	talk__server(fx, &t, TCPF_SYN | TCPF_ACK, 0, 1, 0);
 }
 
 static void play_both_closed_port(struct fixture *fx)
@@ -628,6 +640,7 @@ static const struct story stories[] = {
 	 "reset_sent:no_socket reset_received retransmit"},
 	{"socket: an event older than the snapshot", play_late_state, false,
 	 "established>fin-wait-1"},
+	{"both: opening before", play_both_opening, true, "syn:retransmit syn_ack"},
 	{"both: each told once", play_both, true,
 	 "closed>syn-sent syn syn_ack syn-sent>established established established>fin-wait-1 "
 	 "fin fin fin-wait-1>fin-wait-2 fin-wait-2>closed closed:fin"},

@@ -96,7 +96,7 @@ struct handshake_parts handshake__parts(const struct session *s)
 
 	if (!handshake__side(s, &side))
 		return parts;
-	if (v && v->syn_ns && v->synack_ns) {
+	if (session__saw_begin(s) && v->synack_ns) {
 		parts.total_ns = interval(v->syn_ns, done_ns(s));
 		parts.network_ns = network_ns(v, side);
 	} else if (s->sock) {

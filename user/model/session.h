@@ -72,6 +72,17 @@ struct moment {
 	uint64_t mono_to_real_ns; /* add to get CLOCK_REALTIME */
 };
 
+/*
+ * session__saw_begin() - the first SYN that the wire view has is the first that was sent: not if a
+ * socket that is older than the tool has sent something again
+ */
+static inline bool session__saw_begin(const struct session *s)
+{
+	const struct sock_info *sock = s->sock && !s->sock->is_minisock ? s->sock : NULL;
+
+	return s->verdict && s->verdict->syn_ns && !(sock && !sock->born_ns && sock->retransmits);
+}
+
 static inline unsigned session__view(const struct session *s)
 {
 	return (s->sock ? VIEW_SOCKET : 0) | (s->wire ? VIEW_WIRE : 0);

@@ -218,6 +218,15 @@ static void tell_wire(struct session_table *table, struct wire_session *wire, un
 	tell(table, &sock->row, event);
 }
 
+/* Its socket was opening before anybody looked: what was sent first nobody saw. */
+static bool is_sent_again(const struct session_table *table, const struct wire_session *wire,
+			  unsigned dir)
+{
+	const struct sock_row *sock = pool__get(&table->socks, wire->sock[dir]);
+
+	return sock && sock->info.state == TCPS_SYN_SENT && !sock->info.born_ns;
+}
+
 static void tell_syn(struct session_table *table, struct wire_session *wire,
 		     const struct rec_segment *rec, const struct wire_before *before)
 {
@@ -230,7 +239,7 @@ static void tell_syn(struct session_table *table, struct wire_session *wire,
 		.segment = rec,
 	};
 
-	if (rec->why == SEG_SYN_AGAIN ||
+	if (rec->why == SEG_SYN_AGAIN || (!is_synack && is_sent_again(table, wire, dir)) ||
 	    before->flags & (is_synack ? FRAG_SYNACK(dir) : FRAG_SYN(dir)))
 		event.reason = "retransmit";
 	else if (wire->told & told) /* through another tap */

@@ -177,12 +177,12 @@ SESSION_VALUE(comm)
 		value__set_none(out);
 }
 
-/* When it began: of a session picked up midstream nobody knows. 0: unknown. */
+/* When it began: of a session picked up midstream, or while it opened, nobody knows. 0: unknown. */
 static uint64_t born_ns(const struct session *s)
 {
 	if (s->sock && s->sock->born_ns)
 		return s->sock->born_ns;
-	return s->verdict && s->verdict->syn_ns ? s->wire->first_ns : 0;
+	return session__saw_begin(s) ? s->wire->first_ns : 0;
 }
 
 SESSION_VALUE(age_seconds)
@@ -208,7 +208,7 @@ SESSION_VALUE(handshake_seconds)
 {
 	const struct session *s = row;
 
-	if (s->verdict && set_interval(out, s->verdict->syn_ns, s->verdict->ack_ns))
+	if (session__saw_begin(s) && set_interval(out, s->verdict->syn_ns, s->verdict->ack_ns))
 		return;
 	if (s->sock && set_interval(out, s->sock->syn_ns, s->sock->established_ns))
 		return;
