@@ -79,6 +79,8 @@ def test_both_ends_are_rows_as_in_ss(world):
         for kind in ("syn", "syn_ack"):
             event, = watched.of(keys, kind)
         assert len(watched.of(keys, "fin")) == 2
+        seen_at = watched.of(keys, "closed")[-1]["taps"]
+        assert set(seen_at.split(",")) == {"va", "vb", *(f"eth0@{world.spaces[label].name}" for label in "ab")}
 
 
 def test_states_are_counted_once(world):
@@ -186,4 +188,4 @@ def test_packets_are_counted_at_one_of(pair):
                 event, = watched.of(keys, kind)
             assert event["tx_bytes"] + event["rx_bytes"] == 1000
             assert event["tx_segments"] + event["rx_segments"] < 15
-            assert set(event["taps"].split(",")) == seen_at
+            assert {name.partition("@")[0] for name in event["taps"].split(",")} == seen_at

@@ -52,7 +52,8 @@ struct fixture {
 	bool used[CPUS][CACHE];
 	struct told told[MAX_TOLD];
 	size_t n_told;
-	uint32_t gone_tap;
+	uint32_t gone_tap, renamed_tap;
+	const char *new_name;
 	uint8_t fate; /* enum syn_fate, of the SYNs to come */
 	unsigned pulls;
 	bool is_behind; /* not all records of what happened were read */
@@ -83,6 +84,8 @@ static inline const char *fixture__ifname(void *ctx, uint32_t tap, uint32_t *net
 
 	*netns = tap < OUTSIDE_TAP ? NETNS : tap < FAR_TAP ? OUTSIDE : FAR;
 	*is_gone = tap == fx->gone_tap;
+	if (tap == fx->renamed_tap && fx->new_name)
+		return fx->new_name;
 	return names[tap < sizeof(names) / sizeof(names[0]) ? tap : 0];
 }
 

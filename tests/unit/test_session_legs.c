@@ -250,6 +250,23 @@ static void test_both_ends_here(void **state)
 	session_table__free(fx.table);
 }
 
+/* Interfaces of two namespaces may be called the same. */
+static void test_names_that_repeat(void **state)
+{
+	struct talk taps[] = {at_tap(INSIDE_TAP), at_tap(FAR_TAP), at_tap(BRIDGE_TAP)};
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	fx.renamed_tap = FAR_TAP;
+	fx.new_name = "eth0";
+	play(&fx, taps, 3);
+	assert_string_equal(only_row(&fx)->taps, "eth0@self,eth0@other,br0");
+	fx.new_name = "eth7";
+	assert_string_equal(only_row(&fx)->taps, "eth0,eth7,br0");
+	session_table__free(fx.table);
+}
+
 /* ---- counting ---- */
 
 static void test_retransmits_count_once(void **state)
@@ -438,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_met_midstream),
 		cmocka_unit_test(test_socket_elsewhere),
 		cmocka_unit_test(test_both_ends_here),
+		cmocka_unit_test(test_names_that_repeat),
 		cmocka_unit_test(test_retransmits_count_once),
 		cmocka_unit_test(test_same_addresses),
 		cmocka_unit_test(test_same_addresses_at_the_same_time),

@@ -33,6 +33,18 @@ const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
 	return memo;
 }
 
+const char *table__netns_name(struct session_table *table, uint32_t netns)
+{
+	struct netns_memo *memo = &table->netns;
+
+	if (memo->is_set && memo->netns == netns)
+		return memo->name;
+	*memo = (struct netns_memo){.netns = netns, .is_set = true};
+	if (table->env.netns_name)
+		memo->name = table->env.netns_name(table->env.ctx, netns);
+	return memo->name;
+}
+
 static const struct nat *find_nat(const struct session_table *table, struct session *row)
 {
 	struct flow_key key;
@@ -47,16 +59,10 @@ static const struct nat *find_nat(const struct session_table *table, struct sess
 void table__name_row(struct session_table *table, struct session *row)
 {
 	const struct tap_memo *tap = table__tap(table, row->tap);
-	struct netns_memo *netns = &table->netns;
 
 	row->ifname = tap->ifname;
 	row->tap_is_gone = tap->is_gone;
-	if (!netns->is_set || netns->netns != row->netns) {
-		*netns = (struct netns_memo){.netns = row->netns, .is_set = true};
-		if (table->env.netns_name)
-			netns->name = table->env.netns_name(table->env.ctx, row->netns);
-	}
-	row->netns_name = netns->name;
+	row->netns_name = table__netns_name(table, row->netns);
 	row->nat = find_nat(table, row);
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
@@ -243,10 +249,14 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 	begin_batch(table, now_ns);
 	for (uint32_t id = 1; id <= table->socks.end; id++) {
 		struct sock_row *sock = pool__get(&table->socks, id);
+		struct wire_session *wire;
 
 		pool__fetch(&table->socks, id + FETCH_AHEAD);
 		if (!sock)
 			continue;
+		wire = pool__get(&table->wires, sock->wire);
+		if (wire) /* before rows have its names */
+			legs__refresh_names(table, wire);
 		socks__join(table, sock);
 		table__name_row(table, &sock->row);
 		visit(ctx, &sock->row);
@@ -257,9 +267,9 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 		pool__fetch(&table->wires, id + FETCH_AHEAD);
 		if (!wire || (now_ns >= wire->due_ns && wire__expire(table, wire)))
 			continue;
-		legs__refresh_names(table, wire); /* for rows of sockets too */
 		if (wire->counted == NOT_SHOWN)
 			continue;
+		legs__refresh_names(table, wire);
 		table__name_row(table, &wire->row);
 		visit(ctx, &wire->row);
 	}

@@ -26,8 +26,7 @@
 /* Open or half-closed: beyond the first keep-alive (tcp_keepalive_time, 2 h). */
 #define IDLE_KEPT_NS (10800 * TW_NSEC_PER_SEC)
 
-/* "eth0,": IFNAMSIZ (linux/if.h) has room for a NUL where the comma is. */
-#define LEG_NAME_MAX 16
+#define LEG_NAME_MAX 16 /* IFNAMSIZ (linux/if.h) */
 
 #define NOT_SHOWN    0xff /* in place of a state: no row */
 
@@ -78,9 +77,11 @@ struct id_list {
 
 struct wire_legs {
 	struct session_leg leg[LEGS_MAX];
-	unsigned count;
-	bool is_cut;						/* there are more */
-	char names[LEGS_MAX * LEG_NAME_MAX + sizeof(LEGS_CUT)]; /* as the last row had them */
+	char ifname[LEGS_MAX][LEG_NAME_MAX]; /* when .names was made */
+	uint16_t counted;		     /* likewise, the tap */
+	uint8_t count;
+	bool is_cut; /* there are more */
+	char *names; /* as rows have them, NULL: to be made, or out of memory */
 };
 
 /*
@@ -216,6 +217,8 @@ struct session_table {
 uint32_t table__hash(const struct session_table *table, const struct flow_key *key);
 /* table__tap() - what is known of @tap; valid until the next call */
 const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
+/* table__netns_name() - NULL: nobody knows */
+const char *table__netns_name(struct session_table *table, uint32_t netns);
 /* table__name_row() - bring the texts of @row up to date */
 void table__name_row(struct session_table *table, struct session *row);
 /* table__count() - a row is now in @state (or NOT_SHOWN); @counted is what it was counted under */

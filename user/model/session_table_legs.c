@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "session_table_internal.h"
+#include "user/util/strbuf.h"
 
 bool legs__has_netns(const struct wire_session *wire, uint32_t netns)
 {
@@ -47,6 +48,12 @@ static struct wire_legs *begin(struct wire_session *wire)
 	return legs;
 }
 
+static void forget_names(struct wire_legs *legs)
+{
+	free(legs->names);
+	legs->names = NULL;
+}
+
 bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap, uint32_t netns)
 {
 	struct wire_legs *legs = wire->legs;
@@ -59,12 +66,15 @@ bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t 
 		legs = begin(wire);
 	if (!legs)
 		return false;
-	legs->is_cut |= legs->count == LEGS_MAX;
-	if (legs->count == LEGS_MAX)
+	if (legs->count == LEGS_MAX) {
+		if (!legs->is_cut)
+			forget_names(legs);
+		legs->is_cut = true;
 		return false;
+	}
 	legs->leg[legs->count++] = (struct session_leg){netns, tap};
+	forget_names(legs);
 	legs__refresh_names(table, wire);
-	legs__show(wire, &wire->row);
 	return is_first;
 }
 
@@ -97,32 +107,80 @@ void legs__show(const struct wire_session *wire, struct session *row)
 	row->taps = legs ? legs->names : NULL;
 }
 
-static char *put_name(struct session_table *table, char *out, uint16_t tap)
+/* Several are called so: eth0 of this container and of that. */
+static bool is_ambiguous(const struct wire_legs *legs, unsigned at)
 {
-	const char *name = table__tap(table, tap)->ifname;
+	for (unsigned i = 0; i < legs->count; i++)
+		if (i != at && legs->leg[i].netns != legs->leg[at].netns &&
+		    !strncmp(legs->ifname[i], legs->ifname[at], LEG_NAME_MAX))
+			return true;
+	return false;
+}
 
-	return stpncpy(out, name ? name : "?", LEG_NAME_MAX - 1);
+static void put_name(struct session_table *table, const struct wire_legs *legs, unsigned at,
+		     struct strbuf *out)
+{
+	uint32_t netns = legs->leg[at].netns;
+	const char *name;
+
+	if (out->len)
+		strbuf__addc(out, ',');
+	strbuf__add(out, legs->ifname[at], strnlen(legs->ifname[at], LEG_NAME_MAX));
+	if (!is_ambiguous(legs, at))
+		return;
+	strbuf__addc(out, '@');
+	name = table__netns_name(table, netns);
+	if (name)
+		strbuf__adds(out, name);
+	else
+		strbuf__addu(out, netns);
+}
+
+/* The counted one first. */
+static void make_names(struct session_table *table, const struct wire_session *wire)
+{
+	struct wire_legs *legs = wire->legs;
+	struct strbuf out = STRBUF_INIT;
+
+	for (int is_counted = 1; is_counted >= 0; is_counted--)
+		for (unsigned i = 0; i < legs->count; i++)
+			if ((legs->leg[i].tap == wire->ev.key.tap) == is_counted)
+				put_name(table, legs, i, &out);
+	if (legs->is_cut)
+		strbuf__adds(&out, LEGS_CUT);
+	if (!out.failed)
+		legs->names = strdup(out.data);
+	strbuf__free(&out);
 }
 
 void legs__refresh_names(struct session_table *table, struct wire_session *wire)
 {
 	struct wire_legs *legs = wire->legs;
-	char *out;
+	bool has_changed;
 
 	if (!legs)
 		return;
-	out = put_name(table, legs->names, wire->ev.key.tap);
+	has_changed = !legs->names || legs->counted != wire->ev.key.tap;
+	legs->counted = wire->ev.key.tap;
 	for (unsigned i = 0; i < legs->count; i++) {
-		if (legs->leg[i].tap == wire->ev.key.tap)
+		const char *name = table__tap(table, legs->leg[i].tap)->ifname;
+
+		if (!strncmp(legs->ifname[i], name ? name : "?", LEG_NAME_MAX - 1))
 			continue;
-		*out++ = ',';
-		out = put_name(table, out, legs->leg[i].tap);
+		strncpy(legs->ifname[i], name ? name : "?", LEG_NAME_MAX - 1);
+		has_changed = true;
 	}
-	strcpy(out, legs->is_cut ? LEGS_CUT : "");
+	if (!has_changed)
+		return;
+	forget_names(legs);
+	make_names(table, wire);
+	legs__show(wire, &wire->row);
 }
 
 void legs__clear(struct wire_session *wire)
 {
+	if (wire->legs)
+		free(wire->legs->names);
 	free(wire->legs);
 	wire->legs = NULL;
 }
