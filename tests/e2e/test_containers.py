@@ -274,6 +274,21 @@ def test_forwarded_session_is_of_the_container_behind_the_veth(podman):
             assert (event["container"], event["container_id"]) == (web.name, web.id)
 
 
+def test_forwarded_session_is_of_the_container_that_began_it(podman):
+    """Both ends are containers, known by their veths alone."""
+    web, client = podman.start_web("web"), podman.start("client")
+    ports = [word for container in (web, client) for word in ("-i", container.outer_veth()[0])]
+    with tool.Events(None, *ports, "--view", "wire") as events:
+        def is_told():
+            events.assert_running()
+            client.exec("/bin/wget", "-q", "-O", "/dev/null", f"http://{web.addr}:{WEB}/busybox")
+            return [e for e in events.all() if e["event"] == "closed" and "," in (e["taps"] or "")]
+
+        for event in wait_for(is_told, "a session at both", 10):
+            assert event["direction"] == "forward" and event["local_addr"] == client.addr
+            assert (event["container"], event["container_id"]) == (client.name, client.id)
+
+
 # ---- faults ---------------------------------------------------------------------------------------------------------
 
 

@@ -250,6 +250,28 @@ static void test_both_ends_here(void **state)
 	session_table__free(fx.table);
 }
 
+/* Which tap is nearer to who began it: whose container it is of. */
+static void test_syn_passes_one_after_the_other(void **state)
+{
+	struct talk taps[] = {at_tap(PORT_TAP), at_tap(BRIDGE_TAP), at_tap(INSIDE_TAP)};
+	const struct session_leg *legs;
+	struct fixture fx;
+
+	(void)state;
+	for (int lose = 0; lose < 2; lose++) {
+		fixture__init(&fx, true, false, 100);
+		for (size_t i = 0; i < 3; i++) /* told of, or read later */
+			taps[i].lose = lose;
+		play(&fx, taps, 3);
+		legs = only_row(&fx)->legs;
+		for (size_t i = 0; i < 3; i++)
+			for (size_t j = 0; j < 3; j++)
+				if (legs[j].tap == taps[i].key.tap)
+					assert_int_equal(legs[j].syn_ns, T0 + 1000 * (i + 1));
+		session_table__free(fx.table);
+	}
+}
+
 /* Interfaces of two namespaces may be called the same. */
 static void test_names_that_repeat(void **state)
 {
@@ -455,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_met_midstream),
 		cmocka_unit_test(test_socket_elsewhere),
 		cmocka_unit_test(test_both_ends_here),
+		cmocka_unit_test(test_syn_passes_one_after_the_other),
 		cmocka_unit_test(test_names_that_repeat),
 		cmocka_unit_test(test_retransmits_count_once),
 		cmocka_unit_test(test_same_addresses),

@@ -38,6 +38,7 @@ struct owner {
 struct session_leg {
 	uint32_t netns;
 	uint16_t tap;
+	uint64_t syn_ns; /* when a SYN without ACK first passed it, 0: none was seen */
 };
 
 struct session {

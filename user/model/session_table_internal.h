@@ -348,9 +348,8 @@ struct wire_session *sighting__find(struct session_table *table, const struct si
 bool legs__has_tap(const struct wire_session *wire, uint16_t tap, uint32_t netns);
 /* legs__has_netns() - a tap of @netns sees it */
 bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
-/* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */
-bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap,
-	       uint32_t netns);
+/* legs__add() - the tap of @seen sees it too. True if it is the first one of its namespace */
+bool legs__add(struct session_table *table, struct wire_session *wire, const struct sighting *seen);
 /* legs__show() - in @row, of @wire, NULL: nothing saw it. Valid until legs__clear() */
 void legs__show(const struct wire_session *wire, struct session *row);
 /* legs__refresh_names() - those names are up to date then */

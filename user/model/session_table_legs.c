@@ -19,21 +19,41 @@ bool legs__has_netns(const struct wire_session *wire, uint32_t netns)
 	return false;
 }
 
-static bool has_tap(const struct wire_legs *legs, uint16_t tap)
+static struct session_leg *find_tap(struct wire_legs *legs, uint16_t tap)
 {
-	for (unsigned i = 0; i < legs->count; i++)
+	for (unsigned i = 0; legs && i < legs->count; i++)
 		if (legs->leg[i].tap == tap)
-			return true;
-	return false;
+			return &legs->leg[i];
+	return NULL;
 }
 
 bool legs__has_tap(const struct wire_session *wire, uint16_t tap, uint32_t netns)
 {
-	const struct wire_legs *legs = wire->legs;
-
-	if (wire->ev.key.tap == tap)
+	if (wire->ev.key.tap == tap || find_tap(wire->legs, tap))
 		return true;
-	return legs && (has_tap(legs, tap) || (legs->is_cut && legs__has_netns(wire, netns)));
+	return wire->legs && wire->legs->is_cut && legs__has_netns(wire, netns);
+}
+
+static uint64_t syn_ns_of_evidence(const struct evidence *ev)
+{
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
+		if (ev->flags & FRAG_SYN(dir))
+			return ev->half[dir].step_ns[STEP_SYN];
+	return 0;
+}
+
+static uint64_t syn_ns_of(const struct sighting *seen)
+{
+	const struct fragment *frag = seen->frag;
+
+	if (!frag)
+		return (seen->rec->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN
+			       ? seen->rec->hdr.time_ns
+			       : 0;
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
+		if (frag->flags & FRAG_SYN(dir) && frag->step_at[dir][STEP_SYN])
+			return frag->first_ns + step_time__decode(frag->step_at[dir][STEP_SYN]);
+	return 0;
 }
 
 /* Without memory it has the one that is counted. */
@@ -43,7 +63,11 @@ static struct wire_legs *begin(struct wire_session *wire)
 
 	if (!legs)
 		return NULL;
-	legs->leg[legs->count++] = (struct session_leg){wire->row.netns, wire->ev.key.tap};
+	legs->leg[legs->count++] = (struct session_leg){
+		.netns = wire->row.netns,
+		.tap = wire->ev.key.tap,
+		.syn_ns = syn_ns_of_evidence(&wire->ev),
+	};
 	wire->legs = legs;
 	return legs;
 }
@@ -54,14 +78,17 @@ static void forget_names(struct wire_legs *legs)
 	legs->names = NULL;
 }
 
-bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t tap, uint32_t netns)
+bool legs__add(struct session_table *table, struct wire_session *wire, const struct sighting *seen)
 {
+	struct session_leg *known = find_tap(wire->legs, seen->key->tap);
 	struct wire_legs *legs = wire->legs;
 	bool is_first;
 
-	if (tap == wire->ev.key.tap || (legs && has_tap(legs, tap)))
+	if (known && !known->syn_ns)
+		known->syn_ns = syn_ns_of(seen);
+	if (known || seen->key->tap == wire->ev.key.tap)
 		return false;
-	is_first = !legs__has_netns(wire, netns);
+	is_first = !legs__has_netns(wire, seen->netns);
 	if (!legs)
 		legs = begin(wire);
 	if (!legs)
@@ -72,7 +99,8 @@ bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t 
 		legs->is_cut = true;
 		return false;
 	}
-	legs->leg[legs->count++] = (struct session_leg){netns, tap};
+	legs->leg[legs->count++] = (struct session_leg){
+		.netns = seen->netns, .tap = seen->key->tap, .syn_ns = syn_ns_of(seen)};
 	forget_names(legs);
 	legs__refresh_names(table, wire);
 	return is_first;

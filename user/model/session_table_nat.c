@@ -195,7 +195,7 @@ static void note_leg(struct session_table *table, struct wire_session *wire,
 	const struct nat *nat;
 	uint8_t locals;
 
-	if (!legs__add(table, wire, seen->key->tap, seen->netns))
+	if (!legs__add(table, wire, seen))
 		return;
 	nat = table__nat(table, seen->key, &side);
 	locals = nat ? find_locals(table, seen->key, nat, side)

@@ -130,7 +130,7 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 {
 	uint8_t locals;
 
-	if (!legs__add(table, wire, seen->key->tap, seen->netns))
+	if (!legs__add(table, wire, seen))
 		return;
 	locals = nat__find_ends(table, wire, seen->key);
 	if (!wire->locals && locals)

@@ -156,23 +156,42 @@ bool live__needs_owners(const struct live *live)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+/* A SYN passes one veth and then the other: it is not one that was sent again. */
+#define SAME_SYN_NS (100 * TW_NSEC_PER_MSEC)
+
+/* Its SYN passed @a before @b; 0: nobody knows. */
+static int compare_syns(const struct session_leg *a, const struct session_leg *b)
+{
+	uint64_t apart = a->syn_ns < b->syn_ns ? b->syn_ns - a->syn_ns : a->syn_ns - b->syn_ns;
+
+	if (!a->syn_ns || !b->syn_ns || !apart || apart > SAME_SYN_NS)
+		return 0;
+	return a->syn_ns < b->syn_ns ? -1 : 1;
+}
+
 /*
  * What passes through this namespace at a veth is of the container behind it; from one container to
- * another nobody can tell whose end it is.
+ * another it is of the one that began it, whose row it is: its SYN passed that veth first.
  */
 static uint32_t netns_of(struct live *live, const struct session *session)
 {
-	const struct session_leg alone = {session->netns, (uint16_t)session->tap};
-	const struct session_leg *legs = session->legs ? session->legs : &alone;
+	const struct session_leg alone = {session->netns, (uint16_t)session->tap, 0};
+	const struct session_leg *legs = session->legs ? session->legs : &alone, *first = NULL;
 	unsigned count = session->legs ? session->n_legs : 1;
 	uint32_t found = 0;
 
 	for (unsigned i = 0; session->is_forwarded && live->taps && i < count; i++) {
 		uint32_t behind = tap_set__peer_netns(live->taps, legs[i].tap, live->now_ns);
+		int order = first ? compare_syns(&legs[i], first) : -1;
 
-		if (found && behind && behind != found)
+		if (!behind)
+			continue;
+		if (found && behind != found && !order)
 			return session->netns;
-		found = behind ? behind : found;
+		if (order < 0) {
+			first = &legs[i];
+			found = behind;
+		}
 	}
 	return found ? found : session->netns;
 }
