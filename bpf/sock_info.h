@@ -204,6 +204,22 @@ static __always_inline __u8 soft_error(const struct sock *sk)
 }
 
 /*
+ * Processes hold an MPTCP socket. The kernel makes its TCP sockets for itself and has them share
+ * its file (mptcp_sock_graft() in net/mptcp/protocol.h).
+ */
+static __always_inline __u64 holder_of(const struct sock *sk)
+{
+	const struct socket *socket;
+
+	if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
+		return 0;
+	socket = sk->sk_socket;
+	if (!socket || !socket->sk || socket->sk == sk)
+		return 0;
+	return bpf_get_socket_cookie(socket->sk);
+}
+
+/*
  * sock_info__fill() - a full socket that is, or is about to be, in @state
  *
  * @info is zeroed. @old_state: the state it comes from, or @state. @memory may be NULL.
@@ -222,6 +238,7 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 	info->uid = sk->sk_uid.val;
 	if (bpf_core_field_exists(tp->is_mptcp))
 		info->is_mptcp = tp->is_mptcp;
+	info->holder = holder_of(sk);
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	if (state == TCPS_CLOSED) {

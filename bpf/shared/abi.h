@@ -135,6 +135,7 @@ struct sock_info {
 	__u8 is_acked;	 /* of a request that a tracepoint tells of: its acknowledgement came and
 			    found the accept queue full */
 	__u8 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
+	__u64 holder; /* cookie of the socket that processes hold in its place, MPTCP's; 0: none */
 };
 
 struct rec_sock {

@@ -409,6 +409,22 @@ static void test_owner(void **state)
 	assert_field(f, COOKIE, "comm", "\"sixteen bytes!!\"");
 }
 
+/* Of MPTCP: it is looked for by the cookie of the socket that processes hold. */
+static void test_owner_of_a_held_listener(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const union record owner = {.owner = {.hdr.kind = REC_OWNER, .cookie = 7, .pid = 42}};
+	uint64_t cookie;
+
+	rec.sock.holder = 7;
+	snapshot(f, &rec, 1);
+	assert_int_equal(listener_table__unowned(f->table, &cookie, 1), 1);
+	assert_int_equal(cookie, 7);
+	assert_int_equal(listener_table__apply(f->table, &owner), 0);
+	assert_field(f, COOKIE, "pid", "42");
+}
+
 struct alarms {
 	char said[128];
 };
@@ -679,6 +695,7 @@ int main(void)
 		TEST(test_a_listener_that_was_never_listed),
 		TEST(test_a_snapshot_that_is_not_whole),
 		TEST(test_owner),
+		TEST(test_owner_of_a_held_listener),
 		TEST(test_alarms),
 		TEST(test_worst),
 		TEST(test_group_keeps_the_drops_of_who_is_gone),

@@ -30,6 +30,12 @@ struct listener_table {
 struct listener *listeners__find(const struct listener_table *table, uint64_t cookie);
 struct listener *listeners__get(struct listener_table *table, uint64_t cookie, uint32_t netns);
 
+/* listener__held_cookie() - of the socket that processes hold: its own, or MPTCP's */
+static inline uint64_t listener__held_cookie(const struct listener *listener)
+{
+	return listener->sock.holder ? listener->sock.holder : listener->sock.cookie;
+}
+
 /* places__find(), places__get() - likewise, of a namespace; valid until another is made */
 struct place *places__find(const struct listener_table *table, uint32_t netns);
 struct place *places__get(struct listener_table *table, uint32_t netns);

@@ -117,12 +117,12 @@ static void take_request(struct listener_table *table, const struct rec_request 
 		listener->request_oldest_ns = rec->syn_ns;
 }
 
+/* There is a record for each that has none, and no more. */
 static void take_owner(struct listener_table *table, const struct rec_owner *rec)
 {
-	struct listener *listener = listeners__find(table, rec->cookie);
-
-	if (listener)
-		set_owner(listener, rec->pid, rec->comm);
+	for (size_t i = 0; i < table->count; i++)
+		if (listener__held_cookie(table->items[i]) == rec->cookie)
+			set_owner(table->items[i], rec->pid, rec->comm);
 }
 
 static int begin_snapshot(struct listener_table *table, uint32_t netns)

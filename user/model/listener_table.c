@@ -351,7 +351,7 @@ size_t listener_table__unowned(const struct listener_table *table, uint64_t *coo
 		if (!listener->is_listed || listener->session.owner.pid)
 			continue;
 		if (count < room)
-			cookies[count] = listener->sock.cookie;
+			cookies[count] = listener__held_cookie(listener);
 		count++;
 	}
 	return count;

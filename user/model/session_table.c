@@ -105,6 +105,8 @@ struct session_table *session_table__new(const struct session_table_env *env, si
 			     offsetof(struct sock_row, id_hash)) ||
 	    hash_index__init(&table->sock_by_tuple, &table->socks,
 			     offsetof(struct sock_row, tuple_hash)) ||
+	    hash_index__init(&table->sock_by_holder, &table->socks,
+			     offsetof(struct sock_row, holder_hash)) ||
 	    hash_index__init(&table->wire_by_tuple, &table->wires,
 			     offsetof(struct wire_session, tuple_hash)) ||
 	    hash_index__init(&table->alias_by_tuple, &table->aliases,
@@ -129,6 +131,7 @@ void session_table__free(struct session_table *table)
 	}
 	hash_index__fini(&table->sock_by_id);
 	hash_index__fini(&table->sock_by_tuple);
+	hash_index__fini(&table->sock_by_holder);
 	hash_index__fini(&table->wire_by_tuple);
 	hash_index__fini(&table->alias_by_tuple);
 	pool__fini(&table->socks);
@@ -175,7 +178,7 @@ static int apply_sock_reset(struct session_table *table, const union record *rec
 
 static int apply_owner(struct session_table *table, const union record *rec)
 {
-	socks__apply_owner(table, &rec->owner);
+	owners__apply(table, &rec->owner);
 	return 0;
 }
 
@@ -267,7 +270,7 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 
 void session_table__forget_owners(struct session_table *table)
 {
-	socks__forget_owners(table);
+	owners__forget(table);
 }
 
 int session_table__forget_netns(struct session_table *table, uint32_t netns)
