@@ -93,6 +93,13 @@ static inline __u64 evidence__retransmits(const struct evidence *ev)
 	return ev->half[DIR_LOW].retransmits + ev->half[DIR_HIGH].retransmits;
 }
 
+/* evidence__has_syn() - its beginning was seen */
+static inline bool evidence__has_syn(const struct evidence *ev)
+{
+	return ev->flags & (FRAG_SYN(DIR_LOW) | FRAG_SYN(DIR_HIGH) | FRAG_SYNACK(DIR_LOW) |
+			    FRAG_SYNACK(DIR_HIGH));
+}
+
 /* evidence__add_fragment() - join @frag, counters included; @now_ns dates its coarse last time */
 void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
 

@@ -111,6 +111,7 @@ struct wire_session {
 	 * sender's, which tells of it, and has told of its end. */
 	uint8_t locals, owned;
 	uint8_t counted; /* the state it is counted under, or NOT_SHOWN */
+	uint8_t tally;	 /* what it was counted for (session_table_tally.c) */
 	bool is_half_open;
 	struct wire_answers answers;
 };
@@ -226,6 +227,11 @@ void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
 /* table__nat() - the translation that is known of @key, or NULL */
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side);
+/* ends__swap() - @ends, a bit for each enum flow_dir, in a key that has them the other way round */
+static inline uint8_t ends__swap(uint8_t ends, bool is_swapped)
+{
+	return is_swapped ? (ends >> 1 | ends << 1) & 3 : ends;
+}
 /* aliases__find() - the session with the alias @key that a tap of @netns sees, or NULL */
 struct wire_session *aliases__find(const struct session_table *table, const struct flow_key *key,
 				   uint32_t netns, bool *is_swapped);
@@ -366,6 +372,23 @@ void wire__put_off(struct session_table *table, struct wire_session *wire, uint8
 bool wire__expire(struct session_table *table, struct wire_session *wire);
 /* wire__settle() - do what is pending, look for expired sessions */
 void wire__settle(struct session_table *table);
+
+/* wire__opened_ns() - when it was established, if it is */
+static inline uint64_t wire__opened_ns(const struct wire_session *wire)
+{
+	return wire->verdict.ack_ns ? wire->verdict.ack_ns : wire->ev.last_ns;
+}
+
+/* ---- session_table_tally.c ---- */
+
+/* tally__update() - @wire has been judged: count what is new about it */
+void tally__update(struct session_table *table, struct wire_session *wire);
+/* tally__ask_again() - it is known now what else @wire is called */
+void tally__ask_again(struct wire_session *wire);
+/* tally__end() - @wire has ended, since its tuple is used again */
+void tally__end(struct session_table *table, struct wire_session *wire);
+/* tally__merge() - @from was @to all the time */
+void tally__merge(struct session_table *table, struct wire_session *from, struct wire_session *to);
 
 /* ---- session_table_parts.c ---- */
 

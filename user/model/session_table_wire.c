@@ -110,6 +110,7 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire__judge(table, wire);
 	events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
 			 wire__last_ns(wire));
+	tally__end(table, wire);
 	wire->prior_ns = wire->ev.last_ns;
 	wire->told_ns = table->caught_up_ns;
 	wire->told = 0;
@@ -269,14 +270,16 @@ bool sighting__is_of(const struct sighting *seen, const struct wire_session *wir
  * or the two were always one, which was not to be seen while one was far behind.
  */
 static void give_way(struct session_table *table, struct wire_session *wire,
-		     const struct wire_session *other)
+		     struct wire_session *other)
 {
 	if (wire->ev.last_ns < other->ev.first_ns) {
 		parts__pull(table, wire);
 		wire__judge(table, wire);
 		events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
 				 wire__last_ns(wire));
+		tally__end(table, wire);
 	} else {
+		tally__merge(table, wire, other);
 		table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 		wire->todo &= ~TODO_END;
 	}

@@ -111,8 +111,15 @@ static int apply_result(struct live *live)
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
 {
 	const struct live *live = ctx;
+	uint32_t inum;
+	size_t at = 0;
 
-	return tap_set__is_local(live->taps, tap, addr);
+	if (tap != ANY_TAP)
+		return tap_set__is_local(live->taps, tap, addr);
+	while ((inum = tap_set__netns_of(live->taps, addr, &at)))
+		if (netns_list__name(&live->netns, inum))
+			return true;
+	return false;
 }
 
 const char *live__tap_ifname(void *ctx, uint32_t id, uint32_t *netns, bool *is_gone)

@@ -117,6 +117,8 @@ struct live {
 	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace, scan_pace;
+	uint64_t scanned_ns; /* when the last scan of the caches began, 0: it failed, or there was
+				none */
 	struct netns_looks looks;
 	struct live_nats nats;
 	struct live_ports *ports; /* NULL: not watched */
