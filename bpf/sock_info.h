@@ -11,6 +11,7 @@
 
 #define AF_INET	       2
 #define AF_INET6       10
+#define BINDPORT_LOCK  8 /* SOCK_BINDPORT_LOCK in include/net/sock.h: bind() was given a port */
 
 #define SOCK_DONE_FLAG (1ul << 1) /* enum sock_flags: SOCK_DONE, the peer's FIN was received */
 
@@ -236,6 +237,8 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 	/* skc_num is 0 once the port was given back, which is before CLOSED is announced. */
 	info->local_port = TW_BE16(tp->inet_conn.icsk_inet.inet_sport);
 	info->uid = sk->sk_uid.val;
+	info->mark = sk->sk_mark;
+	info->is_autobound = !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & BINDPORT_LOCK);
 	if (bpf_core_field_exists(tp->is_mptcp))
 		info->is_mptcp = tp->is_mptcp;
 	info->holder = holder_of(sk);

@@ -114,6 +114,8 @@ struct sock {
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u8 sk_kern_sock: 1;
+	__u8 sk_userlocks: 4; /* 8 bits of its own from 6.14 on */
+	__u32 sk_mark;
 	struct socket *sk_socket;
 	struct sock_reuseport *sk_reuseport_cb;
 	atomic_t sk_drops;

@@ -40,6 +40,8 @@ struct value {
 	bool is_guess; /* VALUE_TEXT: text marks it with "?" */
 	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
 	size_t text_len;
+	const char
+		*scope; /* of .addr and .endpoint: text shows it behind the address; NULL: none */
 	union {
 		uint64_t u;
 		int64_t i;
@@ -95,6 +97,7 @@ static inline void value__set_addr(struct value *out, const struct ip_addr *addr
 {
 	out->kind = VALUE_ADDR;
 	out->is_v6 = is_v6;
+	out->scope = NULL;
 	out->addr = addr;
 }
 
@@ -103,6 +106,7 @@ static inline void value__set_endpoint(struct value *out, const struct endpoint 
 {
 	out->kind = VALUE_ENDPOINT;
 	out->is_v6 = is_v6;
+	out->scope = NULL;
 	out->endpoint = endpoint;
 }
 

@@ -57,6 +57,9 @@ struct session {
 	const struct session_leg *legs;
 	unsigned n_legs;
 	const char *taps;
+	/* Interface that its socket is bound to, or that its link-local addresses are of; NULL:
+	 * neither. Hostile bytes */
+	const char *scope;
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
 	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */

@@ -44,6 +44,30 @@ static const struct nat *find_nat(const struct session_table *table, struct sess
 	return table__nat(table, &key, &row->nat_side);
 }
 
+static const char *name_of_bound(struct session_table *table, const struct sock_info *sock)
+{
+	struct scope_memo *memo = &table->scope;
+
+	if (!table->env.ifname)
+		return NULL;
+	if (memo->ifindex == sock->ifindex && memo->netns == sock->netns)
+		return memo->name;
+	memo->netns = sock->netns;
+	memo->ifindex = sock->ifindex;
+	memo->name = table->env.ifname(table->env.ctx, sock->netns, sock->ifindex);
+	return memo->name;
+}
+
+/* The kernel binds a socket with a link-local peer to its link; a tap sees those of one link. */
+static const char *find_scope(struct session_table *table, const struct session *row)
+{
+	if (row->sock)
+		return row->sock->ifindex ? name_of_bound(table, row->sock) : NULL;
+	if (ip_addr__is_link_local(&row->local.addr) || ip_addr__is_link_local(&row->remote.addr))
+		return row->ifname;
+	return NULL;
+}
+
 void table__name_row(struct session_table *table, struct session *row)
 {
 	const struct tap_memo *tap = table__tap(table, row->tap);
@@ -57,6 +81,7 @@ void table__name_row(struct session_table *table, struct session *row)
 			netns->name = table->env.netns_name(table->env.ctx, row->netns);
 	}
 	row->netns_name = netns->name;
+	row->scope = find_scope(table, row);
 	row->nat = find_nat(table, row);
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
@@ -86,6 +111,7 @@ static void begin_batch(struct session_table *table, uint64_t now_ns)
 	table->now_ns = now_ns;
 	table->tap.is_set = false;
 	table->netns.is_set = false;
+	table->scope.ifindex = 0;
 }
 
 struct session_table *session_table__new(const struct session_table_env *env, size_t max_wire)

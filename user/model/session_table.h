@@ -25,6 +25,8 @@ struct session_table_env {
 	/* Names for rows; may return NULL. */
 	const char *(*tap_ifname)(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 	const char *(*netns_name)(void *ctx, uint32_t netns);
+	/* The interface numbered @ifindex of @netns; may return NULL, and be NULL. */
+	const char *(*ifname)(void *ctx, uint32_t netns, uint32_t ifindex);
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);
 	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */

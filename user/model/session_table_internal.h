@@ -176,6 +176,10 @@ struct tap_memo {
 	const char *ifname;
 	bool is_gone, is_set;
 };
+struct scope_memo {
+	uint32_t netns, ifindex; /* 0: nothing was asked */
+	const char *name;
+};
 struct netns_memo {
 	uint32_t netns;
 	const char *name;
@@ -208,6 +212,7 @@ struct session_table {
 	size_t n_unowned;
 	struct tap_memo tap;
 	struct netns_memo netns;
+	struct scope_memo scope;
 	struct session_table_stats stats; /* .sessions and .by_state kept up to date */
 };
 

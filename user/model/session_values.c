@@ -47,6 +47,7 @@ SESSION_VALUE(local_addr)
 	const struct session *s = row;
 
 	value__set_addr(out, &s->local.addr, is_v6_sock(s));
+	out->scope = s->scope;
 }
 
 SESSION_VALUE(local_port)
@@ -75,6 +76,7 @@ SESSION_VALUE(local)
 	const struct session *s = row;
 
 	value__set_endpoint(out, &s->local, is_v6_sock(s));
+	out->scope = s->scope;
 }
 
 SESSION_VALUE(remote)
@@ -406,6 +408,32 @@ SESSION_VALUE(uid)
 	const struct session *s = row;
 
 	set_of_sock(out, s, s->sock ? s->sock->uid : 0);
+}
+
+SESSION_VALUE(scope)
+{
+	const struct session *s = row;
+
+	value__set_string(out, s->scope);
+}
+
+SESSION_VALUE(fwmark)
+{
+	const struct session *s = row;
+
+	set_of_sock(out, s, s->sock ? s->sock->mark : 0);
+}
+
+/* A connection that was accepted has its listener's port, and no lock of its own on it. */
+SESSION_VALUE(autobound)
+{
+	const struct sock_info *sock = ((const struct session *)row)->sock;
+	bool is_known = sock && !sock->is_minisock &&
+			(!sock->is_autobound || sock->role != ROLE_UNKNOWN ||
+			 sock->state == TCPS_LISTEN || sock->state == TCPS_CLOSED);
+
+	value__set_known(out, is_known, VALUE_BOOL,
+			 is_known && sock->is_autobound && sock->role != ROLE_PASSIVE);
 }
 
 SESSION_VALUE(cookie)
