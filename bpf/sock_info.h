@@ -246,8 +246,7 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	if (state == TCPS_CLOSED) {
 		info->error = sk->sk_err;
-		if (old_state == TCPS_SYN_SENT)
-			info->soft_error = soft_error(sk);
+		info->soft_error = old_state == TCPS_SYN_SENT ? soft_error(sk) : sk->sk_err_soft;
 	}
 	if (memory)
 		sock_info__recall(info, memory);

@@ -134,7 +134,7 @@ struct sock_info {
 	__u8 syn_timeouts;	  /* of a request: how often its timer has expired */
 	__u8 is_acked;	   /* of a request that a tracepoint tells of: its acknowledgement came and
 			      found the accept queue full */
-	__u8 soft_error;   /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
+	__u8 soft_error;   /* at CLOSED: an errno of ICMP's that did not by itself end it, or 0 */
 	__u32 mark;	   /* SO_MARK, which a packet's may become; of minisocks it is not told */
 	__u8 is_autobound; /* the kernel chose its port; likewise */
 	__u8 zero[3];

@@ -376,6 +376,18 @@ static void play_keepalive_timeout(struct fixture *fx)
 	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_LOCAL);
 }
 
+/* Likewise, with an error of ICMP's pending, which the application is given. */
+static void play_unreachable_timeout(struct fixture *fx)
+{
+	struct sock_info s = make_sock(15, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80);
+
+	fixture__sock(fx, &s);
+	s.reset_seen = s.close_by = CLOSE_LOCAL;
+	s.error = s.soft_error = EHOSTUNREACH;
+	fixture__sock_state(fx, &s, TCPS_ESTABLISHED, TCPS_CLOSED);
+	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_LOCAL);
+}
+
 static void play_fast_open_child(struct fixture *fx)
 {
 	struct sock_info s = make_sock(16, TCPS_SYN_RECV, LOCAL_IP, 80, REMOTE_IP, 40000);
@@ -619,6 +631,8 @@ static const struct story stories[] = {
 	{"socket: reset by the peer", play_aborted_socket, false,
 	 "established>closed closed:reset"},
 	{"socket: a keep-alive that is not answered", play_keepalive_timeout, false,
+	 "established>closed closed:timeout"},
+	{"socket: one that cannot be sent", play_unreachable_timeout, false,
 	 "established>closed closed:timeout"},
 	{"socket: fast open skips ESTABLISHED", play_fast_open_child, false,
 	 "syn-recv>fin-wait-1 established"},

@@ -113,11 +113,14 @@ void events__reset(struct session_table *table, struct sock_row *sock,
 		tell_rejected(table, sock, &event);
 }
 
-/* A time-out may send a reset first (tcp_keepalive_timer() in net/ipv4/tcp_timer.c). */
+/*
+ * A time-out may send a reset first (tcp_keepalive_timer() in net/ipv4/tcp_timer.c), and its error
+ * may be one that was pending.
+ */
 static const char *sock_end_reason(const struct sock_info *info)
 {
-	if (info->error == ETIMEDOUT)
-		return errno_reason(info->error);
+	if (info->error && (info->error == ETIMEDOUT || info->error == info->soft_error))
+		return errno_reason(ETIMEDOUT);
 	if (info->reset_seen || info->error == ECONNRESET || info->error == EPIPE)
 		return "reset";
 	if (info->error)
