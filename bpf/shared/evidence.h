@@ -103,6 +103,14 @@ static inline bool evidence__has_syn(const struct evidence *ev)
 /* evidence__add_fragment() - join @frag, counters included; @now_ns dates its coarse last time */
 void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
 
+/*
+ * evidence__is_refusal() - @seg is a RST that answers the SYN of an attempt of which its sender has
+ * said nothing else (RFC 9293 section 3.10.7.3)
+ *
+ * A CPU that knows its sender from an attempt before, and has not seen that SYN, ignores it.
+ */
+bool evidence__is_refusal(const struct evidence *ev, const struct segment *seg);
+
 /* evidence__add_segment() - join what a reported segment proves; counters come with fragments only
  */
 void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec);

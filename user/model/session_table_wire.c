@@ -380,6 +380,17 @@ void wire__expect(struct session_table *table, const union record *records, size
 		hash_index__fetch_object(&table->wire_by_tuple, hashes[i]);
 }
 
+/* @rec, or what it is by all that is known: in @heard, then. */
+static const struct rec_segment *hear(const struct wire_session *wire,
+				      const struct rec_segment *rec, struct rec_segment *heard)
+{
+	if (rec->why != SEG_RST_IGNORED || !evidence__is_refusal(&wire->ev, &rec->seg))
+		return rec;
+	*heard = *rec;
+	heard->why = SEG_NEW_STEP;
+	return heard;
+}
+
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec)
 {
 	struct sighting seen = {
@@ -388,6 +399,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 		.rec = rec,
 	};
 	struct wire_session *wire = find_session(table, &seen);
+	struct rec_segment heard;
 	struct wire_before before;
 	bool fits;
 	int err;
@@ -404,6 +416,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	before = wire__before(wire);
+	rec = hear(wire, rec, &heard);
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);
