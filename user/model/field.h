@@ -83,6 +83,12 @@ static inline void value__set_known(struct value *out, bool is_known, enum value
 	out->u = u;
 }
 
+/* value__set_nonzero() - @u, where 0 means that nobody knows */
+static inline void value__set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
+{
+	value__set_known(out, u, kind, u);
+}
+
 /* value__set_string() - @text, NUL-terminated, or NULL for unknown */
 static inline void value__set_string(struct value *out, const char *text)
 {

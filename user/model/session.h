@@ -75,6 +75,18 @@ struct moment {
 	uint64_t mono_to_real_ns; /* add to get CLOCK_REALTIME */
 };
 
+/* session__full_sock() - its socket, if that is a connection's with counters of its own: no
+ * listener, no request or TIME_WAIT minisock */
+static inline const struct sock_info *session__full_sock(const struct session *s)
+{
+	return s->sock && !s->sock->is_minisock && s->sock->state != TCPS_LISTEN ? s->sock : NULL;
+}
+
+static inline bool session__is_listener(const struct session *s)
+{
+	return s->sock && s->sock->state == TCPS_LISTEN;
+}
+
 static inline unsigned session__view(const struct session *s)
 {
 	return (s->sock ? VIEW_SOCKET : 0) | (s->wire ? VIEW_WIRE : 0);
