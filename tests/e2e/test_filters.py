@@ -83,6 +83,11 @@ def test_scopes_are_shown_as_by_ss(links, views):
     assert local_texts(text) == expected and len(expected) == 3
 
 
+def test_scope_of_a_listener(links):
+    text = tool.run(links.near, "backlog", "--fields", "local", "dev", "near0").stdout
+    assert [line.strip() for line in text.splitlines() if "%" in line] == [f"{NETS[4].near}%near0:{PORT + 1}"]
+
+
 def test_json_has_the_scope_apart(links):
     rows = tool.sessions(links.near, "--view", "socket", "state", "established", "src", "fe80::/10")
     assert {(row["local_addr"], row["scope"]) for row in rows} == {(NEAR, "near0")} and len(rows) == 2

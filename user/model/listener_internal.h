@@ -16,8 +16,7 @@ struct place {
 };
 
 struct listener_table {
-	const char *(*netns_name)(void *ctx, uint32_t netns);
-	void *ctx;
+	struct listener_table_env env;
 	struct listener **items; /* by cookie */
 	size_t count, size;
 	struct listener *gone; /* a list of those whose last counts are still to come */
