@@ -14,11 +14,6 @@ const struct nat *table__nat(const struct session_table *table, const struct flo
 	return table->env.nat ? table->env.nat(table->env.ctx, key, false, side) : NULL;
 }
 
-static uint8_t swap_ends(uint8_t ends, bool is_swapped)
-{
-	return is_swapped ? (ends >> 1 | ends << 1) & 3 : ends;
-}
-
 /* ---- aliases ---- */
 
 static struct alias *next_on(const struct session_table *table, const struct flow_key *key,
@@ -99,7 +94,7 @@ static uint8_t find_locals(struct session_table *table, const struct flow_key *k
 	if (table__tap(table, key->tap)->netns != nat->netns)
 		return wire__find_locals(table, key) & nat__ends(nat, side);
 	own.tap = key->tap;
-	return swap_ends(wire__find_locals(table, &own), nat__is_swapped(nat, side, NAT_BETWEEN));
+	return ends__swap(wire__find_locals(table, &own), nat__is_swapped(nat, side, NAT_BETWEEN));
 }
 
 static bool has_alias(const struct session_table *table, const struct wire_session *wire,
@@ -204,7 +199,8 @@ static void note_leg(struct session_table *table, struct wire_session *wire,
 		wire->row.netns = seen->netns;
 		wire->shown_alias = alias->head.id;
 	}
-	wire->locals |= swap_ends(locals, alias->is_swapped);
+	wire->locals |= ends__swap(locals, alias->is_swapped);
+	tally__ask_again(wire);
 	socks__link_wire(table, wire);
 	wire__judge(table, wire);
 }
@@ -263,6 +259,7 @@ void session_table__add_nat(struct session_table *table, const struct nat *nat)
 
 		for (; wire; wire = wire__next_on(table, key, wire)) {
 			correct_ends(table, wire, nat);
+			tally__ask_again(wire);
 			socks__link_wire(table, wire);
 			wire__judge(table, wire);
 		}

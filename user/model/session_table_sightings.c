@@ -129,14 +129,16 @@ static bool may_be_one(const struct wire_session *wire, const struct wire_sessio
 
 /* What the tap saw until now is over, as other taps have seen already, or is of @other. */
 static void give_way(struct session_table *table, struct wire_session *wire,
-		     const struct wire_session *other)
+		     struct wire_session *other)
 {
 	if (is_over(wire, other)) {
 		parts__pull(table, wire);
 		wire__judge(table, wire);
 		events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
 				 wire__last_ns(wire));
+		tally__end(table, wire);
 	} else {
+		tally__merge(table, wire, other);
 		table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 		wire->todo &= ~TODO_END;
 	}
