@@ -25,7 +25,8 @@ static unsigned failures(const struct fixture *fx)
 	return count;
 }
 
-/* Each letter is a segment: S a SYN, A a SYN-ACK, a the acknowledgement. */
+/* Each letter is a segment: S a SYN, O one through another CPU, A a SYN-ACK, a the acknowledgement.
+ */
 struct story {
 	const char *name;
 	enum syn_fate fate;
@@ -33,7 +34,7 @@ struct story {
 	struct {
 		uint64_t after_ms;
 		char segment;
-	} steps[8];
+	} steps[9];
 	uint64_t early_ms, late_ms; /* after the last step: not told yet, told; 0: not at all */
 };
 
@@ -59,6 +60,12 @@ static const struct story stories[] = {
 	 {{0, 'S'}, {0, 'A'}, {900, 'S'}, {0, 'A'}},
 	 170000,
 	 0},
+	{"nor through another CPU",
+	 SYN_COOKIE,
+	 false,
+	 {{0, 'S'}, {0, 'A'}, {900, 'O'}, {0, 'A'}, {900, 'S'}, {0, 'A'}, {900, 'O'}, {0, 'A'}},
+	 170000,
+	 0},
 	{"it may have been a cookie", SYN_FATE_NONE, false, {{0, 'S'}, {0, 'A'}}, 170000, 0},
 	{"acknowledged", SYN_QUEUED, false, {{0, 'S'}, {0, 'A'}, {2000, 'a'}}, 170000, 0},
 	{"of another host", SYN_FATE_NONE, true, {{0, 'S'}, {0, 'A'}, {1000, 'A'}}, 170000, 0},
@@ -75,7 +82,8 @@ static void play(struct fixture *fx, const struct story *story)
 	fx->fate = story->fate;
 	for (size_t i = 0; story->steps[i].segment; i++) {
 		pass(fx, story->steps[i].after_ms * MSEC);
-		if (story->steps[i].segment == 'S')
+		t.client_cpu = story->steps[i].segment == 'O';
+		if (story->steps[i].segment == 'S' || story->steps[i].segment == 'O')
 			talk__syn(fx, &t);
 		else if (story->steps[i].segment == 'A')
 			talk__server(fx, &t, TCPF_SYN | TCPF_ACK, 0, 1, 0);

@@ -37,7 +37,7 @@ static void follow(struct session_table *table, struct wire_session *wire)
 }
 
 void answers__take(struct session_table *table, struct wire_session *wire,
-		   const struct rec_segment *rec)
+		   const struct rec_segment *rec, const struct wire_before *before)
 {
 	struct wire_answers *answers = &wire->answers;
 	unsigned dir = rec->seg.dir & 1;
@@ -46,7 +46,9 @@ void answers__take(struct session_table *table, struct wire_session *wire,
 		return;
 	if (!(rec->seg.flags & TCPF_ACK)) {
 		answers->is_queued |= rec->fate == SYN_QUEUED;
-		answers->asked_again += rec->why == SEG_SYN_AGAIN;
+		/* To the CPU it came through it may be the first. */
+		answers->asked_again +=
+			rec->why == SEG_SYN_AGAIN || before->flags & FRAG_SYN(dir);
 		return;
 	}
 	if (!(wire->locals & 1 << dir))

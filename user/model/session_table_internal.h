@@ -290,9 +290,9 @@ void requests__expire(struct session_table *table);
 
 /* ---- session_table_answers.c ---- */
 
-/* answers__take() - a segment of @wire that may be a SYN or a SYN-ACK */
+/* answers__take() - a segment of @wire that may be a SYN or a SYN-ACK; @before: it was joined */
 void answers__take(struct session_table *table, struct wire_session *wire,
-		   const struct rec_segment *rec);
+		   const struct rec_segment *rec, const struct wire_before *before);
 /* answers__expire() - where the SYN-ACK ought to have been sent again by now, the kernel has given
  * up
  */

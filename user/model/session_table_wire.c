@@ -404,6 +404,6 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);
-	answers__take(table, wire, rec);
+	answers__take(table, wire, rec, &before);
 	return 0;
 }
