@@ -81,7 +81,7 @@ void table__count(struct session_table *table, uint8_t *counted, uint8_t state)
 }
 
 /* Whatever was asked of the environment may have changed since the last batch. */
-static void begin_batch(struct session_table *table, uint64_t now_ns)
+void table__begin_batch(struct session_table *table, uint64_t now_ns)
 {
 	table->now_ns = now_ns;
 	table->tap.is_set = false;
@@ -135,8 +135,8 @@ void session_table__free(struct session_table *table)
 	pool__fini(&table->wires);
 	pool__fini(&table->aliases);
 	free(table->pending);
-	free(table->requests.ids);
-	free(table->answered.ids);
+	due_list__fini(&table->requests);
+	due_list__fini(&table->attempts);
 	free(table->marks);
 	free(table);
 }
@@ -221,11 +221,11 @@ void session_table__expect(struct session_table *table, const union record *reco
 
 void session_table__settle(struct session_table *table, uint64_t now_ns)
 {
-	begin_batch(table, now_ns);
+	table__begin_batch(table, now_ns);
 	if (table->sweep_is_due)
 		socks__sweep(table);
 	requests__expire(table);
-	answers__expire(table);
+	attempts__expire(table);
 	wire__settle(table);
 }
 
@@ -240,7 +240,7 @@ void session_table__caught_up(struct session_table *table, uint64_t until_ns)
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx)
 {
-	begin_batch(table, now_ns);
+	table__begin_batch(table, now_ns);
 	for (uint32_t id = 1; id <= table->socks.end; id++) {
 		struct sock_row *sock = pool__get(&table->socks, id);
 

@@ -86,7 +86,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns);
  *
  * A fragment may stay in a cache, or wait in the ring, long after its session has ended. So no
  * session is forgotten before that is said of its end, and of what ended before that was said
- * nothing is told again. With events only.
+ * nothing is told again. Nor has who is silent since given up.
  */
 void session_table__caught_up(struct session_table *table, uint64_t until_ns);
 
@@ -95,6 +95,15 @@ void session_table__caught_up(struct session_table *table, uint64_t until_ns);
 typedef void (*session_visitor)(void *ctx, const struct session *session);
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx);
+
+/*
+ * session_table__visit_attempts() - call @visit for each handshake under way whose end will be told
+ *
+ * @since_ns: when it began, CLOCK_MONOTONIC; 0: unknown. With events only.
+ */
+typedef void (*attempt_visitor)(void *ctx, const struct session *session, uint64_t since_ns);
+void session_table__visit_attempts(struct session_table *table, uint64_t now_ns,
+				   attempt_visitor visit, void *ctx);
 
 /*
  * session_table__forget_owners() - OWNER records of every process follow: those known so far may be
@@ -125,6 +134,7 @@ struct session_table_stats {
 	uint64_t wire_sessions;
 	uint64_t by_state[TCPS_COUNT]; /* of the local endpoints */
 	uint64_t wire_forgotten;       /* wire-only sessions dropped because max_wire was reached */
+	uint64_t syns_unanswered; /* attempts at this host that taps saw no answer to, given up */
 	uint64_t bad_records;
 	uint64_t wire_retransmits; /* segments of payload, each at the tap that is counted */
 	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */

@@ -115,7 +115,8 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
-	wire->answers = (struct wire_answers){.is_listed = wire->answers.is_listed};
+	wire->attempt = (struct wire_attempt){0};
+	wire->row.syn_fate = SYN_FATE_NONE;
 	legs__clear(wire);
 	aliases__clear(table, wire);
 	wire->row.netns = table__tap(table, key.tap)->netns;
@@ -326,6 +327,7 @@ static void finish(struct session_table *table, struct wire_session *wire,
 	events__wire_changed(table, wire, before, time_ns);
 	if (events__has_end(table, wire))
 		wire__put_off(table, wire, TODO_END);
+	attempts__follow(table, wire);
 }
 
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec)
@@ -403,7 +405,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	before = wire__before(wire);
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
+	attempts__take(table, wire, rec, &before);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);
-	answers__take(table, wire, rec, &before);
 	return 0;
 }
