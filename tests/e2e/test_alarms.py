@@ -8,10 +8,11 @@ import pytest
 
 from lib import tool
 from lib.backlog import nstat
+from lib.handshakes import Handshakes
 from lib.netns import NETS
 from lib.traffic import Connection, refused
 from lib.wait import wait_for
-from test_backlog import listen, of_kind, send_syns
+from test_backlog import connecting, listen, of_kind, send_syns
 from test_faults import Header
 
 PORT = 8080
@@ -154,6 +155,50 @@ def test_top_says_that_handshakes_fail(pair):
         for _ in range(6):
             refused(pair.near, NET.far, PORT)
         top.wait("HANDSHAKES FAIL: as client 6 of 6")
+
+
+REFUSED = 12  # by a full accept queue
+
+
+@pytest.fixture(name="refusing")
+def fixture_refusing(pair):
+    """Near's server never accepts and its queue is full: wait() until each of far's clients has sent two SYNs."""
+    pair.far.no_linear_timeouts()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 0))
+        connecting(stack, pair.far, 1)
+        wait_for(lambda: pair.near.run("ss", "-ltnH").split()[1] == "1", "the queue to be full")
+        clients = stack.enter_context(contextlib.ExitStack())
+        before = nstat(pair.near).get("TcpExtListenOverflows", 0)
+
+        def begin():
+            connecting(clients, pair.far, REFUSED)
+            wait_for(lambda: nstat(pair.near)["TcpExtListenOverflows"] - before == 2 * REFUSED, "SYNs to be dropped")
+
+        yield begin, clients.close
+
+
+def test_full_accept_queue_is_said_everywhere(pair, watch, refusing):
+    """A client's attempt counts once, however many SYNs it took, in all that count handshakes; and soon."""
+    begin, give_up = refusing
+    events = watch(pair)
+    with Handshakes(pair.near, "-i", pair.near_if, f"sport = :{PORT}") as there, \
+            Header(pair.near, "-i", pair.near_if, "state", "listening") as top:
+        top.wait("failed .*resets in")
+        begin()
+        held_up = [f"dropped_accept_queue {REFUSED}"]
+        wait_for(lambda: there.frame() and [row["held_up"] for row in there.rows] == held_up, lambda: f"{there.rows}")
+        assert there.wait("server", completed=0, failed=0, pending=REFUSED)
+        wait_for(lambda: failing(events, local_port=PORT), events.stderr)
+        raised, = failing(events, local_port=PORT)
+        assert (raised["reason"], raised["used"], raised["limit"]) == ("raised", REFUSED, REFUSED)
+        give_up()
+        row = there.wait("server", 16, completed=0, failed=REFUSED, pending=0, dropped_accept_queue=REFUSED)
+        assert row["held_up"] is None and row["syn_retransmits"] in range(REFUSED, 3 * REFUSED)
+        top.wait(f"HANDSHAKES FAIL: as server {REFUSED} of {REFUSED}")
+        top.wait(rf"failed \S+ \({REFUSED}\)")
+    told = of_kind(events, "handshake_failed", local_port=PORT)
+    assert [(e["broke"], e["reason"]) for e in told] == [("dropped_accept_queue", "timeout")] * REFUSED
 
 
 def half_open(ns):

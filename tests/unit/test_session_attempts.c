@@ -235,11 +235,114 @@ static void test_next_on_the_tuple(void **state)
 	session_table__free(fx.table);
 }
 
+/* ---- those under way ---- */
+
+struct under_way {
+	struct attempt attempts[8];
+	size_t count;
+};
+
+static void note(void *ctx, const struct attempt *attempt)
+{
+	struct under_way *all = ctx;
+
+	assert_true(all->count < 8);
+	all->attempts[all->count++] = *attempt;
+}
+
+static struct under_way under_way(struct fixture *fx)
+{
+	struct under_way all = {.count = 0};
+
+	session_table__visit_attempts(fx->table, fx->now_ns, note, &all);
+	return all;
+}
+
+/* Each once, whoever tells of it, until it has ended. */
+static void test_under_way(void **state)
+{
+	struct sock_info client = {
+		.cookie = 7,
+		.local = v4(LOCAL_IP),
+		.remote = v4(REMOTE_IP),
+		.local_port = 41000,
+		.remote_port = 80,
+		.netns = NETNS,
+		.family = 2,
+		.role = ROLE_ACTIVE,
+		.syn_ns = T0 + SEC,
+	};
+	struct under_way all;
+	struct fixture fx;
+	struct talk t, own;
+
+	(void)state;
+	fixture__init(&fx, true, true, 1000);
+	talk__init(&t, REMOTE_IP, 40000, LOCAL_IP, 80);
+	talk__init(&own, LOCAL_IP, 41000, REMOTE_IP, 80);
+	fx.fate = SYN_ACCEPT_FULL;
+	talk__syn(&fx, &t);
+	fixture__sock_state(&fx, &client, TCPS_CLOSED, TCPS_SYN_SENT);
+	talk__syn(&fx, &own);
+	all = under_way(&fx);
+	assert_int_equal(all.count, 2);
+	assert_ptr_not_equal(all.attempts[0].session->sock, NULL);
+	assert_int_equal(all.attempts[0].since_ns, T0 + SEC);
+	assert_int_equal(handshake__break_so_far(all.attempts[0].session), BREAK_SYN_UNANSWERED);
+	assert_null(all.attempts[1].session->sock);
+	assert_int_equal(handshake__break_so_far(all.attempts[1].session), BREAK_ACCEPT_FULL);
+	assert_false(all.attempts[1].may_be_forgotten);
+	pass(&fx, 10 * SEC);
+	assert_int_equal(under_way(&fx).count, 1);
+	fx.fate = SYN_COOKIE;
+	talk__init(&t, REMOTE_IP, 40001, LOCAL_IP, 80);
+	talk__syn(&fx, &t);
+	talk__server(&fx, &t, TCPF_SYN | TCPF_ACK, 0, 1, 0);
+	all = under_way(&fx);
+	assert_int_equal(all.count, 2);
+	assert_true(all.attempts[1].may_be_forgotten);
+	talk__client(&fx, &t, TCPF_ACK, 1, 1, 0);
+	assert_int_equal(under_way(&fx).count, 1);
+	session_table__free(fx.table);
+}
+
+/* Without events they are counted, from what caches have: no sooner than these were read. */
+static void test_counted_without_events(void **state)
+{
+	struct session_table_stats stats;
+	struct fixture fx;
+	struct talk t;
+
+	(void)state;
+	fixture__init(&fx, false, true, 1000);
+	talk__init(&t, REMOTE_IP, 40000, LOCAL_IP, 80);
+	t.lose = true;
+	talk__syn(&fx, &t);
+	fixture__scan(&fx);
+	fx.is_behind = true;
+	pass(&fx, 10 * SEC);
+	stats = fixture__stats(&fx);
+	assert_int_equal(stats.syns_unanswered, 0);
+	t.client_cpu = 1; /* it came again meanwhile */
+	talk__syn(&fx, &t);
+	fixture__scan(&fx);
+	fx.is_behind = false;
+	pass(&fx, 15 * SEC);
+	assert_int_equal(fixture__stats(&fx).syns_unanswered, 0);
+	pass(&fx, 2 * SEC);
+	assert_int_equal(fixture__stats(&fx).syns_unanswered, 1);
+	pass(&fx, 60 * SEC);
+	assert_int_equal(fixture__stats(&fx).syns_unanswered, 1);
+	session_table__free(fx.table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stories),
 		cmocka_unit_test(test_next_on_the_tuple),
+		cmocka_unit_test(test_under_way),
+		cmocka_unit_test(test_counted_without_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

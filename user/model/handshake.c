@@ -73,6 +73,11 @@ uint64_t handshake__syn_patience_ns(uint64_t asked_ns)
 	return timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
 }
 
+bool handshake__is_held_up(uint64_t since_ns, uint64_t now_ns)
+{
+	return now_ns >= since_ns + FIRST_TIMEOUT_NS;
+}
+
 /* ---- how long ---- */
 
 static uint64_t interval(uint64_t from_ns, uint64_t to_ns)

@@ -96,7 +96,12 @@ uint64_t handshake__patience_ns(unsigned timeouts);
  */
 uint64_t handshake__syn_patience_ns(uint64_t asked_ns);
 
-/* handshake__break_so_far() - of one under way: where it would have broken if it failed now */
+/* handshake__is_held_up() - the answer should have come by @now_ns: whoever waits for it since
+ * @since_ns (0: unknown) has begun to send again */
+bool handshake__is_held_up(uint64_t since_ns, uint64_t now_ns);
+
+/* handshake__break_so_far() - of one that is held up: where it would have broken if it failed now
+ */
 enum handshake_break handshake__break_so_far(const struct session *s);
 
 /* handshake__break_of_sock() - of a socket that left SYN_SENT or SYN_RECV for CLOSED */

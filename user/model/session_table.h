@@ -96,12 +96,16 @@ typedef void (*session_visitor)(void *ctx, const struct session *session);
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx);
 
-/*
- * session_table__visit_attempts() - call @visit for each handshake under way whose end will be told
- *
- * @since_ns: when it began, CLOCK_MONOTONIC; 0: unknown. With events only.
+/* A handshake under way. */
+struct attempt {
+	const struct session *session;
+	uint64_t since_ns;     /* CLOCK_MONOTONIC, 0: unknown */
+	bool may_be_forgotten; /* its SYN-ACK may be a cookie: nobody waits for the answer */
+};
+
+/* session_table__visit_attempts() - call @visit for each whose end will be told. With events only
  */
-typedef void (*attempt_visitor)(void *ctx, const struct session *session, uint64_t since_ns);
+typedef void (*attempt_visitor)(void *ctx, const struct attempt *attempt);
 void session_table__visit_attempts(struct session_table *table, uint64_t now_ns,
 				   attempt_visitor visit, void *ctx);
 

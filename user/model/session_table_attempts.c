@@ -122,7 +122,7 @@ static void visit_wires(struct session_table *table, attempt_visitor visit, void
 		if (!events__will_tell_end(table, wire))
 			continue;
 		table__name_row(table, &wire->row);
-		visit(ctx, &wire->row, wire->ev.first_ns);
+		visit(ctx, &(struct attempt){&wire->row, wire->ev.first_ns, !due_ns(wire)});
 	}
 }
 
@@ -146,7 +146,7 @@ static void visit_socks(struct session_table *table, attempt_visitor visit, void
 			continue;
 		socks__join(table, sock);
 		table__name_row(table, &sock->row);
-		visit(ctx, &sock->row, sock->info.syn_ns);
+		visit(ctx, &(struct attempt){&sock->row, sock->info.syn_ns, false});
 	}
 }
 

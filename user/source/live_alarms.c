@@ -120,11 +120,16 @@ const struct close_wait_holder *live__close_wait(void *ctx, const struct session
 
 /* ---- handshakes ------------------------------------------------------------------------------ */
 
+static void take_result(struct live *live, int err)
+{
+	if (err && !live->apply_err)
+		live->apply_err = err;
+}
+
 void live_alarms__take(struct live *live, const struct event *event)
 {
-	if (live->alarms.handshakes && handshake_alarm__add(live->alarms.handshakes, event) &&
-	    !live->apply_err)
-		live->apply_err = -ENOMEM;
+	if (live->alarms.handshakes)
+		take_result(live, handshake_alarm__add(live->alarms.handshakes, event));
 }
 
 static void tell_failing(void *ctx, const struct session *session,
@@ -142,17 +147,31 @@ static void tell_failing(void *ctx, const struct session *session,
 	tell(live, &place, &event, change);
 }
 
-static void check_handshakes(struct live *live)
+static void take_attempt(void *ctx, const struct attempt *attempt)
 {
-	if (live->alarms.handshakes)
-		handshake_alarm__observe(live->alarms.handshakes, live->now_ns, tell_failing, live);
+	struct live *live = ctx;
+
+	take_result(live,
+		    handshake_alarm__add_attempt(live->alarms.handshakes, attempt, live->now_ns));
 }
 
-/* Of this host's sockets, since the start. What a full accept queue drops is tried again and counts
- * again. */
+static void check_handshakes(struct live *live)
+{
+	struct handshake_alarm *alarm = live->alarms.handshakes;
+
+	if (!alarm)
+		return;
+	handshake_alarm__forget_stalled(alarm);
+	session_table__visit_attempts(live->table, live->now_ns, take_attempt, live);
+	handshake_alarm__observe(alarm, live->now_ns, tell_failing, live);
+}
+
+/* Of this host's sockets, since the start: attempts, each once, however often it was repeated. */
 static int count_ends(struct live *live, struct handshake_ends *client,
 		      struct handshake_ends *server)
 {
+	struct requests_given_up given_up;
+	struct session_table_stats table;
 	struct sock_counters sock;
 	struct netns_values kernel;
 	int err = sock_view__counters(live->sock, &sock);
@@ -160,11 +179,12 @@ static int count_ends(struct live *live, struct handshake_ends *client,
 	if (err)
 		return err;
 	live_stats__as_read(live, &kernel); /* for TIME_WAIT, just now */
+	session_table__stats(live->table, &table);
 	client->failed = sock.value[SOCKC_CONNECT_FAILED];
 	client->all = client->failed + sock.value[SOCKC_ACTIVE_OPEN];
-	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] +
-			 kernel.value[NETNS_LISTEN_OVERFLOWS] +
-			 sock_view__timed_out(live->sock, live->now_ns);
+	given_up = sock_view__given_up(live->sock, live->now_ns);
+	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] + table.syns_unanswered +
+			 given_up.timed_out + given_up.accept_full;
 	server->all = server->failed + sock.value[SOCKC_PASSIVE_OPEN];
 	return 0;
 }
@@ -207,6 +227,8 @@ static bool is_fuller(const struct netns_values *a, const struct live_stats *sta
 
 void live_alarms__stats(struct live *live, struct live_stats *stats)
 {
+	stats->handshakes_failed =
+		live->alarms.client.so_far.failed + live->alarms.server.so_far.failed;
 	stats->client_failing = raised(&live->alarms.client);
 	stats->server_failing = raised(&live->alarms.server);
 	for (size_t i = 0; i < live->n_counters; i++) {

@@ -62,6 +62,9 @@ int live_losses__scan(struct live *live)
 
 	live->has_missed = false;
 	pace__took(&live->scan_pace, live->now_ns);
+	/* Without events this is all there is to catch up with. */
+	if (!err && !live->options.want_events)
+		session_table__caught_up(live->table, live->now_ns);
 	return err;
 }
 

@@ -10,12 +10,11 @@
 
 static netns_stat_set wanted(const struct live *live)
 {
-	netns_stat_set set = live->options.figures | NETNS_SET(ATTEMPT_FAILS);
+	netns_stat_set set = live->options.figures;
 
 	if (live->options.watch_alarms)
 		set |= NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX) |
-		       NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS) |
-		       NETNS_SET(LISTEN_OVERFLOWS);
+		       NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS);
 	if (live->options.want_listeners)
 		set |= NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(LISTEN_DROPS) |
 		       NETNS_SET(REQ_QUEUE_FULL_DROPS) | NETNS_SET(COOKIES_SENT) |
@@ -158,14 +157,11 @@ static const struct listener *keep_full(struct live *live, enum listener_queue *
 void live__stats(struct live *live, struct live_stats *stats)
 {
 	const struct timewait_row *low;
-	struct netns_values kernel;
 
-	live__kernel_counts(live, 0, false, &kernel);
 	*stats = (struct live_stats){
 		.now = live__now(),
 		.has_sock = live->sock,
 		.has_wire = live->wire,
-		.attempt_fails = kernel.value[NETNS_ATTEMPT_FAILS],
 		.syn_queue = live->tally.syn_queue,
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,

@@ -49,7 +49,7 @@ static uint64_t total_of(const struct live_stats *stats, enum rate rate)
 	if (!stats->has_sock)
 		return wire_total(stats, rate);
 	if (rate == RATE_FAILED)
-		return stats->attempt_fails;
+		return stats->handshakes_failed;
 	return sum(&stats->sock, sock_counters_of[rate]);
 }
 
