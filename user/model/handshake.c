@@ -169,7 +169,8 @@ static enum handshake_break break_of_connect(const struct session *s)
 		return info->born_ns ? BREAK_FILTERED : BREAK_REFUSED;
 	if (is_icmp_error(error))
 		return BREAK_FILTERED;
-	if (error == ETIMEDOUT)
+	/* Whoever gave up first, the kernel or the program with a time-out of its own. */
+	if (error == ETIMEDOUT || (!error && info->tx_segments > 1))
 		return has_answer(s) ? BREAK_LOST_IN_HOST : BREAK_SYN_UNANSWERED;
 	return error ? BREAK_OTHER : BREAK_ABANDONED;
 }

@@ -46,7 +46,7 @@ enum handshake_side {
 	  "views")                                                                            \
 	X(COOKIE_REJECTED, cookie_rejected, "COOKIE",                                         \
 	  "the acknowledgement did not have a valid SYN cookie")                              \
-	X(ABANDONED, abandoned, "ABANDONED", "whoever asked gave up before an answer came")   \
+	X(ABANDONED, abandoned, "ABANDONED", "whoever asked gave up before it asked again")   \
 	X(NOT_SENT, not_sent, "NOT-SENT",                                                     \
 	  "no SYN was sent: no local port was free, or the tuple was in use")                 \
 	X(OTHER, other_error, "ERROR", "another error of the socket")                         \
