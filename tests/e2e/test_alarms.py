@@ -9,8 +9,8 @@ import pytest
 from lib import tool
 from lib.backlog import nstat
 from lib.handshakes import Handshakes
-from lib.netns import NETS
-from lib.traffic import Connection, refused
+from lib.netns import NETS, Namespace, removing
+from lib.traffic import Connection, probe, refused
 from lib.wait import wait_for
 from test_backlog import connecting, listen, of_kind, send_syns
 from test_faults import Header
@@ -68,6 +68,26 @@ def test_time_wait_refused_between_two_looks(pair, watch):
     assert nstat(pair.near)["TcpExtTCPTimeWaitOverflow"] > before
     wait_for(lambda: changes(events, "time_wait_full")[-2:] == [("raised",), ("cleared",)],
              lambda: f"{of_kind(events, 'time_wait_full')}")
+
+
+def test_what_is_full_goes_with_its_namespace(pair):
+    """TIME_WAIT and the ports that it holds are left when the namespace is deleted: nobody waits for them any more."""
+    told = ("time_wait_full", "ports_low")
+    with removing(Namespace("full")) as ns, \
+            tool.Events(None, "-N", pair.near.name, "-N", ns.name, "--view", "socket") as events:
+        ns.sysctl("ipv4/ip_local_port_range", "40000 40003")
+        ns.sysctl("ipv4/tcp_max_tw_buckets", 4)
+        ns.sysctl("ipv4/tcp_tw_reuse", 0)
+        events.wait_ready(probe(pair, ["socket"]))
+        for _ in range(4):
+            with Connection(ns, ns, "127.0.0.1", PORT) as conn:
+                conn.finish()
+        wait_for(lambda: all(of_kind(events, kind) for kind in told), events.stderr)
+        ns.remove()
+        wait_for(lambda: all(len(of_kind(events, kind)) == 2 for kind in told), lambda: f"{events.all()}")
+        for kind in told:
+            assert changes(events, kind, "netns", "used", "limit") == [("raised", ns.name, 4, 4),
+                                                                       ("cleared", ns.name, 0, 4)]
 
 
 def test_close_wait_leak(pair, watch):
@@ -197,7 +217,7 @@ def test_full_accept_queue_is_said_everywhere(pair, watch, refusing):
         assert row["held_up"] is None and row["syn_retransmits"] in range(REFUSED, 3 * REFUSED)
         top.wait(f"HANDSHAKES FAIL: as server {REFUSED} of {REFUSED}")
         top.wait(rf"failed \S+ \({REFUSED}\)")
-    told = of_kind(events, "handshake_failed", local_port=PORT)
+        told = wait_for(lambda: of_kind(events, "handshake_failed", local_port=PORT), events.stderr)
     assert [(e["broke"], e["reason"]) for e in told] == [("dropped_accept_queue", "timeout")] * REFUSED
 
 

@@ -367,6 +367,19 @@ def test_backlog_full_is_told_once_each_way(pair, watch):
         assert of_kind(events, "syn", fate="queued")
 
 
+def test_backlog_full_is_over_when_the_listener_closes(pair, watch):
+    events = watch(pair)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(listen(pair.near, 1))
+        connecting(stack, pair.far, 2)
+        wait_for(lambda: of_kind(events, "backlog_full"), events.stderr)
+        server.close()
+        wait_for(lambda: len(of_kind(events, "backlog_full")) == 2, "the end of it")
+    raised, cleared = of_kind(events, "backlog_full")
+    assert (cleared["reason"], cleared["used"]) == ("cleared", 0)
+    assert all(cleared[key] == raised[key] for key in ("local_addr", "local_port", "comm", "queue", "limit", "netns"))
+
+
 def test_top_names_the_listener_that_refuses(pair):
     with contextlib.ExitStack() as stack, Header(pair.near, "-i", "near0") as top:
         stack.enter_context(listen(pair.near, 1))

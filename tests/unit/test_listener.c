@@ -31,21 +31,22 @@ struct fixture {
 	uint64_t now_ns;
 };
 
+static const struct listener_place usual_place = {
+	.netns = NETNS,
+	.is_followed = true,
+	.has_taps = true,
+	.has_limits = true,
+	.syn_cookies = 1,
+	.syn_backlog_max = 4096,
+};
+
 static int open_table(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct listener_place place = {
-		.netns = NETNS,
-		.is_followed = true,
-		.has_taps = true,
-		.has_limits = true,
-		.syn_cookies = 1,
-		.syn_backlog_max = 4096,
-	};
 
 	f->table = listener_table__new(netns_name, NULL);
 	f->now_ns = 100 * SECOND;
-	assert_int_equal(listener_table__set_place(f->table, &place), 0);
+	assert_int_equal(listener_table__set_place(f->table, &usual_place), 0);
 	*state = f;
 	return 0;
 }
@@ -464,6 +465,39 @@ static void test_alarms(void **state)
 	assert_null(listener_table__worst(f->table, &queue));
 }
 
+/* Whether it closes or its namespace goes: what was told as begun is told as over, once. */
+static void test_alarms_of_those_that_go(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(COOKIE), listener_record(COOKIE + 1)};
+	const struct listener_counters counts = {.fate = {[SYN_ACCEPT_FULL] = 1}};
+
+	for (int way = 0; way < 3; way++) {
+		struct alarms alarms = {0};
+
+		assert_int_equal(listener_table__set_place(f->table, &usual_place), 0);
+		recs[0].sock.rx_queue = recs[0].sock.syn_queue = 10;
+		snapshot(f, recs, 2);
+		listener_table__observe(f->table, note, &alarms);
+		assert_string_equal(alarms.said, "7 accept 10 raised;7 syn 10 raised;");
+		alarms = (struct alarms){0};
+		if (way == 0)
+			snapshot(f, recs + 1, 1);
+		else if (way == 1)
+			listener_table__forget_netns(f->table, NETNS);
+		else
+			snapshot(f, NULL, 0);
+		if (way == 2) /* SYNs came between the last look and the end */
+			assert_int_equal(count(f, COOKIE, &counts), LISTENER_GONE);
+		listener_table__end_counts(f->table, f->now_ns += SECOND, false);
+		listener_table__observe(f->table, note, &alarms);
+		assert_string_equal(alarms.said, "7 accept 0 cleared;7 syn 0 cleared;");
+		alarms = (struct alarms){0};
+		listener_table__observe(f->table, note, &alarms);
+		assert_string_equal(alarms.said, "");
+	}
+}
+
 static void test_worst(void **state)
 {
 	struct fixture *f = *state;
@@ -680,6 +714,7 @@ int main(void)
 		TEST(test_a_snapshot_that_is_not_whole),
 		TEST(test_owner),
 		TEST(test_alarms),
+		TEST(test_alarms_of_those_that_go),
 		TEST(test_worst),
 		TEST(test_group_keeps_the_drops_of_who_is_gone),
 		TEST(test_no_alarm_where_all_get_cookies),

@@ -20,7 +20,8 @@ struct listener_table {
 	void *ctx;
 	struct listener **items; /* by cookie */
 	size_t count, size;
-	struct listener *gone; /* a list of those whose last counts are still to come */
+	struct listener *gone;	 /* a list of those whose last counts are still to come */
+	struct listener *lapsed; /* … of those whose alarms are still to be cleared */
 	struct place *places;
 	size_t n_places;
 	struct listener_counters past; /* of namespaces that are gone */
@@ -29,6 +30,9 @@ struct listener_table {
 /* listeners__find() - or NULL; listeners__get() - made if need be, NULL: out of memory */
 struct listener *listeners__find(const struct listener_table *table, uint64_t cookie);
 struct listener *listeners__get(struct listener_table *table, uint64_t cookie, uint32_t netns);
+
+/* listeners__let_go() - it is in no list any more */
+void listeners__let_go(struct listener_table *table, struct listener *listener);
 
 /* places__find(), places__get() - likewise, of a namespace; valid until another is made */
 struct place *places__find(const struct listener_table *table, uint32_t netns);

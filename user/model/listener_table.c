@@ -21,14 +21,42 @@ struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, 
 	return table;
 }
 
+static bool is_raised(const struct listener *listener)
+{
+	for (enum listener_queue queue = 0; queue < QUEUE_COUNT; queue++)
+		if (listener->alarm[queue].is_raised)
+			return true;
+	return false;
+}
+
+void listeners__let_go(struct listener_table *table, struct listener *listener)
+{
+	if (!is_raised(listener)) {
+		free(listener);
+		return;
+	}
+	listener->next_gone = table->lapsed;
+	table->lapsed = listener;
+}
+
 /* Nothing was counted for them. */
 static void drop_gone(struct listener_table *table)
 {
 	while (table->gone) {
-		struct listener *next = table->gone->next_gone;
+		struct listener *listener = table->gone;
 
-		free(table->gone);
-		table->gone = next;
+		table->gone = listener->next_gone;
+		listeners__let_go(table, listener);
+	}
+}
+
+static void free_list(struct listener *list)
+{
+	while (list) {
+		struct listener *next = list->next_gone;
+
+		free(list);
+		list = next;
 	}
 }
 
@@ -38,7 +66,8 @@ void listener_table__free(struct listener_table *table)
 		return;
 	for (size_t i = 0; i < table->count; i++)
 		free(table->items[i]);
-	drop_gone(table);
+	free_list(table->gone);
+	free_list(table->lapsed);
 	free(table->items);
 	free(table->places);
 	free(table);
@@ -179,7 +208,7 @@ static bool bury(struct listener_table *table, const struct listener_key *key,
 			continue;
 		listener_counters__add(place ? &place->past : &table->past, counts);
 		*at = listener->next_gone;
-		free(listener);
+		listeners__let_go(table, listener);
 		return true;
 	}
 	return false;

@@ -37,24 +37,39 @@ static void tell(struct live *live, struct session *place, struct event *event,
 
 /* ---- TIME_WAIT ------------------------------------------------------------------------------- */
 
+static void tell_time_wait(struct live *live, const struct netns_counters *counters, uint64_t used,
+			   enum threshold_change change)
+{
+	struct session place = {.netns = netns_stats__inum(counters->stats)};
+	struct event event = {
+		.kind = EVENT_TIME_WAIT_FULL,
+		.used = used,
+		.limit = counters->last.value[NETNS_TIME_WAIT_MAX],
+	};
+
+	if (live->options.want_events)
+		tell(live, &place, &event, change);
+}
+
+void live_alarms__forget_netns(struct live *live, const struct netns_counters *counters)
+{
+	if (counters->time_wait.is_raised)
+		tell_time_wait(live, counters, 0, THRESHOLD_CLEARED);
+}
+
 static void check_time_wait(struct live *live, struct netns_counters *counters)
 {
 	const netns_stat_set needed = NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX);
 	const struct netns_values *now = live_stats__now(live, counters);
-	struct session place = {.netns = netns_stats__inum(counters->stats)};
-	struct event event = {
-		.kind = EVENT_TIME_WAIT_FULL,
-		.used = now->value[NETNS_MINISOCKS],
-		.limit = now->value[NETNS_TIME_WAIT_MAX],
-	};
+	uint64_t used = now->value[NETNS_MINISOCKS], limit = now->value[NETNS_TIME_WAIT_MAX];
 	enum threshold_change change;
 
 	if ((now->known & needed) != needed)
 		return;
-	change = time_wait_alarm__observe(&counters->time_wait, event.used, event.limit,
+	change = time_wait_alarm__observe(&counters->time_wait, used, limit,
 					  now->value[NETNS_TIME_WAIT_OVERFLOW]);
-	if (change != THRESHOLD_NONE && live->options.want_events)
-		tell(live, &place, &event, change);
+	if (change != THRESHOLD_NONE)
+		tell_time_wait(live, counters, used, change);
 }
 
 /* ---- CLOSE_WAIT ------------------------------------------------------------------------------ */

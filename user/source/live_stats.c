@@ -92,6 +92,7 @@ void live_stats__forget_netns(struct live *live, uint32_t inum)
 
 		if (netns_stats__inum(counters->stats) != inum)
 			continue;
+		live_alarms__forget_netns(live, counters);
 		add_past(live, counters);
 		netns_stats__close(counters->stats);
 		*counters = live->counters[--live->n_counters];
