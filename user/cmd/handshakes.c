@@ -206,7 +206,7 @@ static const char *const examples[] = {
 	"tcpwatch handshakes",
 	"tcpwatch handshakes --duration 30 --by server",
 	"tcpwatch handshakes --watch -d 5 sport = :443",
-	"tcpwatch handshakes -N all --prefix 16,48 --fields +netns",
+	"tcpwatch handshakes -N all --prefix 16,48",
 	"tcpwatch handshakes --duration 60 --json | jq 'select(.failed > 0)'",
 	NULL,
 };

@@ -315,7 +315,7 @@ static enum exit_status run(struct options *options)
 static const char *const examples[] = {
 	"tcpwatch timewait",
 	"tcpwatch timewait --watch -d 5",
-	"tcpwatch timewait -N all --fields +netns --rows 3",
+	"tcpwatch timewait -N all --rows 3",
 	"tcpwatch timewait --json | jq 'select(.ports_low)'",
 	NULL,
 };
