@@ -600,6 +600,76 @@ static void test_loopback_needs_a_tap_of_its_own(void **state)
 	}
 }
 
+/* What sockets and the kernel tell shows that SYNs came which no tap saw. */
+static void test_syns_that_no_tap_saw(void **state)
+{
+	static const struct {
+		const char *name;
+		struct listener_counters counts;
+		uint64_t drops, half_open_before;
+		const char *syns, *unseen, *drops_seen;
+	} cases[] = {
+		{"nothing came", {.fate = {0}}, 0, 0, "0", "0", "0"},
+		{"all were seen",
+		 {.fate = {[SYN_QUEUED] = 5, [SYN_COOKIE] = 2},
+		  .value = {[LISTENER_COMPLETED] = 7}},
+		 0,
+		 0,
+		 "7",
+		 "0",
+		 "0"},
+		{"it was half open before",
+		 {.value = {[LISTENER_COMPLETED] = 1}},
+		 1,
+		 1,
+		 "0",
+		 "0",
+		 "0"},
+		{"none was seen",
+		 {.value = {[LISTENER_COMPLETED] = 3}},
+		 6,
+		 0,
+		 "null",
+		 "null",
+		 "null"},
+		{"none was seen, and all were dropped",
+		 {.fate = {0}},
+		 6,
+		 0,
+		 "null",
+		 "null",
+		 "null"},
+		{"some were seen",
+		 {.fate = {[SYN_QUEUED] = 5}, .value = {[LISTENER_COMPLETED] = 7}},
+		 0,
+		 1,
+		 "5",
+		 "1",
+		 "0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct rec_listener rec = listener_record(COOKIE);
+		void *fresh;
+		struct fixture *f;
+
+		assert_int_equal(open_table(&fresh), 0);
+		f = fresh;
+		rec.sock.syn_queue = cases[i].half_open_before;
+		snapshot(f, &rec, 1);
+		rec.sock.syn_queue = 0;
+		rec.drops = cases[i].drops;
+		snapshot(f, &rec, 1);
+		assert_int_equal(count(f, COOKIE, &cases[i].counts), 0);
+		listener_table__end_counts(f->table, f->now_ns, false);
+		assert_field(f, COOKIE, "syns", cases[i].syns);
+		assert_field(f, COOKIE, "syns_unseen", cases[i].unseen);
+		assert_field(f, COOKIE, "drops_seen", cases[i].drops_seen);
+		close_table(&fresh);
+	}
+}
+
 static void test_no_room(void **state)
 {
 	struct fixture *f = *state;
@@ -721,6 +791,7 @@ int main(void)
 		TEST(test_drops_of_a_new_listener),
 		TEST(test_older_kernels_are_full_at_the_limit),
 		TEST(test_loopback_needs_a_tap_of_its_own),
+		TEST(test_syns_that_no_tap_saw),
 		TEST(test_no_room),
 		TEST(test_namespaces_in_turn),
 		TEST(test_a_namespace_that_is_gone),

@@ -39,7 +39,7 @@ struct listener {
 	uint64_t syn_queue_0;	    /* in its SYN queue when first seen */
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */
-	bool has_fates;		    /* .counts.fate do: a tap watches this namespace */
+	bool has_fates;		    /* .counts.fate do: taps see what comes for it */
 	bool has_expired; /* … and tell how many half-open connections came to nothing */
 	struct listener_counters counts, before;
 	uint64_t drops_before, counted_ns;
@@ -131,9 +131,16 @@ void listener_table__edit(struct listener_table *table,
  */
 size_t listener_table__unowned(const struct listener_table *table, uint64_t *cookies, size_t room);
 
+/* syn_fates__add() - count @listener, its queues and SYNs, in @sum */
+void syn_fates__add(struct syn_fates *sum, const struct listener *listener);
+
 /* listener_table__fates() - of the namespace @netns, or of all of them together for 0 */
 void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			   struct syn_fates *out);
+
+/* listener__syns_unseen() - handshakes completed beyond what was queued or got a cookie: at least
+ * as many SYNs came that no tap saw */
+uint64_t listener__syns_unseen(const struct listener *listener);
 
 /* listener__syns() - all SYNs that came for it; listener__refused() - those of them dropped */
 uint64_t listener__syns(const struct listener_counters *counts);

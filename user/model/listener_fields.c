@@ -67,6 +67,12 @@ GETTER(syns)
 	set_fate(out, LISTENER, listener__syns(&LISTENER->counts));
 }
 
+GETTER(syns_unseen)
+{
+	value__set_known(out, LISTENER->has_fates && LISTENER->has_counts, VALUE_COUNT,
+			 listener__syns_unseen(LISTENER));
+}
+
 GETTER(syns_per_second)
 {
 	set_rate(out, LISTENER, LISTENER->rates.syns);
@@ -203,6 +209,9 @@ static const struct field rows[] = {
 	LISTENER_FATES(FATE_ROW)
 	ROW(syns_inferred, "INFERRED", "", VALUE_COUNT,
 	    "of the SYNs: those that share the answer of one just before, as too many came at once"),
+	ROW(syns_unseen, "UNSEEN", "", VALUE_COUNT,
+	    "SYNs that no tap saw, at least: handshakes completed beyond the SYNs that were queued or got "
+	    "a cookie"),
 	ROW(synack_retransmits, "SYNACK-R", "", VALUE_COUNT, "SYN-ACKs sent again"),
 	ROW(completed, "DONE", "", VALUE_COUNT, "handshakes completed"),
 	ROW(expired, "EXPIRED", "", VALUE_COUNT,

@@ -269,6 +269,15 @@ static bool are_queued_known(const struct listener_table *table, const struct li
 	       listener->drops == listener__drops_seen(counts);
 }
 
+/* SYNs came, as the sockets and the kernel tell, and not by a way that is watched. */
+static bool comes_by_no_tap(const struct listener *listener)
+{
+	uint64_t before = listener->syn_queue_0;
+
+	return !listener__syns(&listener->counts) &&
+	       (listener__syns_unseen(listener) || listener->drops > before);
+}
+
 void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, bool is_full)
 {
 	drop_gone(table);
@@ -277,6 +286,8 @@ void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, b
 
 		if (is_full && !listener->is_counted)
 			listener->has_fates = listener->has_counts = false;
+		if (comes_by_no_tap(listener))
+			listener->has_fates = false;
 		listener->has_expired = are_queued_known(table, listener);
 		take_rates(listener, now_ns);
 	}
@@ -299,6 +310,16 @@ uint64_t listener__syns(const struct listener_counters *counts)
 	for (int i = 0; i < SYN_FATE_COUNT; i++)
 		sum += counts->fate[i];
 	return sum;
+}
+
+uint64_t listener__syns_unseen(const struct listener *listener)
+{
+	const struct listener_counters *counts = &listener->counts;
+	uint64_t completed = counts->value[LISTENER_COMPLETED];
+	uint64_t began =
+		counts->fate[SYN_QUEUED] + counts->fate[SYN_COOKIE] + listener->syn_queue_0;
+
+	return listener->has_counts && completed > began ? completed - began : 0;
 }
 
 uint64_t listener__refused(const struct listener_counters *counts)
@@ -393,7 +414,7 @@ static void add_fates(struct syn_fates *sum, const struct listener_counters *cou
 	sum->n_inferred += counts->n_inferred;
 }
 
-static void add_listener(struct syn_fates *sum, const struct listener *listener)
+void syn_fates__add(struct syn_fates *sum, const struct listener *listener)
 {
 	add_fates(sum, &listener->counts);
 	if (!listener->is_listed)
@@ -420,5 +441,5 @@ void listener_table__fates(const struct listener_table *table, uint32_t netns,
 	}
 	for (size_t i = 0; i < table->count; i++)
 		if (!netns || table->items[i]->sock.netns == netns)
-			add_listener(out, table->items[i]);
+			syn_fates__add(out, table->items[i]);
 }
