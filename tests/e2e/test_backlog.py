@@ -213,6 +213,10 @@ def test_loopback_without_a_tap(pair, backlog):
         row = backlog.wait(PORT + 1, completed=1)
         assert row["syns"] is None and row["drops_difference"] is None and row["drops"] == 0
         assert backlog.look().listeners[PORT]["syns"] == 0
+        connecting(stack, pair.near, 1, address="127.0.0.1", port=PORT)  # by a way that nothing watches
+        backlog.wait(PORT, completed=1, syns=None, syns_unseen=None)
+        connecting(stack, pair.far, 2)
+        backlog.wait(PORT, completed=3, syns=2, syns_unseen=1)
 
 
 def test_process_that_hands_a_listener_on(pair):
@@ -331,7 +335,18 @@ def test_process_and_filter(pair):
         assert [row["accept_queue_limit"] for row in rows] == [8]
         assert rows[0]["pid"] and rows[0]["comm"]
         text = tool.run(pair.near, "backlog", "--fields", "local,accept_queue_limit").stdout
-        assert f"0.0.0.0:{PORT}" in text and "since boot" in text
+        assert f"0.0.0.0:{PORT}" in text and "2 listeners  " in text and "the kernel since the namespace began:" in text
+
+
+def test_header_is_of_those_that_the_filter_lets_through(pair):
+    with contextlib.ExitStack() as stack:
+        for port in (PORT, PORT + 1):
+            stack.enter_context(listen(pair.near, 1, port=port))
+            connecting(stack, pair.far, 2, port=port)
+        wait_for(lambda: ss_queues(pair.near, PORT + 1) == (2, 1), "full queues")
+        text = tool.run(pair.near, "backlog", "sport", "=", f":{PORT}").stdout
+        assert text.startswith("1 of 2 listeners  half open 0  accept queues full 1  "), text
+        assert "the kernel, of all listeners, since the namespace began:" in text
 
 
 def test_the_worst_comes_first(pair):

@@ -102,10 +102,10 @@ const struct listener_table *live__listeners(const struct live *live); /* with w
 int live__find_listener_owners(struct live *live, bool force);
 
 /*
- * live__kernel_counts() - the kernel's own counters since the tool's start, or for @since_boot as
+ * live__kernel_counts() - the kernel's own counters since the tool's start, or for @since_begun as
  * they are; of the namespace @netns, or of all that are watched for 0
  */
-void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
+void live__kernel_counts(const struct live *live, uint32_t netns, bool since_begun,
 			 struct netns_values *out);
 
 /*

@@ -63,7 +63,7 @@ const struct netns_values *live_stats__now(const struct live *live, struct netns
 }
 
 /* What @counters showed when it was read last, less what it showed at the start. */
-static void add_since_start(const struct netns_counters *counters, bool since_boot,
+static void add_since_start(const struct netns_counters *counters, bool since_begun,
 			    struct netns_values *sum)
 {
 	const struct netns_values *now = &counters->last;
@@ -72,7 +72,7 @@ static void add_since_start(const struct netns_counters *counters, bool since_bo
 	for (int id = 0; id < NETNS_STAT_COUNT; id++)
 		if (now->known & (netns_stat_set)1 << id)
 			sum->value[id] +=
-				now->value[id] - (since_boot ? 0 : counters->at_start.value[id]);
+				now->value[id] - (since_begun ? 0 : counters->at_start.value[id]);
 }
 
 /* What was counted in a namespace stays counted; of what was there, nothing is. */
@@ -107,7 +107,7 @@ void live_stats__fini(struct live *live)
 	free(live->counters);
 }
 
-void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
+void live__kernel_counts(const struct live *live, uint32_t netns, bool since_begun,
 			 struct netns_values *out)
 {
 	*out = (struct netns_values){0};
@@ -119,7 +119,7 @@ void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boo
 		if (netns && netns_stats__inum(counters->stats) != netns)
 			continue;
 		(void)live_stats__now(live, counters);
-		add_since_start(counters, since_boot, out);
+		add_since_start(counters, since_begun, out);
 	}
 }
 

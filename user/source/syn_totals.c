@@ -11,10 +11,10 @@ void syn_totals__take(struct syn_totals *totals, const struct live *live, uint32
 	*totals = (struct syn_totals){
 		.netns_name = netns ? netns_list__name(live__netns(live), netns) : NULL,
 		.has_fates = taps && tap_set__has_fates(taps, netns),
-		.since_boot = !live__is_following(live),
+		.since_begun = !live__is_following(live),
 	};
 	listener_table__fates(live__listeners(live), netns, &totals->fates);
-	live__kernel_counts(live, netns, totals->since_boot, &totals->kernel);
+	live__kernel_counts(live, netns, totals->since_begun, &totals->kernel);
 }
 
 #define TOTALS ((const struct syn_totals *)row)
