@@ -338,7 +338,7 @@ static const struct value_case {
 	{"namespace without a name", make_old_socket, "netns", "4026531840"},
 	{"mapped address", make_old_socket, "local_addr", "::ffff:10.0.0.1"},
 	{"mapped endpoint", make_old_socket, "local", "[::ffff:10.0.0.1]:443"},
-	{"clock raced", make_born_in_the_future, "age_seconds", "0ns"},
+	{"clock raced", make_born_in_the_future, "age_seconds", "0s"},
 	{"negative handshake", make_born_in_the_future, "handshake_seconds", "-"},
 
 	{"listener", sample__init_listener, "state", "LISTEN"},
