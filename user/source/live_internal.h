@@ -256,7 +256,8 @@ void live_alarms__fini(struct live *live);
 /* live_alarms__take() - count what an event tells; live_alarms__check() - if it is time, judge */
 void live_alarms__take(struct live *live, const struct event *event);
 void live_alarms__check(struct live *live);
-/* live_alarms__forget_netns() - the namespace of @counters is gone, and what was raised of it over */
+/* live_alarms__forget_netns() - the namespace of @counters is gone, and what was raised of it over
+ */
 void live_alarms__forget_netns(struct live *live, const struct netns_counters *counters);
 /* live_alarms__stats() - what is raised now */
 void live_alarms__stats(struct live *live, struct live_stats *stats);
