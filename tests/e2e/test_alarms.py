@@ -221,6 +221,17 @@ def test_full_accept_queue_is_said_everywhere(pair, watch, refusing):
     assert [(e["broke"], e["reason"]) for e in told] == [("dropped_accept_queue", "timeout")] * REFUSED
 
 
+@pytest.mark.parametrize("by", [[], ["--by", "comm"]])
+def test_top_counts_what_failed(pair, by):
+    """From the kernel's counters, or where events are derived from these: the same."""
+    with Header(pair.near, "-i", pair.near_if, *by) as top:
+        top.wait(r"failed .*\(0\)  retransmits")
+        for _ in range(3):
+            refused(pair.near, NET.far, PORT)
+            refused(pair.far, NET.near, PORT)  # no socket tells of it
+        top.wait(r"failed .*\(6\)  retransmits")
+
+
 def half_open(ns):
     return ns.run("ss", "-tanH", "state", "syn-recv").splitlines()
 

@@ -322,17 +322,29 @@ static void test_counted_without_events(void **state)
 	fx.is_behind = true;
 	pass(&fx, 10 * SEC);
 	stats = fixture__stats(&fx);
-	assert_int_equal(stats.syns_unanswered, 0);
+	assert_int_equal(stats.attempts_failed, 0);
 	t.client_cpu = 1; /* it came again meanwhile */
 	talk__syn(&fx, &t);
 	fixture__scan(&fx);
 	fx.is_behind = false;
 	pass(&fx, 15 * SEC);
-	assert_int_equal(fixture__stats(&fx).syns_unanswered, 0);
+	assert_int_equal(fixture__stats(&fx).attempts_failed, 0);
 	pass(&fx, 2 * SEC);
-	assert_int_equal(fixture__stats(&fx).syns_unanswered, 1);
+	assert_int_equal(fixture__stats(&fx).attempts_failed, 1);
 	pass(&fx, 60 * SEC);
-	assert_int_equal(fixture__stats(&fx).syns_unanswered, 1);
+	assert_int_equal(fixture__stats(&fx).attempts_failed, 1);
+	for (int from_here = 0; from_here < 2; from_here++) { /* its own its sockets count */
+		if (from_here)
+			talk__init(&t, LOCAL_IP, 40002, REMOTE_IP, 81);
+		else
+			talk__init(&t, REMOTE_IP, 40002, LOCAL_IP, 81);
+		t.lose = true;
+		talk__syn(&fx, &t);
+		talk__server(&fx, &t, TCPF_RST | TCPF_ACK, 0, 1, 0);
+		fixture__scan(&fx);
+		fixture__scan(&fx);
+		assert_int_equal(fixture__stats(&fx).attempts_failed, 2);
+	}
 	session_table__free(fx.table);
 }
 

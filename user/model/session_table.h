@@ -144,7 +144,9 @@ struct session_table_stats {
 	uint64_t wire_sessions;
 	uint64_t by_state[TCPS_COUNT]; /* of the local endpoints */
 	uint64_t wire_forgotten;       /* wire-only sessions dropped because max_wire was reached */
-	uint64_t syns_unanswered; /* attempts at this host that taps saw no answer to, given up */
+	/* Attempts at this host that taps saw, and no socket tells of: refused, or given up without
+	 * an answer. */
+	uint64_t attempts_failed;
 	uint64_t bad_records;
 	uint64_t wire_retransmits; /* segments of payload, each at the tap that is counted */
 	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */

@@ -281,7 +281,8 @@ void requests__expire(struct session_table *table);
 /* attempts__take() - a segment of @wire that may be a SYN or a SYN-ACK; @before: it was joined */
 void attempts__take(struct session_table *table, struct wire_session *wire,
 		    const struct rec_segment *rec, const struct wire_before *before);
-/* attempts__follow() - if @wire is half open, see to it that its end is noticed */
+/* attempts__follow() - if @wire is half open, see to it that its end is noticed; if it was refused,
+ * it is */
 void attempts__follow(struct session_table *table, struct wire_session *wire);
 /* attempts__expire() - where a SYN or SYN-ACK ought to have been sent again by now, its sender has
  * given up */

@@ -141,8 +141,18 @@ static void take_result(struct live *live, int err)
 		live->apply_err = err;
 }
 
+/* Of this host's sockets; what passes through is not. */
+static bool is_failure(const struct event *event)
+{
+	enum handshake_side side;
+
+	return event->kind == EVENT_HANDSHAKE_FAILED && handshake__side(event->session, &side) &&
+	       side != SIDE_FORWARD;
+}
+
 void live_alarms__take(struct live *live, const struct event *event)
 {
+	live->alarms.n_failed += is_failure(event);
 	if (live->alarms.handshakes)
 		take_result(live, handshake_alarm__add(live->alarms.handshakes, event));
 }
@@ -198,7 +208,7 @@ static int count_ends(struct live *live, struct handshake_ends *client,
 	client->failed = sock.value[SOCKC_CONNECT_FAILED];
 	client->all = client->failed + sock.value[SOCKC_ACTIVE_OPEN];
 	given_up = sock_view__given_up(live->sock, live->now_ns);
-	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] + table.syns_unanswered +
+	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] + table.attempts_failed +
 			 given_up.timed_out + given_up.accept_full;
 	server->all = server->failed + sock.value[SOCKC_PASSIVE_OPEN];
 	return 0;
@@ -242,8 +252,8 @@ static bool is_fuller(const struct netns_values *a, const struct live_stats *sta
 
 void live_alarms__stats(struct live *live, struct live_stats *stats)
 {
-	stats->handshakes_failed =
-		live->alarms.client.so_far.failed + live->alarms.server.so_far.failed;
+	stats->handshakes_failed = live->alarms.n_failed + live->alarms.client.so_far.failed +
+				   live->alarms.server.so_far.failed;
 	stats->client_failing = raised(&live->alarms.client);
 	stats->server_failing = raised(&live->alarms.server);
 	for (size_t i = 0; i < live->n_counters; i++) {

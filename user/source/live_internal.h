@@ -48,6 +48,7 @@ struct recount {
 struct alarms {
 	struct pace pace, close_wait_pace;
 	struct handshake_alarm *handshakes; /* NULL: events are not derived */
+	uint64_t n_failed;		    /* handshakes, as events tell */
 	/* Of this host's sockets, by what is counted: where no events are derived. */
 	struct side_failing {
 		struct failing failing;
