@@ -322,17 +322,17 @@ static void test_counted_without_events(void **state)
 	fx.is_behind = true;
 	pass(&fx, 10 * SEC);
 	stats = fixture__stats(&fx);
-	assert_int_equal(stats.attempts_failed, 0);
+	assert_int_equal(stats.wire_failed_here, 0);
 	t.client_cpu = 1; /* it came again meanwhile */
 	talk__syn(&fx, &t);
 	fixture__scan(&fx);
 	fx.is_behind = false;
 	pass(&fx, 15 * SEC);
-	assert_int_equal(fixture__stats(&fx).attempts_failed, 0);
+	assert_int_equal(fixture__stats(&fx).wire_failed_here, 0);
 	pass(&fx, 2 * SEC);
-	assert_int_equal(fixture__stats(&fx).attempts_failed, 1);
+	assert_int_equal(fixture__stats(&fx).wire_failed_here, 1);
 	pass(&fx, 60 * SEC);
-	assert_int_equal(fixture__stats(&fx).attempts_failed, 1);
+	assert_int_equal(fixture__stats(&fx).wire_failed_here, 1);
 	for (int from_here = 0; from_here < 2; from_here++) { /* its own its sockets count */
 		if (from_here)
 			talk__init(&t, LOCAL_IP, 40002, REMOTE_IP, 81);
@@ -343,7 +343,7 @@ static void test_counted_without_events(void **state)
 		talk__server(&fx, &t, TCPF_RST | TCPF_ACK, 0, 1, 0);
 		fixture__scan(&fx);
 		fixture__scan(&fx);
-		assert_int_equal(fixture__stats(&fx).attempts_failed, 2);
+		assert_int_equal(fixture__stats(&fx).wire_failed_here, 2);
 	}
 	session_table__free(fx.table);
 }

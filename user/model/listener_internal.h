@@ -16,8 +16,7 @@ struct place {
 };
 
 struct listener_table {
-	const char *(*netns_name)(void *ctx, uint32_t netns);
-	void *ctx;
+	struct listener_table_env env;
 	struct listener **items; /* by cookie */
 	size_t count, size;
 	struct listener *gone;	 /* a list of those whose last counts are still to come */
@@ -33,6 +32,12 @@ struct listener *listeners__get(struct listener_table *table, uint64_t cookie, u
 
 /* listeners__let_go() - it is in no list any more */
 void listeners__let_go(struct listener_table *table, struct listener *listener);
+
+/* listener__held_cookie() - of the socket that processes hold: its own, or MPTCP's */
+static inline uint64_t listener__held_cookie(const struct listener *listener)
+{
+	return listener->sock.holder ? listener->sock.holder : listener->sock.cookie;
+}
 
 /* places__find(), places__get() - likewise, of a namespace; valid until another is made */
 struct place *places__find(const struct listener_table *table, uint32_t netns);

@@ -70,33 +70,11 @@ void attempts__take(struct session_table *table, struct wire_session *wire,
 	}
 }
 
-static bool is_ours(const struct wire_session *wire, unsigned dir)
-{
-	return (wire->locals | wire->owned) & 1 << dir;
-}
-
-/* It never got so far as to be a socket's. */
-static bool is_of_no_socket(const struct wire_session *wire)
-{
-	return is_ours(wire, !asker(wire)) && !is_ours(wire, asker(wire)) &&
-	       !wire->verdict.synack_ns;
-}
-
-/* Where events are derived, one tells. */
-static void count_refused(struct session_table *table, struct wire_session *wire)
-{
-	if (table->env.on_event || wire->verdict.end != END_REFUSED || wire->told & TOLD_END)
-		return;
-	wire->told |= TOLD_END;
-	table->stats.attempts_failed += is_of_no_socket(wire);
-}
-
 /* Without memory for the list it is told when all half-open sessions are given up. */
 void attempts__follow(struct session_table *table, struct wire_session *wire)
 {
 	uint64_t due = due_ns(wire);
 
-	count_refused(table, wire);
 	if (due)
 		(void)due_list__add(&table->attempts, wire->head.id, due);
 }
@@ -104,7 +82,6 @@ void attempts__follow(struct session_table *table, struct wire_session *wire)
 static void give_up(struct session_table *table, struct wire_session *wire)
 {
 	wire->attempt.is_over = true;
-	table->stats.attempts_failed += is_of_no_socket(wire);
 	wire__expire(table, wire);
 }
 

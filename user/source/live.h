@@ -144,7 +144,7 @@ struct live_stats {
 	struct wire_view_stats cache;
 	struct wire_counters wire;	       /* sum over taps */
 	struct lost_counters lost;	       /* sum over CPUs */
-	uint64_t handshakes_failed;	       /* of this host's sockets, each attempt once */
+	uint64_t handshakes_failed;	       /* of this host's sockets, each attempt once; .table has others */
 	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept
 						  queue is full */
 	uint64_t time_wait, time_wait_fin2;    /* TIME_WAIT now; orphaned FIN_WAIT2 minisocks now */

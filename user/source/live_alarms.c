@@ -141,13 +141,16 @@ static void take_result(struct live *live, int err)
 		live->apply_err = err;
 }
 
-/* Of this host's sockets; what passes through is not. */
+/* Of this host's sockets and requests; what came to neither the table counts. */
 static bool is_failure(const struct event *event)
 {
+	const struct evidence_verdict *v = event->session ? event->session->verdict : NULL;
 	enum handshake_side side;
 
-	return event->kind == EVENT_HANDSHAKE_FAILED && handshake__side(event->session, &side) &&
-	       side != SIDE_FORWARD;
+	if (event->kind != EVENT_HANDSHAKE_FAILED || !handshake__side(event->session, &side) ||
+	    side == SIDE_FORWARD)
+		return false;
+	return event->view == VIEW_SOCKET || (side == SIDE_SERVER && v && v->synack_ns);
 }
 
 void live_alarms__take(struct live *live, const struct event *event)
@@ -191,12 +194,12 @@ static void check_handshakes(struct live *live)
 	handshake_alarm__observe(alarm, live->now_ns, tell_failing, live);
 }
 
-/* Of this host's sockets, since the start: attempts, each once, however often it was repeated. */
+/* Of this host's sockets and requests, since the start: each once, however often it was repeated.
+ */
 static int count_ends(struct live *live, struct handshake_ends *client,
 		      struct handshake_ends *server)
 {
 	struct requests_given_up given_up;
-	struct session_table_stats table;
 	struct sock_counters sock;
 	struct netns_values kernel;
 	int err = sock_view__counters(live->sock, &sock);
@@ -204,20 +207,24 @@ static int count_ends(struct live *live, struct handshake_ends *client,
 	if (err)
 		return err;
 	live_stats__as_read(live, &kernel); /* for TIME_WAIT, just now */
-	session_table__stats(live->table, &table);
 	client->failed = sock.value[SOCKC_CONNECT_FAILED];
 	client->all = client->failed + sock.value[SOCKC_ACTIVE_OPEN];
 	given_up = sock_view__given_up(live->sock, live->now_ns);
-	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] + table.attempts_failed +
-			 given_up.timed_out + given_up.accept_full;
+	server->failed =
+		kernel.value[NETNS_EMBRYONIC_RESETS] + given_up.timed_out + given_up.accept_full;
 	server->all = server->failed + sock.value[SOCKC_PASSIVE_OPEN];
 	return 0;
 }
 
 static void add_since(struct side_failing *side, struct handshake_ends now, uint64_t now_ns)
 {
-	const struct handshake_ends since = {now.all - side->so_far.all,
-					     now.failed - side->so_far.failed};
+	struct handshake_ends since = {0};
+
+	/* What was taken for a failure may turn out to be none. */
+	if (now.all > side->so_far.all)
+		since.all = now.all - side->so_far.all;
+	if (now.failed > side->so_far.failed)
+		since.failed = now.failed - side->so_far.failed;
 
 	failing__add(&side->failing, since, now_ns);
 	side->so_far = now;
@@ -228,9 +235,14 @@ static void add_since(struct side_failing *side, struct handshake_ends now, uint
 static void count_handshakes(struct live *live)
 {
 	struct handshake_ends client, server;
+	struct session_table_stats table;
 
 	if (live->options.want_events || !live->sock || count_ends(live, &client, &server))
 		return;
+	session_table__stats(live->table, &table);
+	live->alarms.n_counted = client.failed + server.failed;
+	server.failed += table.wire_failed_here;
+	server.all += table.wire_failed_here;
 	add_since(&live->alarms.client, client, live->now_ns);
 	add_since(&live->alarms.server, server, live->now_ns);
 }
@@ -252,8 +264,7 @@ static bool is_fuller(const struct netns_values *a, const struct live_stats *sta
 
 void live_alarms__stats(struct live *live, struct live_stats *stats)
 {
-	stats->handshakes_failed = live->alarms.n_failed + live->alarms.client.so_far.failed +
-				   live->alarms.server.so_far.failed;
+	stats->handshakes_failed = live->alarms.n_failed + live->alarms.n_counted;
 	stats->client_failing = raised(&live->alarms.client);
 	stats->server_failing = raised(&live->alarms.server);
 	for (size_t i = 0; i < live->n_counters; i++) {
