@@ -142,9 +142,9 @@ struct live_stats {
 	struct session_table_stats table;
 	struct sock_counters sock;
 	struct wire_view_stats cache;
-	struct wire_counters wire;	       /* sum over taps */
-	struct lost_counters lost;	       /* sum over CPUs */
-	uint64_t handshakes_failed;	       /* of this host's sockets, each attempt once; .table has others */
+	struct wire_counters wire;  /* sum over taps */
+	struct lost_counters lost;  /* sum over CPUs */
+	uint64_t handshakes_failed; /* of this host's sockets, each once; .table has others */
 	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept
 						  queue is full */
 	uint64_t time_wait, time_wait_fin2;    /* TIME_WAIT now; orphaned FIN_WAIT2 minisocks now */
