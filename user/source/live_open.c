@@ -162,6 +162,7 @@ static int open_cache(struct live *live)
 		.is_stopping = live->options.is_stopping,
 		.has_time = has_time,
 		.ctx = live,
+		.netns_pass = live->netns.all || live->options.n_containers,
 	};
 	uint32_t slots = live->options.cache_slots;
 	int err;
@@ -202,15 +203,10 @@ static int open_taps(struct live *live, const struct netns *ns)
 	return count ? count : err;
 }
 
-static bool is_glob(const char *pattern)
-{
-	return strpbrk(pattern, "*?[");
-}
-
 static bool has_glob(const struct live_options *options)
 {
 	for (size_t i = 0; i < options->n_ifaces; i++)
-		if (is_glob(options->ifaces[i]))
+		if (iface_pattern__is_glob(options->ifaces[i]))
 			return true;
 	return false;
 }
@@ -221,7 +217,8 @@ static int check_names(const struct live *live)
 	const struct live_options *options = &live->options;
 
 	for (size_t i = 0; i < options->n_ifaces; i++) {
-		if (is_glob(options->ifaces[i]) || tap_set__has(live->taps, options->ifaces[i]))
+		if (iface_pattern__is_glob(options->ifaces[i]) ||
+		    tap_set__has(live->taps, options->ifaces[i]))
 			continue;
 		tap_set__complain(live->taps, options->ifaces[i]);
 		return -ENODEV;

@@ -49,6 +49,9 @@ void iface_list__free(struct iface_list *list);
 bool iface_list__is_chosen(const struct iface_list *list, const struct iface *iface,
 			   const char *pattern);
 
+/* iface_pattern__is_glob() - @pattern may match more than one name */
+bool iface_pattern__is_glob(const char *pattern);
+
 /*
  * link_watch: the addresses of one namespace and the changes of its interfaces.
  * fd() becomes readable when something changed; read() then takes it all in and calls back for each

@@ -373,18 +373,11 @@ static void grow(struct place *place)
 	}
 }
 
-/* Of namespaces that are gone, once the kernel has had the time to take them apart: that detaches
- * everything in them at once, while closing a link first waits for a grace period. */
-static void release_gone(struct tap_set *set)
+void tap_set__grow(struct tap_set *set)
 {
 	for (size_t i = 0; i < set->n_slots; i++)
 		if (set->slots[i]->tap.is_gone)
-			slot__release(set->slots[i]);
-}
-
-void tap_set__grow(struct tap_set *set)
-{
-	release_gone(set);
+			slot__age(set->slots[i]);
 	for (size_t i = 0; i < set->n_places; i++) {
 		struct place *place = set->places[i];
 
