@@ -53,15 +53,20 @@ static void await(const struct tap_fixture *f, size_t index, const char *name, b
 	assert_true(fixture_until(is_so, &awaited));
 }
 
-static void await_gone(const struct tap_fixture *f, size_t index, const char *name)
+static void await_end(const struct tap_fixture *f, size_t index, const char *name, const char *why)
 {
 	struct awaited awaited = {f->set, index, name, false, true};
 	const struct tap *tap = tap_set__get(f->set, index);
 
 	assert_true(fixture_until(is_so, &awaited));
-	assert_string_equal(tap->note, "the interface was deleted");
+	assert_string_equal(tap->note, why);
 	assert_int_equal(tap->ingress, ATTACH_NONE);
 	assert_int_equal(tap->egress, ATTACH_NONE);
+}
+
+static void await_gone(const struct tap_fixture *f, size_t index, const char *name)
+{
+	await_end(f, index, name, "the interface was deleted");
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -262,9 +267,13 @@ static void test_moved_away(void **state)
 	struct tap_fixture *f = watch(state, "near0");
 
 	tap_fixture__in(&f->near, "ip link set near0 netns /proc/%d/fd/%d", getpid(), f->far.fd);
-	await_gone(f, 0, "near0");
+	await_end(f, 0, "near0", "it was moved to another network namespace");
 	assert_int_equal(tap_fixture__query(&f->far, "near0").tcx_ingress.count, 0);
 	assert_int_equal(tap_fixture__query(&f->far, "near0").tcx_egress.count, 0);
+	tap_fixture__in(&f->far, "ip link set near0 netns /proc/%d/fd/%d", getpid(), f->near.fd);
+	tap_fixture__in(&f->near, "ip link set near0 up");
+	await(f, 1, "near0", true);
+	assert_true(tap_set__get(f->set, 0)->is_past);
 }
 
 static bool is_far_end_gone(void *ctx)

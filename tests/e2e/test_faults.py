@@ -90,6 +90,16 @@ def test_interface_made_anew_is_watched_again(pair):
         sees_traffic(events, pair)
 
 
+def test_interface_moved_away_and_back(pair):
+    with removing(Namespace("elsewhere")) as other, Header(pair.near, "-i", pair.near_if) as top:
+        top.wait("near0 tcx?/tcx?")
+        pair.near.run("ip", "link", "set", "near0", "netns", other.name)
+        top.wait("near0 gone: it was moved to another network namespace")
+        other.run("ip", "link", "set", "near0", "netns", pair.near.name)
+        pair.near.link_up("near0")
+        top.wait("near0 tcx?/tcx?  1 gone so far$")
+
+
 def test_namespace_deleted(two):
     """tcpwatch does not keep it alive: the far end of its veth goes too."""
     one, other = two

@@ -167,12 +167,17 @@ static void test_which_are_chosen(void **state)
 
 struct changes {
 	struct link_watch *watch;
-	char text[256]; /* "+name", "~name", "-name" */
+	char text[256]; /* "+name", "~name", "-name", ">name" if it moved, "?name" if nobody knows
+			 */
 };
 
 static void on_change(void *ctx, enum link_change change, const struct iface *iface)
 {
-	static const char signs[] = {[LINK_NEW] = '+', [LINK_CHANGED] = '~', [LINK_DELETED] = '-'};
+	static const char signs[] = {[LINK_NEW] = '+',
+				     [LINK_CHANGED] = '~',
+				     [LINK_DELETED] = '-',
+				     [LINK_MOVED] = '>',
+				     [LINK_LOST] = '?'};
 	struct changes *changes = ctx;
 	size_t len = strlen(changes->text);
 
@@ -200,11 +205,18 @@ static void test_changes_are_told(void **state)
 		{"renamed", "link set dev a name b", "~b "},
 		{"another MTU", "link set dev b mtu 1300", "~b "},
 		{"deleted", "link del dev b", "-b "},
+		{"a pair", "link add name c type veth peer name d", "+d +c "},
+		{"moved", "link set dev c netns other", ">c ~d "},
+		{"moved back", "-n other link set dev c netns test", "~d +c "},
+		{"moved, and another made with its name",
+		 "link set dev c netns other; ip link add name c type bridge", ">c ~d +c "},
 	};
+	struct netns other;
 	struct changes changes = {.watch = link_watch__new(ns)};
 
 	assert_non_null(changes.watch);
 	assert_int_equal(link_watch__ifaces(changes.watch)->count, 1);
+	assert_true(fixture_netns(&other, "other"));
 	for (size_t i = 0; i < N_OF(steps); i++) {
 		print_message("%s\n", steps[i].name);
 		changes.text[0] = '\0';
@@ -213,6 +225,7 @@ static void test_changes_are_told(void **state)
 		assert_string_equal(changes.text, steps[i].told);
 	}
 	link_watch__free(changes.watch);
+	fixture_netns_end(&other);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -289,6 +302,12 @@ static void test_overrun_loses_nothing(void **state)
 	assert_true(fixture_until(has_told, &changes));
 	assert_string_equal(changes.text, "+a +b ");
 	assert_true(is_local(changes.watch, "10.0.0.1") && is_local(changes.watch, "10.0.1.1"));
+	for (int i = 0; i < 5; i++)
+		ip(ns, "link set dev a down && ip link set dev a up && ip link set dev a down");
+	ip(ns, "link del dev b");
+	changes.text[0] = '\0';
+	assert_true(fixture_until(has_told, &changes));
+	assert_string_equal(changes.text, "?b ");
 	link_watch__free(changes.watch);
 }
 

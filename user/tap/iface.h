@@ -58,7 +58,13 @@ bool iface_pattern__is_glob(const char *pattern);
  * change.
  */
 struct link_watch;
-enum link_change { LINK_NEW, LINK_CHANGED, LINK_DELETED };
+enum link_change {
+	LINK_NEW,
+	LINK_CHANGED,
+	LINK_DELETED,
+	LINK_MOVED, /* to another namespace */
+	LINK_LOST,  /* one of the two: the message that tells was lost in an overrun */
+};
 typedef void (*link_change_fn)(void *ctx, enum link_change change, const struct iface *iface);
 
 struct link_watch *link_watch__new(const struct netns *ns); /* NULL: errno says why */

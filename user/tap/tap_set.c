@@ -318,14 +318,20 @@ static bool is_wished_later(const struct place *place, const struct wish *wish,
 	return iface->has_default_route || had_tap(place, iface->name);
 }
 
+static const char *const why_gone[] = {
+	[LINK_DELETED] = "the interface was deleted",
+	[LINK_MOVED] = "it was moved to another network namespace",
+	[LINK_LOST] = "it was deleted or moved",
+};
+
 static void on_change(void *ctx, enum link_change change, const struct iface *iface)
 {
 	struct place *place = ctx;
 	struct slot *slot = slot__find(place, iface->ifindex);
 
-	if (change == LINK_DELETED) {
+	if (change >= LINK_DELETED) {
 		if (slot) {
-			slot__lose(slot, "the interface was deleted");
+			slot__lose(slot, why_gone[change]);
 			slot__release(slot);
 		}
 		return;
