@@ -2,6 +2,7 @@
 """Sessions and the containers that they are of: by name, by id, in pods, renamed, dying; --container."""
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -441,6 +442,17 @@ def test_socket_that_no_process_holds():
         row, = tool.sessions(None, "--view", "socket", "state", "established", "sport", ":18083")
         assert row["pid"] is None
         assert identity(row) == (f"twe2e-{os.getpid()}", f"twe2e-{os.getpid()}", "lxc")
+
+
+def test_container_that_may_not_be_looked_into(tmp_path):
+    mount = cgroup_mount("cgroup2")
+    if not mount:
+        pytest.skip("cgroup v2 is not mounted here")
+    name = f"twe2e-{os.getpid()}"
+    with listener_in(mount / f"lxc.payload.{name}", 18084):
+        done = OrdinaryUser(tmp_path).run("sessions", "--container", name, caps=THREE)
+    assert done.returncode == 3 and not done.stdout
+    assert re.search(f"may not look into .* container {name}: run as root, or with CAP_SYS_PTRACE", done.stderr)
 
 
 HOSTILE = "twe2e\x1b[2J\u202e'\"\\ \udcff"
