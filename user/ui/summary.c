@@ -67,6 +67,8 @@ static void add_refusals(struct flow *flow, const struct live_stats *stats)
 
 	if (dropped)
 		flow__add_count(flow, "SYNs dropped", dropped);
+	if (stats->fates.other)
+		flow__add_count(flow, "SYNs dropped, no queue full", stats->fates.other);
 	if (fate[SYN_COOKIE])
 		flow__add_count(flow, "SYN cookies", fate[SYN_COOKIE]);
 	if (!listener || !listener__level(listener, stats->full_queue, &level))
