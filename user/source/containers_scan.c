@@ -157,7 +157,9 @@ static void take_process(void *ctx, uint32_t pid, uint32_t netns, struct contain
 		link->entry = entry;
 		link->scan = all->scan;
 	}
-	link = !netns || netns == all->host_netns ? NULL : containers__link(&all->by_netns, netns, s->now_ns);
+	link = !netns || netns == all->host_netns
+		       ? NULL
+		       : containers__link(&all->by_netns, netns, s->now_ns);
 	if (link)
 		join_netns(link, all->scan, entry);
 }
