@@ -14,6 +14,7 @@ SECTIONS = {"kernel", "privileges", "BPF", "socket view", "wire view"}
 PROGRAMS = {"tp_btf/inet_sock_set_state", "tp_btf/tcp_retransmit_skb", "tp_btf/tcp_send_reset", "iter/tcp",
             "iter/task_file", "xdp", "xdp.frags", "tc ingress", "tc egress"}
 CHECK_KEYS = {"schema", "section", "name", "result", "ok", "required", "detail", "remedy"}
+VERY_FEW_FILES = ["prlimit", "--nofile=20:20"]  # not enough for a program of the socket view
 WITHOUT_BTF = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
 FEW_FILES = ["prlimit", "--nofile=64:64"]
 
@@ -122,6 +123,15 @@ def test_few_open_files(pair):
     assert done.returncode == 3 and "ulimit" in done.stderr
     done = tool.run_argv([*FEW_FILES, tool.BINARY, "doctor", "--json"], pair.near)
     assert done.returncode == 3 and missing(checks_of(done)) == {"open files limit"}
+
+
+def test_very_few_open_files_are_said_once_a_section(pair):
+    done = tool.run_argv([*VERY_FEW_FILES, tool.BINARY, "doctor", "--json"], pair.near)
+    checks = checks_of(done)
+    said = [check for (section, _), check in checks.items()
+            if section == "socket view" and "Too many open files" in check["detail"]]
+    assert done.returncode == 3 and len(said) == 1 and "limit above" in said[0]["remedy"]
+    assert len([name for section, name in checks if section == "socket view"]) < len(PROGRAMS)
 
 
 # ---- a kernel without BTF -------------------------------------------------------------------------
