@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """doctor, and what the other commands say where something is missing: a privilege, BTF, file descriptors."""
+import os
 import re
 import subprocess
 
@@ -236,3 +237,32 @@ def test_a_glob_that_matches_nothing_yet_is_as_good_as_for_top(pair, view):
     args = ["--view", view, "-i", "nosuch*"]
     assert tool.run(pair.near, "doctor", *args).returncode == 0
     assert tool.run(pair.near, "top", "-b", "-n", "1", *args).returncode == 0
+
+
+# ---- little memory --------------------------------------------------------------------------------
+
+CPUS = os.cpu_count()
+
+
+@pytest.fixture(name="little_memory")
+def fixture_little_memory(tmp_path):
+    """50 MiB for each CPU are available, as far as it knows."""
+    (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemFree:  1 kB\nMemAvailable:   {51200 * CPUS} kB\n")
+    return ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path}/meminfo /proc/meminfo && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("sessions, code, said", [
+    (1 << 12, 0, "^$"),
+    (1 << 18, 0, r"session cache takes \S+ of \S+ of memory, .* --cache"),
+    (1 << 19, 1, rf"session cache of {1 << 19} sessions on each of {CPUS} CPUs takes \S+, and \S+ of memory are"),
+])
+def test_a_cache_beside_what_memory_there_is(pair, little_memory, sessions, code, said):
+    done = tool.run_argv([*little_memory, tool.BINARY, "sessions", "-i", "lo", "--cache", str(sessions), "--duration",
+                          "0.1"], pair.near)
+    assert done.returncode == code and re.search(said, done.stderr), done.stderr
+
+
+def test_doctor_tells_of_too_little_memory(pair, little_memory):
+    done = tool.run_argv([*little_memory, tool.BINARY, "doctor", "--json", "--cache", str(1 << 19)], pair.near)
+    check = checks_of(done)["BPF", "memory for the cache"]
+    assert done.returncode and check["result"] == "no" and "--cache" in check["remedy"], check
