@@ -39,6 +39,7 @@ struct value {
 	enum value_kind kind;
 	bool is_guess; /* VALUE_TEXT: text marks it with "?" */
 	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
+	bool is_dual; /* of one that takes IPv4 too: text shows an endpoint's :: as * */
 	size_t text_len;
 	union {
 		uint64_t u;
@@ -95,6 +96,7 @@ static inline void value__set_addr(struct value *out, const struct ip_addr *addr
 {
 	out->kind = VALUE_ADDR;
 	out->is_v6 = is_v6;
+	out->is_dual = false;
 	out->addr = addr;
 }
 
@@ -103,6 +105,7 @@ static inline void value__set_endpoint(struct value *out, const struct endpoint 
 {
 	out->kind = VALUE_ENDPOINT;
 	out->is_v6 = is_v6;
+	out->is_dual = false;
 	out->endpoint = endpoint;
 }
 

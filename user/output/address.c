@@ -19,15 +19,25 @@ char *address__put(char *out, const struct ip_addr *addr, bool is_v6)
 	return out + fmt__ipv4(out, addr->bytes + 12);
 }
 
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6)
+static char *put_host(char *out, const struct ip_addr *addr, bool is_v6, bool is_dual)
 {
-	bool has_brackets = is_v6 || !ip_addr__is_v4(&endpoint->addr);
+	bool has_brackets = is_v6 || !ip_addr__is_v4(addr);
 
+	if (is_dual && !(addr->quads[0] | addr->quads[1])) {
+		*out++ = '*';
+		return out;
+	}
 	if (has_brackets)
 		*out++ = '[';
-	out = address__put(out, &endpoint->addr, is_v6);
+	out = address__put(out, addr, is_v6);
 	if (has_brackets)
 		*out++ = ']';
+	return out;
+}
+
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, bool is_dual)
+{
+	out = put_host(out, &endpoint->addr, is_v6, is_dual);
 	*out++ = ':';
 	if (endpoint->port)
 		return out + fmt__u64(out, endpoint->port);

@@ -18,7 +18,8 @@
  */
 char *address__put(char *out, const struct ip_addr *addr, bool is_v6);
 
-/* endpoint__put() - "10.0.0.1:80", "[2001:db8::1]:80"; port 0 is "*" */
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6);
+/* endpoint__put() - "10.0.0.1:80", "[2001:db8::1]:80"; port 0 is "*", and so is :: with @is_dual
+ * (inet_addr_print() in misc/ss.c of iproute2) */
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, bool is_dual);
 
 #endif

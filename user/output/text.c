@@ -66,7 +66,7 @@ static char *put_short_value(char *out, const struct value *value)
 	case VALUE_ADDR:
 		return address__put(out, value->addr, value->is_v6);
 	case VALUE_ENDPOINT:
-		return endpoint__put(out, value->endpoint, value->is_v6);
+		return endpoint__put(out, value->endpoint, value->is_v6, value->is_dual);
 	}
 	return out;
 }
