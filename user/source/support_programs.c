@@ -351,9 +351,8 @@ static void check_object(struct check_list *list, struct trial *trial, const str
 		list->failed = true;
 		return;
 	}
-	bpf_object__for_each_program(program, opened)
-		if (!check_program(list, trial, object, program, views))
-			break;
+	bpf_object__for_each_program(
+		program, opened) if (!check_program(list, trial, object, program, views)) break;
 	bpf_object__close(opened);
 }
 
