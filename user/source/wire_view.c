@@ -17,10 +17,9 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/shared/cache_layout.h"
+#include "cache_memory.h"
 #include "jiffies.h"
-#include "user/util/fmt.h"
 #include "user/util/log.h"
-#include "user/util/memory.h"
 
 #define MIN_SETS CACHE_GROUP_SETS
 #define MAX_SETS (1u << 24)
@@ -196,32 +195,14 @@ static int create_outer(struct wire_view *view)
 	return view->cache_fd < 0 ? -errno : 0;
 }
 
-/* Arrays are made whole, page by page, which takes seconds for many; beyond what there is the
- * kernel would kill somebody for it. Returns 0 or -E2BIG, logged. */
+/* Returns 0 or -E2BIG, logged. */
 static int check_memory(const struct wire_view *view, uint32_t slots)
 {
-	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t available = memory__available();
-	uint64_t needed = (uint64_t)n_elements(view) * sizeof(struct cache_set);
-	char need_text[FMT_BYTES_MAX + 1] = "", have_text[FMT_BYTES_MAX + 1] = "";
+	uint64_t bytes = (uint64_t)n_elements(view) * sizeof(struct cache_set);
 
 	if (view->is_read)
-		needed += (uint64_t)view->n_sets * CACHE_WAYS * sizeof(view->cpus->generations[0]);
-	needed *= n_cpus > 0 ? (uint64_t)n_cpus : 1;
-	if (needed <= available / 2)
-		return 0;
-	fmt__bytes(need_text, needed);
-	fmt__bytes(have_text, available);
-	if (needed <= available) {
-		log_warn("the session cache takes %s of %s of memory, which takes a while; "
-			 "--cache asks for less",
-			 need_text, have_text);
-		return 0;
-	}
-	log_error("the session cache of %u sessions on each of %ld CPUs takes %s, and %s of memory "
-		  "are available: ask for less with --cache",
-		  slots, n_cpus, need_text, have_text);
-	return -E2BIG;
+		bytes += (uint64_t)view->n_sets * CACHE_WAYS * sizeof(view->cpus->generations[0]);
+	return cache_memory__check(slots, bytes);
 }
 
 static uint32_t default_slots(uint32_t n_cpus)
@@ -236,6 +217,21 @@ static uint32_t sets_for(uint32_t slots)
 	uint32_t sets = slots / CACHE_WAYS + !!(slots % CACHE_WAYS);
 
 	return round_up_pow2(sets < MIN_SETS ? MIN_SETS : sets > MAX_SETS ? MAX_SETS : sets);
+}
+
+static int make(struct wire_view *view)
+{
+	int err;
+
+	if (getrandom(&view->hash_seed, sizeof(view->hash_seed), 0) != sizeof(view->hash_seed))
+		return -errno;
+	err = jiffies__read(&view->tick_ns, &view->jiffies_0_ns);
+	if (!err)
+		err = create_outer(view);
+	if (!err)
+		err = add_online_cpus(view);
+	drop_template(view);
+	return err;
 }
 
 static int open_view(struct wire_view **out, uint32_t slots, bool is_read)
@@ -256,21 +252,12 @@ static int open_view(struct wire_view **out, uint32_t slots, bool is_read)
 	view->cpus = calloc(view->n_cpus, sizeof(*view->cpus));
 	if (!view->cpus)
 		goto err_out;
-	if (getrandom(&view->hash_seed, sizeof(view->hash_seed), 0) != sizeof(view->hash_seed)) {
-		err = -errno;
-		goto err_out;
-	}
 	err = check_memory(view, slots);
 	if (err)
 		goto err_told;
-	err = jiffies__read(&view->tick_ns, &view->jiffies_0_ns);
-	if (!err)
-		err = create_outer(view);
-	if (!err)
-		err = add_online_cpus(view);
+	err = make(view);
 	if (err)
 		goto err_out;
-	drop_template(view);
 	*out = view;
 	return 0;
 
