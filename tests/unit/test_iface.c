@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <net/if_arp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -311,6 +312,35 @@ static void test_overrun_loses_nothing(void **state)
 	link_watch__free(changes.watch);
 }
 
+/* It has left the list, and no message says why: not at once, but soon, nobody knows. */
+static void test_a_message_that_never_comes(void **state)
+{
+	const struct netns *ns = namespace_of(state);
+	struct sock_filter nothing = {.code = BPF_RET | BPF_K};
+	const struct sock_fprog filter = {.len = 1, .filter = &nothing};
+	struct changes changes;
+
+	ip(ns, "link add name a type bridge");
+	changes = (struct changes){.watch = link_watch__new(ns)};
+	assert_non_null(changes.watch);
+	assert_false(link_watch__is_behind(changes.watch));
+	ip(ns, "link set dev a up");
+	assert_int_equal(setsockopt(link_watch__fd(changes.watch), SOL_SOCKET, SO_ATTACH_FILTER,
+				    &filter, sizeof(filter)),
+			 0);
+	ip(ns, "link del dev a");
+	assert_int_equal(link_watch__read(changes.watch, on_change, &changes), 0); /* "up" */
+	assert_true(link_watch__is_behind(changes.watch));
+	for (int looks = 0; link_watch__is_behind(changes.watch) && looks < 9; looks++) {
+		assert_string_equal(changes.text, "");
+		assert_int_equal(link_watch__ifaces(changes.watch)->count, 2);
+		assert_int_equal(link_watch__read(changes.watch, on_change, &changes), 0);
+	}
+	assert_string_equal(changes.text, "?a ");
+	assert_int_equal(link_watch__ifaces(changes.watch)->count, 1);
+	link_watch__free(changes.watch);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_namespace, close_namespace)
 
 int main(void)
@@ -318,7 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_read),	  TEST(test_which_are_chosen),
 		TEST(test_changes_are_told),	  TEST(test_addresses),
-		TEST(test_overrun_loses_nothing),
+		TEST(test_overrun_loses_nothing), TEST(test_a_message_that_never_comes),
 	};
 
 	return cmocka_run_group_tests(tests, begin, NULL);

@@ -18,6 +18,7 @@
 	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | \
 	 RTMGRP_IPV6_ROUTE)
 #define DRAIN_BYTES 32768
+#define PATIENCE    2 /* looks without any news, a second apart, to wait for a word */
 
 struct addr_list {
 	struct ip_addr *items; /* sorted */
@@ -28,12 +29,14 @@ struct link_watch {
 	struct mnl_socket *news, *dumps;
 	struct iface_list ifaces;
 	struct addr_list addrs;
-	bool is_behind; /* the last look failed */
+	bool is_behind;	  /* the last look failed */
+	bool has_leaving; /* of .ifaces, some */
 };
 
 /* What the notifications since the last look say. */
 struct news {
 	bool is_any;	 /* a look is due: most routes are of no interest */
+	bool is_none;	 /* no message at all has come */
 	bool is_overrun; /* some were lost */
 	struct departure {
 		uint32_t ifindex;
@@ -194,6 +197,7 @@ static int take_news(const struct nlmsghdr *message, void *ctx)
 	const struct rtmsg *route;
 	struct news *news = ctx;
 
+	news->is_none = false;
 	switch (message->nlmsg_type) {
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
@@ -231,7 +235,8 @@ static int drain(struct link_watch *watch, struct news *news)
 
 /*
  * The kernel takes an interface off its list first and tells of it milliseconds later, after a
- * grace period. Until it has, who knows why: to those who ask the interface is there.
+ * grace period. Until it has, who knows why: to those who ask the interface is there. Of one whose
+ * making failed in the end it never tells (unregister_netdevice_many_notify() in net/core/dev.c).
  */
 static int keep_leaving(struct iface_list *new, const struct iface_list *old,
 			const struct news *news)
@@ -241,15 +246,25 @@ static int keep_leaving(struct iface_list *new, const struct iface_list *old,
 	for (size_t i = 0; i < old->count && !news->is_overrun; i++) {
 		const struct iface *iface = &old->items[i];
 
-		if (find(new, iface->ifindex) || departure_of(news, iface->ifindex))
+		if (find(new, iface->ifindex) || departure_of(news, iface->ifindex) ||
+		    iface->leaving > PATIENCE)
 			continue;
 		more = reallocarray(new->items, new->count + 1, sizeof(*more));
 		if (!more)
 			return -ENOMEM;
 		new->items = more;
-		more[new->count++] = *iface;
+		more[new->count] = *iface;
+		more[new->count++].leaving += !iface->leaving || news->is_none;
 	}
 	return 0;
+}
+
+static bool has_leaving(const struct iface_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].leaving)
+			return true;
+	return false;
 }
 
 static int look(struct link_watch *watch, const struct news *news, link_change_fn on_change,
@@ -268,6 +283,7 @@ static int look(struct link_watch *watch, const struct news *news, link_change_f
 		return err;
 	}
 	watch->ifaces = new;
+	watch->has_leaving = has_leaving(&new);
 	tell_changes(watch, &old, news, on_change, ctx);
 	iface_list__free(&old);
 	return 0;
@@ -276,7 +292,9 @@ static int look(struct link_watch *watch, const struct news *news, link_change_f
 int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx)
 {
 	/* What a look that failed was to find may be lost. */
-	struct news news = {.is_any = watch->is_behind, .is_overrun = watch->is_behind};
+	struct news news = {.is_any = link_watch__is_behind(watch),
+			    .is_none = true,
+			    .is_overrun = watch->is_behind};
 	int err = drain(watch, &news);
 
 	if (!err && news.is_any)
@@ -323,7 +341,7 @@ void link_watch__free(struct link_watch *watch)
 
 bool link_watch__is_behind(const struct link_watch *watch)
 {
-	return watch->is_behind;
+	return watch->is_behind || watch->has_leaving;
 }
 
 int link_watch__fd(const struct link_watch *watch)
