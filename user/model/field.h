@@ -41,6 +41,8 @@ struct value {
 	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
 	bool is_dual; /* of one that takes IPv4 too: text shows an endpoint's :: as * */
 	size_t text_len;
+	const char
+		*scope; /* of .addr and .endpoint: text shows it behind the address; NULL: none */
 	union {
 		uint64_t u;
 		int64_t i;
@@ -82,6 +84,12 @@ static inline void value__set_known(struct value *out, bool is_known, enum value
 	out->u = u;
 }
 
+/* value__set_nonzero() - @u, where 0 means that nobody knows */
+static inline void value__set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
+{
+	value__set_known(out, u, kind, u);
+}
+
 /* value__set_string() - @text, NUL-terminated, or NULL for unknown */
 static inline void value__set_string(struct value *out, const char *text)
 {
@@ -97,6 +105,7 @@ static inline void value__set_addr(struct value *out, const struct ip_addr *addr
 	out->kind = VALUE_ADDR;
 	out->is_v6 = is_v6;
 	out->is_dual = false;
+	out->scope = NULL;
 	out->addr = addr;
 }
 
@@ -106,6 +115,7 @@ static inline void value__set_endpoint(struct value *out, const struct endpoint 
 	out->kind = VALUE_ENDPOINT;
 	out->is_v6 = is_v6;
 	out->is_dual = false;
+	out->scope = NULL;
 	out->endpoint = endpoint;
 }
 

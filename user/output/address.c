@@ -4,6 +4,7 @@
  */
 #include "address.h"
 
+#include <net/if.h>
 #include <string.h>
 
 char *address__put(char *out, const struct ip_addr *addr, bool is_v6)
@@ -17,6 +18,28 @@ char *address__put(char *out, const struct ip_addr *addr, bool is_v6)
 		out += sizeof(mapped) - 1;
 	}
 	return out + fmt__ipv4(out, addr->bytes + 12);
+}
+
+char *scope__put(char *out, const char *scope)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!scope)
+		return out;
+	*out++ = '%';
+	for (unsigned i = 0; i < IFNAMSIZ - 1 && scope[i]; i++) {
+		unsigned char byte = scope[i];
+
+		if (byte > ' ' && byte < 0x7f) {
+			*out++ = (char)byte;
+			continue;
+		}
+		*out++ = '\\';
+		*out++ = 'x';
+		*out++ = digits[byte >> 4];
+		*out++ = digits[byte & 15];
+	}
+	return out;
 }
 
 static char *put_host(char *out, const struct ip_addr *addr, bool is_v6, bool is_dual)
@@ -35,9 +58,11 @@ static char *put_host(char *out, const struct ip_addr *addr, bool is_v6, bool is
 	return out;
 }
 
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, bool is_dual)
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, bool is_dual,
+		    const char *scope)
 {
 	out = put_host(out, &endpoint->addr, is_v6, is_dual);
+	out = scope__put(out, scope);
 	*out++ = ':';
 	if (endpoint->port)
 		return out + fmt__u64(out, endpoint->port);
