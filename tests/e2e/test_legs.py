@@ -9,7 +9,7 @@ import re
 import pytest
 
 from lib import ss, tool
-from lib.devices import bonds, ipvlans, ipvlans_l3, macvtaps, vlans
+from lib.devices import bonds, bonds_in_turn, ipvlans, ipvlans_l3, macvtaps, vlans
 from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
 from lib.watched import Watched, spaces, taps
@@ -120,6 +120,9 @@ PAIRS = {
     "bond and its slaves": (bonds, ("host",), ("s0", "s1", "bond0"), "host", "out", "10.8.0.9", {"s0", "bond0"}),
     "VLAN, bond and slaves": (bonds, ("host",), ("s0", "bond0", "vl7"), "out", "host", "10.8.7.1",
                               {"s0", "bond0", "vl7"}),
+    # Each slave has a part alone: what is counted is what the bond has.
+    "bond and slaves in turn": (bonds_in_turn, ("host",), ("s0", "s1", "bond0"), "host", "out", "10.8.0.9",
+                                {"s0", "s1", "bond0"}),
     "ipvlan and its parent": (ipvlans, ("host", "a"), ("par0", "eth0"), "a", "out", "10.8.0.9", {"par0", "eth0"}),
     "two ipvlans and their parent": (ipvlans, ("host", "a", "b"), ("par0", "eth0"), "a", "b", "10.8.0.3", {"eth0"}),
     "ipvlan of layer 3 and its parent": (ipvlans_l3, ("host", "a"), ("par0", "eth0"), "a", "out", "192.0.2.9",

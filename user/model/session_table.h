@@ -14,14 +14,23 @@
 
 struct session_table;
 
+/* What is known of a tap. */
+struct tap_facts {
+	const char *ifname; /* NULL: unknown */
+	uint32_t netns;
+	bool is_gone;
+	bool is_share; /* of the segments of a session it may see some alone: another shows all */
+};
+
 /* What the table asks of its surroundings; constant while it lives. */
 struct session_table_env {
 	void *ctx;
 	/* Is @addr an address of the namespace that @tap is in? NULL: nothing is (all wire-only
 	 * rows forward). */
 	bool (*is_local)(void *ctx, uint32_t tap, const struct ip_addr *addr);
+	/* Fill @out, which is all zero, if @tap is known. */
+	void (*tap_facts)(void *ctx, uint32_t tap, struct tap_facts *out);
 	/* Names for rows; may return NULL. */
-	const char *(*tap_ifname)(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);

@@ -169,9 +169,9 @@ struct netns_mark {
 
 /* What the environment said of a tap, and the name of a namespace: asked once per batch. */
 struct tap_memo {
-	uint32_t tap, netns;
-	const char *ifname;
-	bool is_gone, is_set;
+	uint32_t tap;
+	bool is_set;
+	struct tap_facts facts;
 };
 struct netns_memo {
 	uint32_t netns;
@@ -213,7 +213,7 @@ struct session_table {
 /* table__hash() - of a canonical key; its tap is not looked at */
 uint32_t table__hash(const struct session_table *table, const struct flow_key *key);
 /* table__tap() - what is known of @tap; valid until the next call */
-const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
+const struct tap_facts *table__tap(struct session_table *table, uint32_t tap);
 /* table__name_row() - bring the texts of @row up to date */
 void table__name_row(struct session_table *table, struct session *row);
 /* table__count() - a row is now in @state (or NOT_SHOWN); @counted is what it was counted under */

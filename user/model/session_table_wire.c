@@ -139,20 +139,31 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 	socks__link_wire(table, wire);
 }
 
+/* The tap to count at: one that sees the whole session rather than a share, then the lower one. */
+static bool is_preferred(struct session_table *table, uint16_t tap, uint16_t counted)
+{
+	const struct tap_facts facts = *table__tap(table, tap), other = *table__tap(table, counted);
+
+	if (facts.is_gone || other.is_gone)
+		return !facts.is_gone;
+	if (facts.is_share != other.is_share)
+		return other.is_share;
+	return tap < counted;
+}
+
 /*
- * Several taps may see the same segments. The session is what the one with the lowest number sees,
- * so that nothing counts twice; another takes over when that one is gone.
+ * Several taps may see the same segments. The session is what one of them sees, so that nothing
+ * counts twice; another takes over when that one is gone.
  */
 static bool takes_tap(struct session_table *table, struct wire_session *wire,
 		      const struct sighting *seen)
 {
 	uint16_t counted = wire->ev.key.tap, tap = seen->key->tap;
-	bool is_lower = tap < counted;
 
 	if (tap == counted)
 		return true;
 	add_leg(table, wire, seen);
-	if (table__tap(table, is_lower ? tap : counted)->is_gone == is_lower)
+	if (!is_preferred(table, tap, counted))
 		return false;
 	table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 	forget_evidence(table, wire, seen->key);

@@ -115,16 +115,18 @@ bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
 	return tap_set__is_local(live->taps, tap, addr);
 }
 
-const char *live__tap_ifname(void *ctx, uint32_t id, uint32_t *netns, bool *is_gone)
+void live__tap_facts(void *ctx, uint32_t id, struct tap_facts *out)
 {
 	const struct live *live = ctx;
 	const struct tap *tap = live->taps ? tap_set__by_id(live->taps, id) : NULL;
 
-	if (!tap)
-		return NULL;
-	*netns = tap->netns;
-	*is_gone = tap->is_gone;
-	return tap->iface.name;
+	if (tap)
+		*out = (struct tap_facts){
+			.ifname = tap->iface.name,
+			.netns = tap->netns,
+			.is_gone = tap->is_gone,
+			.is_share = tap->is_share,
+		};
 }
 
 const char *live__netns_name(void *ctx, uint32_t netns)

@@ -136,7 +136,7 @@ int live__on_ring(void *ctx, void *data, size_t size);
 
 /* What the table asks of its surroundings (struct session_table_env); @ctx is the live source. */
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
-const char *live__tap_ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
+void live__tap_facts(void *ctx, uint32_t tap, struct tap_facts *out);
 const char *live__netns_name(void *ctx, uint32_t netns);
 const struct container *live__container(void *ctx, const struct session *session);
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);

@@ -271,7 +271,7 @@ static int open_table(struct live *live)
 	const struct session_table_env env = {
 		.ctx = live,
 		.is_local = live__is_local,
-		.tap_ifname = live__tap_ifname,
+		.tap_facts = live__tap_facts,
 		.netns_name = live__netns_name,
 		.container = live->containers ? live__container : NULL,
 		.close_wait = live__close_wait,

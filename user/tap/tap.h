@@ -70,6 +70,7 @@ struct tap {
 	bool has_fates; /* it knows what becomes of SYNs */
 	bool is_outer;	/* the interface is the other end of a veth of .netns */
 	bool is_gone;	/* interface or namespace vanished */
+	bool is_share;	/* one of the ports of a bond: of a session it sees some segments alone */
 	char note[160]; /* why it fell back, or what went wrong; "" if all is as asked */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Taps that show the same SYNs for the same sockets: a bridge and its ports, a VLAN and what it is
- * on. The host's own handshakes are counted at one of them. Not here: sessions, which the table
- * joins.
+ * on. The host's own handshakes are counted at one of them. And which show a share alone. Not
+ * here: sessions, which the table joins.
  */
 #include <errno.h>
 #include <string.h>
@@ -95,17 +95,26 @@ static bool is_repeat(const struct slot *slot)
 	return is_counted_along(slot, master_of) || is_counted_along(slot, whole_of);
 }
 
+/* Not so of a bridge: what of a session passes one of its ports is all that passes it. */
+static bool is_share(const struct slot *slot)
+{
+	const struct iface *master = master_of(slot->place, &slot->tap.iface);
+
+	return master && (!strcmp(master->kind, "bond") || !strcmp(master->kind, "team"));
+}
+
 void tap_repeats__update(const struct place *place)
 {
 	const struct tap_set *set = place->set;
 
 	for (size_t i = 0; set->repeats && i < set->n_slots; i++) {
-		const struct slot *slot = set->slots[i];
+		struct slot *slot = set->slots[i];
 		uint64_t *word = &set->repeats[slot->tap.id / TAP_BITS_PER_WORD];
 		uint64_t bit = 1ULL << (slot->tap.id % TAP_BITS_PER_WORD);
 
 		if (slot->place != place)
 			continue;
+		slot->tap.is_share = !slot->tap.is_gone && is_share(slot);
 		if (!slot->tap.is_gone && is_repeat(slot))
 			*word |= bit;
 		else
