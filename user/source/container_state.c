@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The state files of docker, containerd, cri-o and podman, all of them JSON: a table of where they
- * are and who reads them. Those of LXC and systemd-nspawn are not needed: their ids are names.
+ * are and who reads them. Those of LXC and systemd-nspawn are not needed: their ids are names. Not
+ * here: the pods of podman (podman_pod.c).
  */
 #include "container_state.h"
 
@@ -17,6 +18,7 @@
 
 #include <jansson.h>
 
+#include "podman_pod.h"
 #include "user/util/log.h"
 
 #define STATE_BYTES_MAX	   (16l << 20) /* podman's file has all of its containers */
@@ -285,15 +287,14 @@ static bool read_any(struct state_reader *reader, struct state_file *file, struc
 	return is_told;
 }
 
-/* False: there is none. */
-static bool find_home(char *base, uint32_t uid)
+bool state_dir__home(char *dir, size_t size, uint32_t uid)
 {
 	const struct passwd *user = uid ? getpwuid(uid) : NULL;
 
-	return user && snprintf(base, PATTERN_MAX, "%s", user->pw_dir) < PATTERN_MAX;
+	return user && (size_t)snprintf(dir, size, "%s", user->pw_dir) < size;
 }
 
-/* Likewise. What the daemon was told on its command line is not looked for. */
+/* False: there is none. What the daemon was told on its command line is not looked for. */
 static bool find_docker(char *base, const char *root)
 {
 	char path[PATTERN_MAX];
@@ -315,7 +316,7 @@ static bool find_base(char *base, const struct source *source, const char *root,
 	*base = '\0';
 	switch (source->base) {
 	case BASE_HOME:
-		return find_home(base, uid);
+		return state_dir__home(base, PATTERN_MAX, uid);
 	case BASE_DOCKER:
 		return find_docker(base, root);
 	default:
@@ -380,10 +381,22 @@ bool state_reader__find(const struct state_reader *reader, const char *cgroup,
 	return false;
 }
 
+/* It may be of a pod, or is of one whose name was not to be read. */
+static bool may_lack_pod(const struct container *container, bool is_new)
+{
+	return container->runtime == RUNTIME_PODMAN && !container->pod[0] &&
+	       (is_new || container->pod_id[0]);
+}
+
 bool state_reader__complete(struct state_reader *reader, struct state_file *file,
 			    struct container *container)
 {
+	bool is_known;
+
 	if (container->runtime == RUNTIME_LXC || container->runtime == RUNTIME_NSPAWN)
 		return true;
-	return is_unchanged(file) || search(reader, file, container);
+	is_known = is_unchanged(file);
+	if (may_lack_pod(container, !is_known))
+		(void)podman_pod__find(reader->root, container);
+	return is_known || search(reader, file, container);
 }

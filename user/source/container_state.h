@@ -40,6 +40,9 @@ bool state_reader__complete(struct state_reader *reader, struct state_file *file
 			    struct container *container);
 void state_file__free(struct state_file *file);
 
+/* state_dir__home() - the home directory of a rootless runtime's user; false: there is none */
+bool state_dir__home(char *dir, size_t size, uint32_t uid);
+
 /*
  * state_reader__find() - the container whose cgroup is @cgroup, whose path says nothing by itself
  *
