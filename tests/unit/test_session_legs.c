@@ -330,6 +330,19 @@ static void test_same_addresses(void **state)
 	assert_int_equal(fixture__rows(&fx).count, 2);
 	session_table__free(fx.table);
 
+	/* Likewise behind two interfaces of one namespace. */
+	mine.key.tap = PORT_TAP;
+	fixture__init(&fx, false, false, 100);
+	for (int i = 0; i < 2; i++) {
+		talk__open(&fx, i ? &mine : &theirs);
+		talk__data(&fx, i ? &theirs : &mine);
+	}
+	fixture__scan(&fx);
+	assert_int_equal(fixture__rows(&fx).count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(fixture__rows(&fx).items[i]->n_legs, 0);
+	session_table__free(fx.table);
+
 	/* Whose of two sockets the bridge saw, nobody can tell. */
 	twin.cookie++;
 	fixture__init(&fx, false, true, 100);

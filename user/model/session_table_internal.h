@@ -221,7 +221,13 @@ void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
 
 /* ---- session_table_nat.c ---- */
 
-/* table__nat() - the translation that is known of @key, or NULL */
+/* table__nat_of() - the translation of @row, whose tuple is @key: of several the one on whose other
+ * side its session was seen */
+const struct nat *table__nat_of(const struct session_table *table, const struct session *row,
+				const struct flow_key *key, enum nat_side *side);
+
+/* table__nat() - the translation that is known of @key, and on which side it has it. NULL: there is
+ * none, or more than one, of which it may be any */
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side);
 /* aliases__find() - the session with the alias @key that a tap of @netns sees, or NULL */
@@ -322,6 +328,7 @@ struct wire_before wire__before(const struct wire_session *wire);
 
 /* ---- session_table_legs.c ---- */
 
+bool legs__has_tap(const struct wire_session *wire, uint16_t tap); /* of those that are kept */
 /* legs__has_netns() - a tap of @netns sees it */
 bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
 /* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */
