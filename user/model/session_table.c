@@ -40,7 +40,7 @@ static const struct nat *find_nat(const struct session_table *table, struct sess
 		return NULL;
 	flow_key__set(&key, &row->local.addr, TW_BE16(row->local.port), &row->remote.addr,
 		      TW_BE16(row->remote.port), 0);
-	return table__nat(table, &key, &row->nat_side);
+	return table__nat_of(table, row, &key, &row->nat_side);
 }
 
 void table__name_row(struct session_table *table, struct session *row)

@@ -36,14 +36,13 @@ struct session_table_env {
 	const struct container *(*container)(void *ctx, const struct session *session);
 	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
 	const struct close_wait_holder *(*close_wait)(void *ctx, const struct session *session);
-	/*
-	 * The translation that has the tuple @key (any tap) on either side, and on which; NULL:
-	 * none is known. @is_new: something was just seen on it, so a translation of it has been
-	 * made by now; it may be told of by session_table__add_nat() before this returns. NULL:
-	 * nobody tells.
-	 */
-	const struct nat *(*nat)(void *ctx, const struct flow_key *key, bool is_new,
-				 enum nat_side *side);
+	/* The translations that have the tuple @key (any tap) on @side, as nat_table__next() gives
+	 * them. NULL: nobody tells. */
+	const struct nat *(*nat)(void *ctx, const struct flow_key *key, enum nat_side side,
+				 const struct nat *after);
+	/* Something was just seen on a tuple, so a translation of it has been made by now: it may
+	 * be told of by session_table__add_nat() before this returns. Only with .nat. */
+	void (*nat_news)(void *ctx);
 	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.

@@ -279,6 +279,7 @@ static int open_table(struct live *live)
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
 		.nat = live_nat__is_wanted(live) ? live__nat : NULL,
+		.nat_news = live__nat_news,
 		.reset_reason = live__reset_reason,
 	};
 

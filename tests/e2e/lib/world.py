@@ -64,21 +64,27 @@ def overlay(world):
 OUTSIDE_ADDR, HOST_ADDR, INSIDE_ADDR, PUBLISHED = "192.0.2.9", "192.0.2.1", "10.8.0.2", 8080
 
 
-def translating(world):
-    """
-    bridged(), and out beyond the host's out0: it sees a's sessions as the host's, and reaches a's port 80 at the host's
-    port 8080.
-    """
+def routed(world):
+    """bridged(), and out beyond the host's out0."""
     bridged(world)
     world.ip("host", "link add name out0 up type veth peer name eth0 netns {out}", f"addr add {HOST_ADDR}/24 dev out0")
     world.ip("out", "link set eth0 up", f"addr add {OUTSIDE_ADDR}/24 dev eth0")
     world.ip("a", "route add default via 10.8.0.1")
     world.host.sysctl("ipv4/ip_forward", 1)
+
+
+def translate(world):
+    """From now on out sees a's sessions as the host's, and reaches a's port 80 at the host's port 8080."""
     for line in ("add table ip nat", "add chain ip nat post { type nat hook postrouting priority 100; }",
                  "add chain ip nat pre { type nat hook prerouting priority -100; }",
                  "add rule ip nat post ip saddr 10.8.0.0/24 oifname out0 masquerade",
                  f"add rule ip nat pre iifname out0 tcp dport {PUBLISHED} dnat to {INSIDE_ADDR}:80"):
         world.host.run("nft", line)
+
+
+def translating(world):
+    routed(world)
+    translate(world)
 
 
 def translations(world):
