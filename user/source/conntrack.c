@@ -202,6 +202,7 @@ static void take_zones(uint16_t zone[NAT_SIDES], const struct nlattr *const attr
 		rtnl__nested(attrs[tuples[side]], parts, CTA_TUPLE_MAX);
 		if (!take_u16(&zone[side], parts[CTA_TUPLE_ZONE]))
 			(void)take_u16(&zone[side], attrs[CTA_ZONE]);
+		zone[side] = ntohs(zone[side]);
 	}
 }
 

@@ -241,6 +241,7 @@ int live__refresh(struct live *live)
 	int err = 0;
 
 	(void)drain(live);
+	live_nat__read(live);
 	live_netns__follow(live);
 	if (live->options.lean)
 		return apply_result(live);
