@@ -105,6 +105,26 @@ static void test_paths(void **state)
 			  CRIO, ID, .pod_id = POD),
 		NO_CONTAINER("cri-o's monitor", "/kubepods.slice/kubepods-pod" POD_U
 						".slice/crio-conmon-" ID ".scope"),
+		NO_CONTAINER("cri-o's monitor, outside the pod",
+			     "/system.slice/crio-conmon-" ID ".scope"),
+		NO_CONTAINER("cri-o's monitor, cgroupfs",
+			     "/kubepods/besteffort/pod" POD "/crio-conmon-" ID),
+		CONTAINER("cri-o without a kubelet, systemd", "/system.slice/crio-" ID ".scope",
+			  CRIO, ID),
+		CONTAINER("cri-o without a kubelet, cgroupfs", "/crio/crio-" ID, CRIO, ID),
+		CONTAINER("cri-o, systemd, but its runtime without it",
+			  "/kubepods-burstable-pod" POD_U ".slice:crio:" ID, CRIO, ID,
+			  .pod_id = POD),
+		CONTAINER("cri-o, no pod's slice, its runtime without systemd",
+			  "/system.slice:crio:" ID, CRIO, ID),
+		CONTAINER("cri-o, guaranteed, cgroupfs", "/kubepods/pod" POD "/crio-" ID, CRIO, ID,
+			  .pod_id = POD),
+		CONTAINER("cri-o, static pod, cgroupfs", "/kubepods/burstable/pod" MD5 "/crio-" ID,
+			  CRIO, ID, .pod_id = MD5),
+		CONTAINER("cri-o, systemd in the container",
+			  "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" POD_U
+			  ".slice/crio-" ID ".scope/system.slice/cron.service",
+			  CRIO, ID, .pod_id = POD),
 		CONTAINER("kubelet, docker",
 			  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_U
 			  ".slice/docker-" ID ".scope",
@@ -129,6 +149,17 @@ static void test_paths(void **state)
 		CONTAINER("kind, in its node, cgroupfs",
 			  "/kubelet/kubepods/besteffort/pod" POD "/" ID, UNKNOWN, ID,
 			  .pod_id = POD),
+		CONTAINER("kind, rootless, on its host: the node",
+			  "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID
+			  ".scope/container/kubelet.slice/kubelet-kubepods.slice/"
+			  "kubelet-kubepods-pod" POD_U ".slice/cri-containerd-" ID_2 ".scope",
+			  PODMAN, ID, .uid = 1000),
+		CONTAINER("kind with cri-o, in its node, cgroupfs",
+			  "/kubelet/kubepods/burstable/pod" POD "/crio-" ID, CRIO, ID,
+			  .pod_id = POD),
+		CONTAINER("k3d, on its host: the node",
+			  "/system.slice/docker-" ID ".scope/kubepods/burstable/pod" POD "/" ID_2,
+			  DOCKER, ID),
 		CONTAINER("minikube in docker with cri-o: the node",
 			  "/docker/" ID "/kubepods.slice/kubepods-besteffort.slice/"
 			  "kubepods-besteffort-pod" POD_U ".slice/crio-" ID_2 ".scope",
@@ -232,6 +263,15 @@ static void test_processes(void **state)
 		{"version 2", "0::/docker/" ID "\n", ID},
 		{"version 1", "5:memory:/docker/" ID "\n1:name=systemd:/docker/" ID "\n", ID},
 		{"hybrid: version 2 first", "5:memory:/docker/" ID_2 "\n0::/docker/" ID "\n", ID},
+		{"a kubelet's, version 1",
+		 "12:cpuset:/kubepods/burstable/pod" POD "/crio-" ID
+		 "\n1:name=systemd:/kubepods/burstable/pod" POD "/crio-" ID "\n",
+		 ID},
+		{"hybrid: the kubelet uses version 1",
+		 "3:memory:/kubepods.slice/kubepods-pod" POD_U ".slice/crio-" ID
+		 ".scope\n1:name=systemd:/kubepods.slice/kubepods-pod" POD_U ".slice/crio-" ID
+		 ".scope\n0::/system.slice/crio.service\n",
+		 ID},
 		{"hybrid: version 2 says nothing", "5:memory:/docker/" ID "\n0::/\n", ID},
 		{"of none", "5:memory:/\n1:name=systemd:/init.scope\n0::/init.scope\n", NULL},
 		{"a controller's name with a colon in the path",
@@ -358,6 +398,36 @@ static void test_state_files(void **state)
 		 "\"io.kubernetes.pod.namespace\":\"prod\","
 		 "\"io.kubernetes.cri-o.ContainerType\":\"container\"}}",
 		 true, RUNTIME_CRIO, "web", "web-0", "prod", WORKS},
+		{"cri-o, a sandbox", RUNTIME_CRIO,
+		 "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"POD\",\"io.kubernetes.cri-o.KubeName\":"
+		 "\"web-0\",\"io.kubernetes.cri-o.Namespace\":\"prod\","
+		 "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\"}}",
+		 true, RUNTIME_CRIO, "POD", "web-0", "prod", SANDBOX},
+		{"cri-o, another storage driver", RUNTIME_CRIO,
+		 "/run/containers/storage/vfs-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"web\"}}",
+		 true, RUNTIME_CRIO, "web", "", "", WORKS},
+		{"cri-o, what outlives a start", RUNTIME_CRIO,
+		 "/var/lib/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"web\"}}",
+		 true, RUNTIME_CRIO, "web", "", "", WORKS},
+		{"podman's beside cri-o's", RUNTIME_UNKNOWN,
+		 "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"libpod\"}}", false, RUNTIME_UNKNOWN,
+		 "", "", "", WORKS},
+		{"k0s", RUNTIME_CONTAINERD,
+		 "/run/k0s/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+		 "{\"annotations\":{\"" CRI "container-name\":\"web\"}}", true, RUNTIME_CONTAINERD,
+		 "web", "", "", WORKS},
+		{"MicroK8s", RUNTIME_UNKNOWN,
+		 "/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID
+		 "/config.json",
+		 "{\"annotations\":{\"" CRI "container-name\":\"web\"}}", true, RUNTIME_CONTAINERD,
+		 "web", "", "", WORKS},
 		{"podman", RUNTIME_PODMAN,
 		 "/var/lib/containers/storage/overlay-containers/containers.json",
 		 "[{\"id\":\"" ID_2 "\",\"names\":[\"db\"]},{\"id\":\"" ID

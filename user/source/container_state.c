@@ -43,8 +43,9 @@ static const char *text_of(const json_t *object, const char *key)
 
 /*
  * What stands for the name, the pod … in the annotations of an OCI configuration or in the labels
- * of docker: "io.kubernetes.cri" of containerd, "io.kubernetes.cri-o" and "io.kubernetes" of the
- * kubelet, nerdctl's own.
+ * of docker: "io.kubernetes.cri" of containerd (pkg/cri/annotations), "io.kubernetes.cri-o" of
+ * cri-o (pkg/annotations), "io.kubernetes" of the kubelet, which cri-o has as annotations too
+ * (internal/factory/container), nerdctl's own.
  */
 static const struct label {
 	const char *key;
@@ -58,6 +59,8 @@ static const struct label {
 	LABEL("io.kubernetes.cri.sandbox-name", pod),
 	LABEL("io.kubernetes.cri.sandbox-namespace", pod_namespace),
 	LABEL("io.kubernetes.cri.sandbox-uid", pod_id),
+	LABEL("io.kubernetes.cri-o.KubeName", pod), /* of a sandbox, whoever asked for it */
+	LABEL("io.kubernetes.cri-o.Namespace", pod_namespace),
 	LABEL("io.kubernetes.container.name", name),
 	LABEL("io.kubernetes.pod.name", pod),
 	LABEL("io.kubernetes.pod.namespace", pod_namespace),
@@ -140,11 +143,16 @@ static bool read_storage(const json_t *json, struct container *out)
 	return false;
 }
 
-#define CONTAINERD	  "/run/containerd/io.containerd.runtime.v2.task/"
-#define CONTAINERD_OF_K3S "/run/k3s/containerd/io.containerd.runtime.v2.task/"
-#define DOCKER_FILE	  "/containers/%s/config.v2.json"
-#define STORAGE_GLOB	  "storage/*-containers/*containers.json" /* volatile-containers.json too */
-#define CONFIG_GLOB	  "storage/*-containers/%s/userdata/config.json"
+/* "--state" of containerd, of that in k3s and RKE2, in k0s, in MicroK8s. */
+#define CONTAINERD_STATES(X)     \
+	X("/run/containerd")     \
+	X("/run/k3s/containerd") \
+	X("/run/k0s/containerd") \
+	X("/var/snap/microk8s/common/run/containerd")
+#define TASKS	     "/io.containerd.runtime.v2.task/"
+#define DOCKER_FILE  "/containers/%s/config.v2.json"
+#define STORAGE_GLOB "storage/*-containers/*containers.json" /* volatile-containers.json too */
+#define CONFIG_GLOB  "storage/*-containers/%s/userdata/config.json"
 
 /* What a pattern is below. */
 enum base {
@@ -166,10 +174,11 @@ static const struct source {
 } sources[] = {
 	{RUNTIME_DOCKER, BASE_ROOT, false, "/var/lib/docker" DOCKER_FILE, read_docker},
 	{RUNTIME_DOCKER, BASE_HOME, false, "/.local/share/docker" DOCKER_FILE, read_docker},
-	{RUNTIME_CONTAINERD, BASE_ROOT, false, CONTAINERD "*/%s/config.json", read_oci},
-	{RUNTIME_CONTAINERD, BASE_ROOT, false, CONTAINERD_OF_K3S "*/%s/config.json", read_oci},
-	{RUNTIME_CRIO, BASE_ROOT, false,
-	 "/run/containers/storage/overlay-containers/%s/userdata/config.json", read_crio},
+#define X(state) {RUNTIME_CONTAINERD, BASE_ROOT, false, state TASKS "*/%s/config.json", read_oci},
+	CONTAINERD_STATES(X)
+#undef X
+		{RUNTIME_CRIO, BASE_ROOT, false, "/run/containers/" CONFIG_GLOB, read_crio},
+	{RUNTIME_CRIO, BASE_ROOT, false, "/var/lib/containers/" CONFIG_GLOB, read_crio},
 	{RUNTIME_PODMAN, BASE_ROOT, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
 	{RUNTIME_PODMAN, BASE_ROOT, false, "/run/containers/" STORAGE_GLOB, read_storage},
 	{RUNTIME_PODMAN, BASE_HOME, false, "/.local/share/containers/" STORAGE_GLOB, read_storage},
@@ -361,7 +370,11 @@ static bool is_containerd_name(const char *text, size_t len)
 bool state_reader__find(const struct state_reader *reader, const char *cgroup,
 			struct container *out)
 {
-	static const char *const states[] = {CONTAINERD, CONTAINERD_OF_K3S};
+	static const char *const states[] = {
+#define X(state) state TASKS,
+		CONTAINERD_STATES(X)
+#undef X
+	};
 	const char *namespace = cgroup + (*cgroup == '/'), *id = strchr(namespace, '/');
 	char path[3 * PATTERN_MAX];
 
