@@ -15,108 +15,40 @@
 
 #include <cmocka.h>
 
+#include "bolt_fixture.h"
 #include "user/source/bolt.h"
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE	    4096
-#define PAGES	    8
-#define BRANCH	    1
-#define LEAF	    2
-
-static uint8_t file[PAGES * PAGE];
-
-static void put(size_t at, const void *bytes, size_t len)
-{
-	memcpy(file + at, bytes, len);
-}
-
-static void put32(size_t at, uint32_t value)
-{
-	put(at, &value, sizeof(value));
-}
-
-static void put64(size_t at, uint64_t value)
-{
-	put(at, &value, sizeof(value));
-}
-
-static void put_head(size_t at, uint64_t id, uint16_t flags, uint16_t count)
-{
-	put64(at, id);
-	put(at + 8, &flags, sizeof(flags));
-	put(at + 10, &count, sizeof(count));
-	put32(at + 12, 0);
-}
-
-/* The meta page @page, of the transaction @txid, whose root is the page @root. */
-static void put_meta(size_t page, uint64_t root, uint64_t txid)
-{
-	size_t at = page * PAGE + 16;
-	uint64_t sum = 0xcbf29ce484222325ULL;
-
-	put_head(page * PAGE, page, 4, 0);
-	put32(at, 0xed0cdaed);
-	put32(at + 4, 2);
-	put32(at + 8, PAGE);
-	put64(at + 16, root);
-	put64(at + 40, PAGES);
-	put64(at + 48, txid);
-	for (size_t i = at; i < at + 56; i++)
-		sum = (sum ^ file[i]) * 0x100000001b3ULL;
-	put64(at + 56, sum);
-}
-
-/* Item @i of @n of the leaf at @at. */
-static void put_leaf_item(size_t at, unsigned i, uint32_t flags, const char *key, const void *value,
-			  size_t len)
-{
-	size_t item = at + 16 + i * 16ul, text = at + 200 + i * 400ul;
-
-	put32(item, flags);
-	put32(item + 4, text - item);
-	put32(item + 8, strlen(key));
-	put32(item + 12, len);
-	put(text, key, strlen(key));
-	put(text + strlen(key), value, len);
-}
-
-static void put_branch_item(size_t page, unsigned i, const char *key, uint64_t to)
-{
-	size_t item = page * PAGE + 16 + i * 16ul, text = page * PAGE + 200 + i * 100ul;
-
-	put32(item, text - item);
-	put32(item + 4, strlen(key));
-	put64(item + 8, to);
-	put(text, key, strlen(key));
-}
+#define PAGE	    BOLT_PAGE
+static struct bolt_file db;
 
 /* The root, page 2, has the bucket "pods" with little in it, and "big", a branch of two leaves. */
 static void build(void)
 {
-	const uint64_t big[2] = {3, 0}, here[2] = {0, 0};
+	const uint64_t here[2] = {0, 0};
 	uint8_t inner[16 + 500];
 
-	memset(file, 0, sizeof(file));
-	put_head(0, 0, LEAF, 1);
-	put_leaf_item(0, 0, 0, "id1", "web", 3);
+	memset(&db, 0, sizeof(db));
+	bolt__put_head(&db, 0, 0, BOLT_LEAF, 1);
+	bolt__put_leaf_item(&db, 0, 0, 0, "id1", "web", 3);
 	memcpy(inner, here, 16);
-	memcpy(inner + 16, file, 500);
-	memset(file, 0, sizeof(file));
-	put_meta(0, 2, 6);
-	put_meta(1, 7, 5); /* the state before: an empty page */
-	put_head(2 * PAGE, 2, LEAF, 3);
-	put_leaf_item(2 * PAGE, 0, 1, "big", big, sizeof(big));
-	put_leaf_item(2 * PAGE, 1, 0, "plain", "text", 4);
-	put_leaf_item(2 * PAGE, 2, 1, "pods", inner, 300);
-	put_head(3 * PAGE, 3, BRANCH, 2);
-	put_branch_item(3, 0, "a", 4);
-	put_branch_item(3, 1, "m", 5);
-	put_head(4 * PAGE, 4, LEAF, 1);
-	put_leaf_item(4 * PAGE, 0, 0, "b", "first", 5);
-	put_head(5 * PAGE, 5, LEAF, 2);
-	put_leaf_item(5 * PAGE, 0, 0, "m", "second", 6);
-	put_leaf_item(5 * PAGE, 1, 0, "n", "third", 5);
-	put_head(7 * PAGE, 7, LEAF, 0);
+	memcpy(inner + 16, db.bytes, 500);
+	memset(&db, 0, sizeof(db));
+	bolt__put_meta(&db, 0, 2, 6);
+	bolt__put_meta(&db, 1, 7, 5); /* the state before: an empty page */
+	bolt__put_head(&db, 2 * PAGE, 2, BOLT_LEAF, 3);
+	bolt__put_bucket(&db, 2 * PAGE, 0, "big", 3);
+	bolt__put_leaf_item(&db, 2 * PAGE, 1, 0, "plain", "text", 4);
+	bolt__put_leaf_item(&db, 2 * PAGE, 2, 1, "pods", inner, 300);
+	bolt__put_head(&db, 3 * PAGE, 3, BOLT_BRANCH, 2);
+	bolt__put_branch_item(&db, 3, 0, "a", 4);
+	bolt__put_branch_item(&db, 3, 1, "m", 5);
+	bolt__put_head(&db, 4 * PAGE, 4, BOLT_LEAF, 1);
+	bolt__put_leaf_item(&db, 4 * PAGE, 0, 0, "b", "first", 5);
+	bolt__put_head(&db, 5 * PAGE, 5, BOLT_LEAF, 2);
+	bolt__put_leaf_item(&db, 5 * PAGE, 0, 0, "m", "second", 6);
+	bolt__put_leaf_item(&db, 5 * PAGE, 1, 0, "n", "third", 5);
+	bolt__put_head(&db, 7 * PAGE, 7, BOLT_LEAF, 0);
 }
 
 static int get(size_t bytes, const char *const path[], char *value, size_t size)
@@ -124,7 +56,7 @@ static int get(size_t bytes, const char *const path[], char *value, size_t size)
 	int fd = memfd_create("bolt", MFD_CLOEXEC), err;
 
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, file, bytes), bytes);
+	assert_int_equal(write(fd, db.bytes, bytes), bytes);
 	err = bolt__get(fd, path, value, size);
 	close(fd);
 	return err;
@@ -155,7 +87,7 @@ static void test_values(void **state)
 	build();
 	for (size_t i = 0; i < N_OF(cases); i++) {
 		char value[8] = "";
-		int err = get(sizeof(file), cases[i].path, value, sizeof(value));
+		int err = get(sizeof(db), cases[i].path, value, sizeof(value));
 
 		if (err != cases[i].err || (!err && strcmp(value, cases[i].value) != 0))
 			fail_msg("%s: %d, '%s'", cases[i].name, err, value);
@@ -182,9 +114,9 @@ static void test_later_of_two_states(void **state)
 		char value[8];
 
 		build();
-		put_meta(1, 7, cases[i].txid);
-		file[cases[i].damage] ^= cases[i].damage != 0;
-		if (get(sizeof(file), path, value, sizeof(value)) != cases[i].err)
+		bolt__put_meta(&db, 1, 7, cases[i].txid);
+		db.bytes[cases[i].damage] ^= cases[i].damage != 0;
+		if (get(sizeof(db), path, value, sizeof(value)) != cases[i].err)
 			fail_msg("%s", cases[i].name);
 	}
 }
@@ -222,9 +154,8 @@ static void test_damaged(void **state)
 
 		build();
 		if (cases[i].at)
-			put32(cases[i].at, cases[i].value);
-		err = get(cases[i].bytes ? cases[i].bytes : sizeof(file), path, value,
-			  sizeof(value));
+			bolt__put32(&db, cases[i].at, cases[i].value);
+		err = get(cases[i].bytes ? cases[i].bytes : sizeof(db), path, value, sizeof(value));
 		if (err != cases[i].err)
 			fail_msg("%s: %d", cases[i].name, err);
 	}

@@ -4,6 +4,7 @@
  * state files of each runtime add. The paths and files have the forms that the runtimes give them.
  */
 #include <ftw.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "bolt_fixture.h"
 #include "user/source/cgroup.h"
 #include "user/source/container_state.h"
 
@@ -566,6 +568,75 @@ static void test_sandbox_of_podman(void **state)
 	assert_string_equal(c.name, "a");
 }
 
+/* The database of a podman with one pod, ID_2, and the container ID in it. */
+static void write_podman_database(const struct place *place, const char *dir)
+{
+	static const char name[] = "/containers/storage/libpod/bolt_state.db";
+	static struct bolt_file db;
+	char path[256];
+	FILE *file;
+
+	memset(&db, 0, sizeof(db));
+	bolt__put_meta(&db, 0, 2, 1);
+	bolt__put_head(&db, 2 * BOLT_PAGE, 2, BOLT_LEAF, 2);
+	bolt__put_bucket(&db, 2 * BOLT_PAGE, 0, "allPods", 3);
+	bolt__put_bucket(&db, 2 * BOLT_PAGE, 1, "ctr", 4);
+	bolt__put_head(&db, 3 * BOLT_PAGE, 3, BOLT_LEAF, 1);
+	bolt__put_leaf_item(&db, 3 * BOLT_PAGE, 0, 0, ID_2, "shop", 4);
+	bolt__put_head(&db, 4 * BOLT_PAGE, 4, BOLT_LEAF, 1);
+	bolt__put_bucket(&db, 4 * BOLT_PAGE, 0, ID, 5);
+	bolt__put_head(&db, 5 * BOLT_PAGE, 5, BOLT_LEAF, 1);
+	bolt__put_leaf_item(&db, 5 * BOLT_PAGE, 0, 0, "pod-id", ID_2, strlen(ID_2));
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	write_file(place, path, "");
+	snprintf(path, sizeof(path), "%s%s%s", place->root, dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(&db, sizeof(db), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+#define A_USER 1 /* of every Debian */
+
+static void test_pods_of_podman(void **state)
+{
+	static const struct {
+		const char *name, *id, *pod_id; /* as the path tells them */
+		uint32_t uid, owner;		/* of the container, of the database */
+		const char *pod;		/* "": none */
+	} cases[] = {
+		{"told by the path", ID, ID_2, 0, 0, "shop"},
+		{"told by the database", ID, "", 0, 0, "shop"},
+		{"rootless", ID, ID_2, A_USER, A_USER, "shop"},
+		{"rootless, told by the database", ID, "", A_USER, A_USER, "shop"},
+		{"another pod", ID, ID, 0, 0, ""},
+		{"of no pod", ID_2, "", 0, 0, ""},
+		{"a user's database says nothing of root's", ID, ID_2, 0, A_USER, ""},
+		{"nor root's of a user's", ID, ID_2, A_USER, 0, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct container c = {.runtime = RUNTIME_PODMAN, .uid = cases[i].uid};
+		const struct passwd *owner = getpwuid(cases[i].owner);
+		char dir[128] = "/var/lib";
+		void *made;
+
+		assert_int_equal(make_place(&made), 0);
+		assert_non_null(owner);
+		if (cases[i].owner)
+			snprintf(dir, sizeof(dir), "%s/.local/share", owner->pw_dir);
+		write_podman_database(made, dir);
+		strcpy(c.id, cases[i].id);
+		strcpy(c.pod_id, cases[i].pod_id);
+		(void)state_reader__complete(&((struct place *)made)->reader,
+					     &((struct place *)made)->file, &c);
+		remove_place(&made);
+		if (strcmp(c.pod, cases[i].pod) != 0 || (*c.pod && strcmp(c.pod_id, ID_2) != 0))
+			fail_msg("%s: %s %s", cases[i].name, c.pod, c.pod_id);
+	}
+}
+
 /* A rootless user could put a pipe in place of the file: nobody waits for it. */
 static void test_a_pipe_is_no_file(void **state)
 {
@@ -590,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_state_files),
 		PLACED(test_renamed_and_gone),
 		PLACED(test_sandbox_of_podman),
+		cmocka_unit_test(test_pods_of_podman),
 		PLACED(test_a_pipe_is_no_file),
 		PLACED(test_ids_of_any_text),
 		PLACED(test_docker_with_a_directory_of_its_own),
