@@ -424,6 +424,31 @@ static void test_chaos(void **state)
 	}
 }
 
+/* Records to come, as an iterator hands them over: of one kind, or with another in between. */
+static void test_expect(void **state)
+{
+	enum { MANY = 200, RUN = 64, OTHER = 3 };
+	struct rec_sock recs[MANY];
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 0);
+	for (uint64_t i = 0; i < MANY; i++) {
+		recs[i].hdr = fixture__hdr(&fx, REC_SOCK, sizeof(recs[i]), 0);
+		recs[i].sock = client_sock(i, TCPS_ESTABLISHED);
+	}
+	fixture__sock(&fx, &recs[1].sock);
+	assert_int_equal(session_table__expect_socks(fx.table, (void *)recs, sizeof(recs)),
+			 RUN * sizeof(*recs));
+	recs[OTHER].hdr.kind = REC_OWNER;
+	assert_int_equal(session_table__expect_socks(fx.table, (void *)recs, sizeof(recs)),
+			 OTHER * sizeof(*recs));
+	assert_int_equal(session_table__expect_socks(fx.table, (void *)&recs[OTHER], sizeof(*recs)),
+			 sizeof(*recs));
+	assert_int_equal(fixture__rows(&fx).count, 1);
+	session_table__free(fx.table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_namespaces_are_apart),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_chaos),
+		cmocka_unit_test(test_expect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,12 @@ int session_table__apply(struct session_table *table, const union record *record
  * fetched for all of them at once. Changes nothing; without it each would wait for its own.
  */
 void session_table__expect(struct session_table *table, const union record *records, size_t count);
+/*
+ * session_table__expect_socks() - likewise of the REC_SOCK records that fill @len bytes from @first
+ * on, each as long as its header says. Returns how many of these bytes were made use of.
+ */
+size_t session_table__expect_socks(const struct session_table *table, const union record *first,
+				   size_t len);
 
 /*
  * session_table__settle() - let time pass: tell the totals of sessions that ended, forget what

@@ -307,6 +307,8 @@ void answers__expire(struct session_table *table);
 /* ---- session_table_wire.c ---- */
 
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec);
+#define EXPECTED_MAX 64 /* records: more at a time, and the first ones would be gone again */
+
 /* wire__expect() - as session_table__expect(), of REC_FRAGMENT records */
 void wire__expect(struct session_table *table, const union record *records, size_t count);
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec);

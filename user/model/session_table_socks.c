@@ -187,6 +187,28 @@ int socks__apply(struct session_table *table, const struct rec_sock *rec)
 	return 0;
 }
 
+/* First the slots of the indexes, then what they name. */
+size_t session_table__expect_socks(const struct session_table *table, const union record *first,
+				   size_t len)
+{
+	uint32_t hashes[EXPECTED_MAX];
+	size_t at = 0, count = 0;
+
+	while (at < len && count < EXPECTED_MAX) {
+		const union record *rec = (const void *)((const char *)first + at);
+
+		if (rec->hdr.kind != REC_SOCK)
+			break;
+		hashes[count] = hash_id(table, &rec->sock.sock);
+		hash_index__fetch_slot(&table->sock_by_id, hashes[count++]);
+		hash_index__fetch_slot(&table->sock_by_tuple, hash_tuple(table, &rec->sock.sock));
+		at += rec->hdr.size;
+	}
+	for (size_t i = 0; i < count; i++)
+		hash_index__fetch_object(&table->sock_by_id, hashes[i]);
+	return count ? at : len;
+}
+
 /* Older kernels report a child's birth before its addresses and cookie are set. */
 static bool is_unborn(const struct sock_info *info)
 {

@@ -376,8 +376,6 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 	return err;
 }
 
-#define EXPECTED_MAX 64
-
 /* First the slots of the index, then what they name. */
 void wire__expect(struct session_table *table, const union record *records, size_t count)
 {

@@ -236,6 +236,25 @@ int live__poll(struct live *live, int timeout_ms)
 
 /* ---- looking again --------------------------------------------------------------------------- */
 
+static size_t expect_socks(void *ctx, const union record *first, size_t len)
+{
+	struct live *live = ctx;
+
+	return session_table__expect_socks(live->table, first, len);
+}
+
+static int list_sockets(struct live *live)
+{
+	int err;
+
+	live->counting = (struct snapshot_tally){0};
+	sock_view__announce(live->sock, expect_socks, live);
+	err = sock_view__snapshot(live->sock, live__take, live);
+	sock_view__announce(live->sock, NULL, NULL);
+	live->tally = live->counting;
+	return err;
+}
+
 int live__refresh(struct live *live)
 {
 	int err = 0;
@@ -248,11 +267,8 @@ int live__refresh(struct live *live)
 	if (live->wire)
 		err = live_losses__scan(live);
 	if (live->sock) {
-		int sock_err;
+		int sock_err = list_sockets(live);
 
-		live->counting = (struct snapshot_tally){0};
-		sock_err = sock_view__snapshot(live->sock, live__take, live);
-		live->tally = live->counting;
 		err = err ? err : sock_err;
 	}
 	if (!err)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Loads the socket programs, attaches their tracepoints and reads their iterators.
- * Not here: what the programs report (bpf/sock.bpf.c), who reads the ring buffer (source/live.h).
+ * Loads the socket programs, attaches their tracepoints and lists what their iterators find.
+ * Not here: reading an iterator (sock_records.c), what the programs report (bpf/sock.bpf.c), who
+ * reads the ring buffer (source/live.h).
  */
 #include "sock_view_internal.h"
 
@@ -16,8 +17,6 @@
 
 #include "user/util/log.h"
 
-/* The kernel hands over at most eight pages at a time (bpf_seq_read in kernel/bpf/bpf_iter.c). */
-#define READ_BYTES (128u << 10)
 /* Room beyond those chosen at first: a container that is started again has another. */
 #define SPARE_NETNS 64
 
@@ -28,14 +27,6 @@ static const char *const effort_lacks[EFFORT_COUNT] = {
 	[EFFORT_NO_PACKETS] = "resets sent without a socket are counted but not shown",
 	[EFFORT_STATES_ONLY] = "retransmissions and resets are not seen",
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * TW_NSEC_PER_SEC + ts.tv_nsec;
-}
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
@@ -231,7 +222,7 @@ int sock_view__open(struct sock_view **out, const struct netns_list *netns,
 		return err;
 	view->netns = netns;
 	view->n_cpus = libbpf_num_possible_cpus();
-	view->buffer = malloc(READ_BYTES);
+	view->buffer = malloc(SOCK_BUFFER_BYTES);
 	if (view->n_cpus < 0)
 		err = view->n_cpus;
 	else if (view->buffer)
@@ -256,89 +247,6 @@ void sock_view__close(struct sock_view *view)
 }
 
 /* ---- iterators ------------------------------------------------------------------------------- */
-
-/* Whole records of the first @len bytes go to @sink. Returns how many bytes they were. */
-static size_t hand_out(char *buffer, size_t len, uint64_t time_ns, record_sink sink, void *ctx)
-{
-	size_t at = 0;
-
-	while (len - at >= sizeof(struct record_hdr)) {
-		union record *rec = (union record *)(buffer + at);
-
-		if (rec->hdr.size < sizeof(rec->hdr) || rec->hdr.size > len - at)
-			break;
-		rec->hdr.time_ns = time_ns;
-		sink(ctx, rec);
-		at += rec->hdr.size;
-	}
-	return at;
-}
-
-/*
- * Records are given the time just before they were read: whatever a tracepoint told at a later time
- * is newer than they are, or already in them.
- *
- * EAGAIN means that a million objects gave no record and there are more; or, if @stops_itself, that
- * the program wants no more.
- */
-static int read_records(int fd, char *buffer, bool stops_itself, record_sink sink, void *ctx)
-{
-	size_t have = 0, used;
-
-	for (;;) {
-		uint64_t time_ns = now_ns();
-		ssize_t n = read(fd, buffer + have, READ_BYTES - have);
-
-		if (n == 0 || (n < 0 && errno == EAGAIN && stops_itself))
-			return have ? -EIO : 0;
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		if (n < 0)
-			continue;
-		have += n;
-		used = hand_out(buffer, have, time_ns, sink, ctx);
-		have -= used;
-		memmove(buffer, buffer + used, have);
-	}
-}
-
-int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
-		       void *ctx)
-{
-	int err = read_records(iter_fd, view->buffer, stops_itself, sink, ctx);
-
-	close(iter_fd);
-	return err;
-}
-
-void sock_view__mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, void *ctx)
-{
-	union record rec = {
-		.snapshot =
-			{
-				.hdr = {kind, sizeof(struct rec_snapshot), 0, now_ns()},
-				.netns = netns,
-				.ok = ok,
-			},
-	};
-
-	sink(ctx, &rec);
-}
-
-/* The iterator lists the namespace it was created in, wherever it is read. */
-int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns)
-{
-	struct netns_return back;
-	int fd, err = netns__enter(ns, &back);
-
-	if (err)
-		return err;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0)
-		fd = -errno;
-	netns__leave(&back);
-	return fd;
-}
 
 struct noting_sink {
 	record_sink sink;
@@ -426,6 +334,12 @@ int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx)
 	int others_err = list_each(view, view->skel->links.iter_sockets, sink, ctx);
 
 	return err ? err : others_err;
+}
+
+void sock_view__announce(struct sock_view *view, record_herald herald, void *ctx)
+{
+	view->herald = herald;
+	view->herald_ctx = ctx;
 }
 
 int sock_view__tuples(struct sock_view *view, record_sink sink, void *ctx)

@@ -12,6 +12,9 @@
 
 /* Where records go; @record is valid during the call. */
 typedef void (*record_sink)(void *ctx, const union record *record);
+/* Whole records fill @len bytes from @first on. Returns how many of these bytes were made use of.
+ */
+typedef size_t (*record_herald)(void *ctx, const union record *first, size_t len);
 
 struct sock_view;
 
@@ -48,6 +51,12 @@ int sock_view__follow_netns(struct sock_view *view);
  * A namespace that vanished is given an empty snapshot that is not ok. Returns 0 or -errno.
  */
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
+
+/*
+ * sock_view__announce() - from now on @herald is shown the records of snapshots, a run of them at a
+ * time, before the first of the run goes to the sink
+ */
+void sock_view__announce(struct sock_view *view, record_herald herald, void *ctx);
 
 /*
  * sock_view__listeners() - likewise, but a REC_LISTENER for every listener, and nothing else is

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the socket view, shared by its files alone: loading and listing (sock_view.c),
- * counts kept in the kernel (sock_tally.c), namespaces with nothing to list (sock_quiet.c),
- * listeners (sock_listeners.c) and their processes (sock_owners.c).
+ * reading an iterator (sock_records.c), counts kept in the kernel (sock_tally.c), namespaces with
+ * nothing to list (sock_quiet.c), listeners (sock_listeners.c) and their processes (sock_owners.c).
  */
 #ifndef TCPWATCH_SOCK_VIEW_INTERNAL_H
 #define TCPWATCH_SOCK_VIEW_INTERNAL_H
@@ -13,11 +13,16 @@
 
 #include "sock.skel.h"
 
+/* The kernel hands over at most eight pages at a time (bpf_seq_read in kernel/bpf/bpf_iter.c). */
+#define SOCK_BUFFER_BYTES (128u << 10)
+
 struct sock_view {
 	struct sock_bpf *skel;
 	const struct netns_list *netns;
 	int n_cpus;
 	char *buffer;
+	record_herald herald; /* NULL: nobody wants to know */
+	void *herald_ctx;
 	struct quiet_netns *quiet;   /* by inode number */
 	struct marked_netns *marked; /* likewise */
 	uint64_t n_timed_out;
