@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "bolt_fixture.h"
 #include "user/source/cgroup.h"
@@ -568,13 +569,14 @@ static void test_sandbox_of_podman(void **state)
 	assert_string_equal(c.name, "a");
 }
 
-/* The database of a podman with one pod, ID_2, and the container ID in it. */
-static void write_podman_database(const struct place *place, const char *dir)
+#define BOLT_STATE   "/containers/storage/libpod/bolt_state.db"
+#define SQLITE_STATE "/containers/storage/db.sql"
+
+/* Databases of a podman with one pod, ID_2, and the container ID in it: of version 4 … */
+static void write_bolt(const char *path)
 {
-	static const char name[] = "/containers/storage/libpod/bolt_state.db";
 	static struct bolt_file db;
-	char path[256];
-	FILE *file;
+	FILE *file = fopen(path, "w");
 
 	memset(&db, 0, sizeof(db));
 	bolt__put_meta(&db, 0, 2, 1);
@@ -587,13 +589,41 @@ static void write_podman_database(const struct place *place, const char *dir)
 	bolt__put_bucket(&db, 4 * BOLT_PAGE, 0, ID, 5);
 	bolt__put_head(&db, 5 * BOLT_PAGE, 5, BOLT_LEAF, 1);
 	bolt__put_leaf_item(&db, 5 * BOLT_PAGE, 0, 0, "pod-id", ID_2, strlen(ID_2));
-	snprintf(path, sizeof(path), "%s%s", dir, name);
-	write_file(place, path, "");
-	snprintf(path, sizeof(path), "%s%s%s", place->root, dir, name);
-	file = fopen(path, "w");
 	assert_non_null(file);
 	assert_int_equal(fwrite(&db, sizeof(db), 1, file), 1);
 	assert_int_equal(fclose(file), 0);
+}
+
+/* … and of version 5. */
+static void write_sqlite(const char *path)
+{
+	static const char sql[] =
+		"CREATE TABLE PodConfig (ID TEXT PRIMARY KEY NOT NULL, Name TEXT UNIQUE NOT NULL, "
+		"JSON TEXT NOT NULL);"
+		"CREATE TABLE ContainerConfig (ID TEXT PRIMARY KEY NOT NULL, Name TEXT UNIQUE NOT "
+		"NULL, PodID TEXT, JSON TEXT NOT NULL);"
+		"INSERT INTO PodConfig VALUES ('" ID_2 "', 'shop', '{}');"
+		"INSERT INTO ContainerConfig VALUES ('" ID "', 'web', '" ID_2 "', '{}');"
+		"INSERT INTO ContainerConfig VALUES ('" ID_2 "', 'db', NULL, '{}');";
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void write_database(const struct place *place, const char *dir, bool is_bolt)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s%s", dir, is_bolt ? BOLT_STATE : SQLITE_STATE);
+	write_file(place, path, "");
+	snprintf(path, sizeof(path), "%s%s%s", place->root, dir,
+		 is_bolt ? BOLT_STATE : SQLITE_STATE);
+	if (is_bolt)
+		write_bolt(path);
+	else
+		write_sqlite(path);
 }
 
 #define A_USER 1 /* of every Debian */
@@ -616,7 +646,8 @@ static void test_pods_of_podman(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < N_OF(cases); i++) {
+	for (size_t n = 0; n < 2 * N_OF(cases); n++) {
+		size_t i = n / 2;
 		struct container c = {.runtime = RUNTIME_PODMAN, .uid = cases[i].uid};
 		const struct passwd *owner = getpwuid(cases[i].owner);
 		char dir[128] = "/var/lib";
@@ -626,7 +657,7 @@ static void test_pods_of_podman(void **state)
 		assert_non_null(owner);
 		if (cases[i].owner)
 			snprintf(dir, sizeof(dir), "%s/.local/share", owner->pw_dir);
-		write_podman_database(made, dir);
+		write_database(made, dir, n % 2);
 		strcpy(c.id, cases[i].id);
 		strcpy(c.pod_id, cases[i].pod_id);
 		(void)state_reader__complete(&((struct place *)made)->reader,
@@ -635,6 +666,24 @@ static void test_pods_of_podman(void **state)
 		if (strcmp(c.pod, cases[i].pod) != 0 || (*c.pod && strcmp(c.pod_id, ID_2) != 0))
 			fail_msg("%s: %s %s", cases[i].name, c.pod, c.pod_id);
 	}
+}
+
+/* While podman writes nothing is known; later it is. */
+static void test_pod_is_looked_for_again(void **state)
+{
+	static const char journal[] = "/var/lib" SQLITE_STATE "-journal";
+	struct place *place = *state;
+	struct container c = {.runtime = RUNTIME_PODMAN, .id = ID, .pod_id = ID_2};
+	char path[256];
+
+	write_database(place, "/var/lib", false);
+	write_file(place, journal, "being written");
+	(void)state_reader__complete(&place->reader, &place->file, &c);
+	assert_string_equal(c.pod, "");
+	snprintf(path, sizeof(path), "%s%s", place->root, journal);
+	assert_int_equal(unlink(path), 0);
+	(void)state_reader__complete(&place->reader, &place->file, &c);
+	assert_string_equal(c.pod, "shop");
 }
 
 /* A rootless user could put a pipe in place of the file: nobody waits for it. */
@@ -662,6 +711,7 @@ int main(void)
 		PLACED(test_renamed_and_gone),
 		PLACED(test_sandbox_of_podman),
 		cmocka_unit_test(test_pods_of_podman),
+		PLACED(test_pod_is_looked_for_again),
 		PLACED(test_a_pipe_is_no_file),
 		PLACED(test_ids_of_any_text),
 		PLACED(test_docker_with_a_directory_of_its_own),

@@ -7,6 +7,7 @@
 #include "container_state.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <pwd.h>
@@ -394,22 +395,19 @@ bool state_reader__find(const struct state_reader *reader, const char *cgroup,
 	return false;
 }
 
-/* It may be of a pod, or is of one whose name was not to be read. */
-static bool may_lack_pod(const struct container *container, bool is_new)
+/* Once: a container stays in its pod. A database that is being written is asked again later. */
+static void find_pod(const char *root, struct state_file *file, struct container *container)
 {
-	return container->runtime == RUNTIME_PODMAN && !container->pod[0] &&
-	       (is_new || container->pod_id[0]);
+	if (container->runtime != RUNTIME_PODMAN || file->has_pod)
+		return;
+	file->has_pod = podman_pod__find(root, container) != -EAGAIN;
 }
 
 bool state_reader__complete(struct state_reader *reader, struct state_file *file,
 			    struct container *container)
 {
-	bool is_known;
-
 	if (container->runtime == RUNTIME_LXC || container->runtime == RUNTIME_NSPAWN)
 		return true;
-	is_known = is_unchanged(file);
-	if (may_lack_pod(container, !is_known))
-		(void)podman_pod__find(reader->root, container);
-	return is_known || search(reader, file, container);
+	find_pod(reader->root, file, container);
+	return is_unchanged(file) || search(reader, file, container);
 }

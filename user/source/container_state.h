@@ -19,6 +19,7 @@ struct state_file {
 	char *path;		 /* NULL: none */
 	struct timespec changed; /* with inode, which version of it it was */
 	ino_t inode;
+	bool has_pod; /* which pod of podman it is of is known, or that it is of none */
 };
 
 /* Where state files are, and the last that was read: podman has one for all of its containers. */

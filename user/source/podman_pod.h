@@ -12,9 +12,8 @@
  * podman_pod__find() - fill in the pod that @container is of, its id and its name
  *
  * @root: before every path; "" on the host itself. The database is that of the container's user.
- * False:
- * it is of none, or no database tells.
+ * Returns 0; -ENOENT: it is of none, or no database tells; -EAGAIN: one is being written.
  */
-bool podman_pod__find(const char *root, struct container *container);
+int podman_pod__find(const char *root, struct container *container);
 
 #endif
