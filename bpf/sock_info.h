@@ -11,6 +11,7 @@
 
 #define AF_INET	       2
 #define AF_INET6       10
+#define BINDPORT_LOCK  8 /* SOCK_BINDPORT_LOCK in include/net/sock.h: bind() was given a port */
 
 #define SOCK_DONE_FLAG (1ul << 1) /* enum sock_flags: SOCK_DONE, the peer's FIN was received */
 
@@ -204,6 +205,22 @@ static __always_inline __u8 soft_error(const struct sock *sk)
 }
 
 /*
+ * Processes hold an MPTCP socket. The kernel makes its TCP sockets for itself and has them share
+ * its file (mptcp_sock_graft() in net/mptcp/protocol.h).
+ */
+static __always_inline __u64 holder_of(const struct sock *sk)
+{
+	const struct socket *socket;
+
+	if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
+		return 0;
+	socket = sk->sk_socket;
+	if (!socket || !socket->sk || socket->sk == sk)
+		return 0;
+	return bpf_get_socket_cookie(socket->sk);
+}
+
+/*
  * sock_info__fill() - a full socket that is, or is about to be, in @state
  *
  * @info is zeroed. @old_state: the state it comes from, or @state. @memory may be NULL.
@@ -220,14 +237,16 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 	/* skc_num is 0 once the port was given back, which is before CLOSED is announced. */
 	info->local_port = TW_BE16(tp->inet_conn.icsk_inet.inet_sport);
 	info->uid = sk->sk_uid.val;
+	info->mark = sk->sk_mark;
+	info->is_autobound = !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & BINDPORT_LOCK);
 	if (bpf_core_field_exists(tp->is_mptcp))
 		info->is_mptcp = tp->is_mptcp;
+	info->holder = holder_of(sk);
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	if (state == TCPS_CLOSED) {
 		info->error = sk->sk_err;
-		if (old_state == TCPS_SYN_SENT)
-			info->soft_error = soft_error(sk);
+		info->soft_error = old_state == TCPS_SYN_SENT ? soft_error(sk) : sk->sk_err_soft;
 	}
 	if (memory)
 		sock_info__recall(info, memory);

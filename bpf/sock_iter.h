@@ -276,26 +276,29 @@ static __always_inline bool is_unowned_listener(const struct sock *sk)
 	return true;
 }
 
-/* Open files that are TCP sockets; threads that share their leader's files are not visited. */
+/* Open files that are TCP or MPTCP sockets; threads that share their leader's files are not
+ * visited. */
 static __always_inline int list_owner(struct bpf_iter__task_file *ctx, bool of_listeners)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct rec_owner rec = {};
 	struct socket *socket;
-	const struct tcp_sock *tp;
+	struct sock *sk;
 
 	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
-	tp = chosen_tcp(socket->sk);
-	if (!tp || (of_listeners && !is_unowned_listener(socket->sk)))
+	sk = socket->sk;
+	if (!chosen_tcp(sk) && !is_chosen_mptcp(sk))
+		return 0;
+	if (of_listeners && !is_unowned_listener(sk))
 		return 0;
 	rec.hdr.kind = REC_OWNER;
 	rec.hdr.size = sizeof(rec);
-	rec.cookie = bpf_get_socket_cookie((void *)tp);
+	rec.cookie = bpf_get_socket_cookie(sk);
 	rec.pid = task->tgid;
 	rec.fd = ctx->fd;
 	__builtin_memcpy(rec.comm, task->group_leader->comm, sizeof(rec.comm));

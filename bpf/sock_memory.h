@@ -138,8 +138,16 @@ static __always_inline enum close_by reset_by(const struct tcp_sock *tp,
 	return CLOSE_NOBODY;
 }
 
-/* One that times out is closed by this kernel, whether or not it sends a reset (tcp_write_err()).
+/*
+ * The kernel gives an open connection up. An error that ICMP had left pending, which nothing else
+ * makes the socket's own, stands in for ETIMEDOUT (tcp_write_err() in net/ipv4/tcp_timer.c).
  */
+static __always_inline bool times_out(const struct sock *sk)
+{
+	return sk->sk_err == ETIMEDOUT || (sk->sk_err && sk->sk_err == sk->sk_err_soft);
+}
+
+/* One that times out is closed by this kernel, whether or not it sends a reset. */
 static __always_inline void close_abruptly(struct sock_memory *memory, const struct tcp_sock *tp)
 {
 	enum close_by by = reset_by(tp, memory);
@@ -147,7 +155,7 @@ static __always_inline void close_abruptly(struct sock_memory *memory, const str
 	if (!memory->reset_seen)
 		memory->reset_seen = by;
 	if (!memory->close_by)
-		memory->close_by = tcp__sock(tp)->sk_err == ETIMEDOUT ? CLOSE_LOCAL : by;
+		memory->close_by = times_out(tcp__sock(tp)) ? CLOSE_LOCAL : by;
 }
 
 static __always_inline bool is_birth(int old_state, int new_state)

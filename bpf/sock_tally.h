@@ -296,7 +296,7 @@ reason_of_end(const struct tcp_sock *tp, const struct sock_memory *memory, int o
 {
 	int error = tcp__sock(tp)->sk_err;
 
-	if (error == ETIMEDOUT)
+	if (times_out(tcp__sock(tp)))
 		return END_BY_TIMEOUT;
 	if (memory && memory->reset_seen)
 		return END_BY_RESET;

@@ -52,6 +52,14 @@ static __always_inline const struct sock_memory *memory_of(const struct tcp_sock
 	return cfg.remembers ? sock_memory__find(tp) : 0;
 }
 
+#define IPPROTO_MPTCP 262 /* include/uapi/linux/in.h */
+
+/* Is @sk an MPTCP socket of a namespace that is watched? */
+static __always_inline bool is_chosen_mptcp(const struct sock *sk)
+{
+	return sk && sk->sk_protocol == IPPROTO_MPTCP && is_chosen(skc__netns(&sk->__sk_common));
+}
+
 /* The TCP socket @sk if its namespace is watched. NULL for MPTCP (the subflows are TCP) and all
  * else. */
 static __always_inline const struct tcp_sock *chosen_tcp(const struct sock *sk)

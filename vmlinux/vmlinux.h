@@ -53,6 +53,7 @@ struct in6_addr {
 
 /* include/net/sock.h: what full, request and TIME_WAIT socks have in common */
 struct sock;
+struct socket;
 
 struct sock_common {
 	__be32 skc_daddr;
@@ -113,6 +114,9 @@ struct sock {
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	__u8 sk_kern_sock: 1;
+	__u8 sk_userlocks: 4; /* 8 bits of its own from 6.14 on */
+	__u32 sk_mark;
+	struct socket *sk_socket;
 	struct sock_reuseport *sk_reuseport_cb;
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;

@@ -132,9 +132,13 @@ struct sock_info {
 	char comm[SOCK_COMM_LEN]; /* of that process's leader; hostile bytes */
 	__u8 close_wait_at_least; /* 1: .close_wait_ns is the latest that it can have been */
 	__u8 syn_timeouts;	  /* of a request: how often its timer has expired */
-	__u8 is_acked;	 /* of a request that a tracepoint tells of: its acknowledgement came and
-			    found the accept queue full */
-	__u8 soft_error; /* SYN_SENT to CLOSED: an errno that did not by itself end it, or 0 */
+	__u8 is_acked;	   /* of a request that a tracepoint tells of: its acknowledgement came and
+			      found the accept queue full */
+	__u8 soft_error;   /* at CLOSED: an errno of ICMP's that did not by itself end it, or 0 */
+	__u32 mark;	   /* SO_MARK, which a packet's may become; of minisocks it is not told */
+	__u8 is_autobound; /* the kernel chose its port; likewise */
+	__u8 zero[3];
+	__u64 holder; /* cookie of the socket that processes hold in its place, MPTCP's; 0: none */
 };
 
 struct rec_sock {

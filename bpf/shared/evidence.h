@@ -93,8 +93,23 @@ static inline __u64 evidence__retransmits(const struct evidence *ev)
 	return ev->half[DIR_LOW].retransmits + ev->half[DIR_HIGH].retransmits;
 }
 
+/* evidence__has_syn() - its beginning was seen */
+static inline bool evidence__has_syn(const struct evidence *ev)
+{
+	return ev->flags & (FRAG_SYN(DIR_LOW) | FRAG_SYN(DIR_HIGH) | FRAG_SYNACK(DIR_LOW) |
+			    FRAG_SYNACK(DIR_HIGH));
+}
+
 /* evidence__add_fragment() - join @frag, counters included; @now_ns dates its coarse last time */
 void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
+
+/*
+ * evidence__is_refusal() - @seg is a RST that answers the SYN of an attempt of which its sender has
+ * said nothing else (RFC 9293 section 3.10.7.3)
+ *
+ * A CPU that knows its sender from an attempt before, and has not seen that SYN, ignores it.
+ */
+bool evidence__is_refusal(const struct evidence *ev, const struct segment *seg);
 
 /* evidence__add_segment() - join what a reported segment proves; counters come with fragments only
  */

@@ -55,8 +55,7 @@ def bulk(quick):
 
 
 def connections(quick):
-    """One client and one server thread, so that the reader of the events finds time; then one of
-    each for each core, which it has to share."""
+    """A client and a server thread for each core, which the reader of the events has to share."""
     rounds, seconds = (4, 0.4) if quick else (10, 1.0)
     watch = [str(TCPWATCH), "events", "--json", "-i", "veth0"]
     cores = os.cpu_count()

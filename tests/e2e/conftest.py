@@ -14,6 +14,7 @@ VIEWS = {"socket": ("socket",), "wire": ("wire",), "both": ("socket", "wire")}
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "patient: waits for minutes, takes little: runs beside all others")
     if os.geteuid() != 0:
         pytest.exit("the end-to-end tests make network namespaces and load BPF: run them as root", 3)
     if not tool.BINARY.exists():

@@ -14,6 +14,8 @@ from lib.wait import wait_for
 from test_backlog import listen, of_kind, send_syns
 from test_faults import Header
 
+pytestmark = pytest.mark.patient
+
 PORT = 8080
 NET = NETS[4]
 LEAK = 20  # sockets of one process, for over a minute

@@ -49,21 +49,32 @@ def test_timeouts_of_a_server(pair, tmp_path):
         assert outcomes(path)["completed"] == 1
 
 
-def test_a_keepalive_that_is_not_answered(pair, watch, tmp_path):
+def drop_at_peer(pair):
+    pair.far.run("nft", "add table inet late")
+    pair.far.run("nft", "add chain inet late c { type filter hook input priority 0; }")
+    pair.far.run("nft", f"add rule inet late c tcp dport {PORT} drop")
+
+
+def lose_route(pair):
+    """Of each probe that cannot be sent IPv6 leaves the error pending (inet6_csk_xmit)."""
+    pair.near.run("ip", "route", "add", "unreachable", NETS[6].far)
+
+
+@pytest.mark.parametrize("family, fail, error", [(4, drop_at_peer, errno.ETIMEDOUT), (6, lose_route, errno.EHOSTUNREACH)],
+                         ids=["nothing pending", "an error pending"])
+def test_a_keepalive_that_is_not_answered(pair, watch, tmp_path, family, fail, error):
     """The kernel sends a reset when it gives up: the reason is the time-out all the same, and who closed is this end."""
     path = tmp_path / "tcpwatch.prom"
     events = watch(pair, "both")
     with Export(pair.near, "--textfile", str(path), "--interval", "0.1").wait_file(path):
-        with Connection(pair.near, pair.far, NET.far, PORT) as conn:
+        with Connection(pair.near, pair.far, NETS[family].far, PORT) as conn:
             for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
                 conn.client.setsockopt(socket.IPPROTO_TCP, option, 1)
-            pair.far.run("nft", "add table inet late")
-            pair.far.run("nft", "add chain inet late c { type filter hook input priority 0; }")
-            pair.far.run("nft", f"add rule inet late c tcp dport {PORT} drop")
+            fail(pair)
             conn.client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            with pytest.raises(TimeoutError) as timeout:
+            with pytest.raises(OSError) as timeout:
                 conn.client.recv(1)
-            assert timeout.value.errno == errno.ETIMEDOUT
+            assert timeout.value.errno == error
             closed = events.wait(conn.client_key, "closed")
             wait_for(lambda: of_file(path).sum("sessions_closed_total"), "the end")
         assert nstat(pair.near)["TcpExtTCPAbortOnTimeout"] == 1

@@ -17,6 +17,8 @@ from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
 from test_paths import Router
 
+pytestmark = pytest.mark.patient
+
 PORT = 8080
 COUNT = 50
 NETWORKS = {4: "10.9.0.0/24", 6: "fd09::/64"}

@@ -38,7 +38,7 @@ def test_a_number_is_shown_whole_or_not_at_all(busy):
     with Screen(pair.near, 40, 24, "top", "-d", "0.2", "--fields", fields) as screen:
         assert any(line == "STATE       LOCAL                  LPORT" for line in screen.wait("^STATE"))
         screen.resize(39, 24)
-        screen.wait("^STATE       LOCAL$")
+        screen.wait("^STATE       LOCAL +>$")
         assert not any(re.search(r"LP|\d  +\d", line) for line in screen.lines()[1:] if line.startswith("ESTAB"))
 
 
@@ -85,6 +85,70 @@ def test_keys_scroll_sort_and_pause(pair):
         screen.wait("PAUSED")
         screen.keys("p")
         screen.wait("q quit")
+
+
+def heading(lines):
+    return next((line for line in lines if line.startswith("STATE")), "")
+
+
+def titles(line):
+    return re.findall(r"[A-Z-]+", line)
+
+
+def test_every_column_can_be_reached(busy):
+    """80 by 24: what a row is of stays, the rest goes by, and values stay under their headings."""
+    pair, conn = busy
+    fields = "state,local,remote,tx_bytes,rx_bytes,pid,comm,tx_segments,rx_segments,cookie"
+    all_titles = ["STATE", "LOCAL", "REMOTE", "TX", "RX", "PID", "COMMAND", "TXSEG", "RXSEG", "COOKIE"]
+    row, = tool.sessions(pair.near, "--view", "socket")
+    with Screen(pair.near, 80, 24, "top", "-d", "0.2", "--view", "socket", "--fields", fields) as screen:
+        screen.wait("Left/Right columns")
+        seen = set()
+        for _ in range(2 * len(all_titles)):
+            lines = screen.lines()
+            assert titles(heading(lines))[:3] == ["STATE", "LOCAL", "REMOTE"]
+            assert any(re.match(rf"ESTAB +{NETS[4].near}:{conn.client_key[1]} +{NETS[4].far}:{PORT} ", line) for line in lines)
+            seen.update(titles(heading(lines)))
+            if not heading(lines).endswith(">"):
+                break
+            before = heading(lines)
+            screen.keys("Right")
+            wait_for(lambda: heading(screen.lines()) != before, lambda: "\n".join(screen.lines()))
+        assert set(all_titles) <= seen
+        last = next(line for line in screen.lines() if line.startswith("ESTAB"))
+        assert last.endswith(f" {row['cookie']}") and "<" in heading(screen.lines())
+        screen.keys("Right")
+        screen.keys("p")
+        screen.wait("PAUSED")
+        assert heading(screen.lines()).endswith("COOKIE"), "it went beyond the last column"
+        screen.keys("p", *["Left"] * len(all_titles))
+        wait_for(lambda: titles(heading(screen.lines()))[3] == "TX", lambda: "\n".join(screen.lines()))
+        screen.resize(200, 24)
+        wait_for(lambda: len(titles(heading(screen.lines()))) == len(all_titles), lambda: "\n".join(screen.lines()))
+
+
+def test_the_column_that_is_sorted_by_is_seen(busy):
+    pair, _ = busy
+    with Screen(pair.near, 80, 24, "top", "-d", "0.2", "--view", "socket", "--sort", "tx_bytes", "--fields",
+                "state,local,remote,tx_bytes,rx_bytes,pid,comm,cookie") as screen:
+        screen.wait("^STATE .* TX ")
+        screen.keys(">", ">", ">", ">")
+        screen.wait("^STATE .*COOKIE$")
+        screen.keys("<", "<", "<", "<")
+        screen.wait("^STATE .* TX ")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (61, 12), (35, 10), (12, 5), (1, 1)])
+def test_sideways_at_any_size(busy, size):
+    pair, _ = busy
+    with Screen(pair.near, *size, "top", "-d", "0.2") as screen:
+        wait_for(lambda: pids_in(pair.near), "tcpwatch to run")
+        for _ in range(12):
+            screen.keys("Right")
+            assert all(len(line) <= size[0] for line in screen.lines())
+        screen.keys("q")
+        screen.resize(80, 24)
+        screen.wait("ended: 0")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])

@@ -238,6 +238,96 @@ static void matches(void **state)
 	}
 }
 
+/* What sockets alone have: a scope, a family, a mark, a port that was chosen, a cgroup. */
+enum { L_LINK_LOCAL, M_MAPPED, V_IPV4, W_WIRE, N_PLACES };
+
+static void make_places(struct sample s[N_PLACES])
+{
+	sample__init(&s[L_LINK_LOCAL]);
+	sample__set_endpoints(&s[L_LINK_LOCAL], "fe80::1", 40000, "fe80::2", 22);
+	s[L_LINK_LOCAL].sock.family = AF_INET6;
+	s[L_LINK_LOCAL].sock.role = ROLE_ACTIVE;
+	s[L_LINK_LOCAL].sock.is_autobound = true;
+	s[L_LINK_LOCAL].sock.mark = 0x15;
+	s[L_LINK_LOCAL].session.scope = "eth7";
+	sample__init(&s[M_MAPPED]);
+	sample__set_endpoints(&s[M_MAPPED], "10.0.0.1", 80, "10.0.0.2", 22);
+	s[M_MAPPED].sock.family = AF_INET6;
+	s[M_MAPPED].sock.role = ROLE_PASSIVE;
+	s[M_MAPPED].sock.is_autobound = true; /* as the kernel has it of one that was accepted */
+	sample__init(&s[V_IPV4]);
+	sample__set_endpoints(&s[V_IPV4], "10.0.0.1", 81, "10.0.0.2", 22);
+	s[V_IPV4].sock.mark = 0x25;
+	s[V_IPV4].session.scope = "lo";
+	sample__init_wire(&s[W_WIRE]);
+	sample__set_endpoints(&s[W_WIRE], "10.0.0.1", 82, "10.0.0.2", 22);
+}
+
+static void matches_places(void **state)
+{
+	static const struct match_case cases[] = {
+		{"src inet:", "VW"},
+		{"src inet6:", "LM"},
+		{"src inet:10.0.0.1", "VW"},
+		{"src inet6:[::ffff:10.0.0.1]:80", "M"},
+		{"src inet6:10.0.0.0/8", "M"},
+		{"dst != inet6:", "VW"},
+		{"dst inet:10.0.0.2:22", "VW"},
+		{"src inet:*:81", "V"},
+		{"src inet6::80", "M"},
+		{"src 10.0.0.1", "MVW"},
+		{"src fe80::1%eth7", "L"},
+		{"src [fe80::1%eth7]:40000", "L"},
+		{"src [fe80::1]%eth7:40000", "L"},
+		{"src fe80::1%eth7:40000", "L"},
+		{"src fe80::%eth7/64", "L"},
+		{"src [fe80::]%eth7/10:40000", "L"},
+		{"dst inet6:[fe80::2%eth7]:22", "L"},
+		{"local = fe80::1%eth7", "L"},
+		{"src fe80::1%eth", ""},
+		{"src fe80::1%eth70", ""},
+		{"src fe80::1%eth7:1", ""},
+		{"src 10.0.0.1%lo:81", "V"},
+		{"src *%lo", "V"},
+		{"src *%lo:82", ""},
+		{"dev eth7", "L"},
+		{"dev lo", "V"},
+		{"dev eth0", "LMVW"}, /* where taps see them */
+		{"dev != lo", "LMW"},
+		{"scope = lo", "V"},
+		{"autobound", "L"},
+		{"not autobound", "MVW"},
+		{"! autobound and sport = 81", "V"},
+		{"autobound or sport = 81", "LV"},
+		{"( autobound )", "L"},
+		{"autobound = no", "MV"},
+		{"fwmark 0x15", "L"},
+		{"fwmark = 0x05/0x0f", "LV"},
+		{"fwmark 025/0xff", "L"},
+		{"fwmark != 37", "LM"},
+		{"fwmark ne 0/0", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct sample samples[N_PLACES];
+		char letters[N_PLACES + 1], *at = letters;
+		struct filter *filter = NULL;
+
+		make_places(samples);
+		if (filter__parse(&filter, 1, &cases[i].text))
+			fail_msg("'%s' is refused", cases[i].text);
+		for (int s = 0; s < N_PLACES; s++)
+			if (filter__match(filter, &samples[s].session, &sample_moment))
+				*at++ = "LMVW"[s];
+		*at = '\0';
+		if (strcmp(letters, cases[i].letters))
+			fail_msg("'%s' matches '%s', expected '%s'", cases[i].text, letters,
+				 cases[i].letters);
+		filter__free(filter);
+	}
+}
+
 static void quotes_keep_words_together(void **state)
 {
 	static const struct match_case cases[] = {
@@ -287,6 +377,23 @@ static const struct error_case {
 	{"dst []", "is no address"},
 	{"dst */8", "is no address"},
 	{"dst www.example.com", "'www.example.com' is no address; names are not looked up"},
+	{"dst fe80::1%", "'fe80::1%' is no address"},
+	{"dst %eth0", "'%eth0' is no address"},
+	{"dst [fe80::1%eth0", "is no address"},
+	{"dst fe80::1%eth0%eth1:x", "is no address"},
+	{"dst unix:/run/x", "'unix:/run/x' is of no address family that TCP has"},
+	{"src vsock:1", "'vsock:1' is of no address family that TCP has"},
+	{"dst inet:10.0.0", "'inet:10.0.0' is no address"},
+	{"fwmark x", "'x' is no mark; write MARK or MARK/MASK"},
+	{"fwmark 1/", "'1/' is no mark"},
+	{"fwmark -1", "'-1' is no mark"},
+	{"fwmark 0x100000000", "is no mark"},
+	{"fwmark > 1", "'fwmark' has no order"},
+	{"cgroup", "'end of the filter' stands where a value is expected"},
+	{"cgroup /no/such", "there is no cgroup '/no/such'"},
+	{"cgroup ''", "there is no cgroup ''"},
+	{"cgroup > /", "'cgroup' has no order"},
+	{"autobound > no", "'autobound' has no order"},
 	{"dst > 10.0.0.1", "'dst' has no order; compare it with = or !="},
 	{"dst ''", "'' is no address"},
 	{"comm < nginx", "'comm' has no order"},
@@ -500,6 +607,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches),
+		cmocka_unit_test(matches_places),
 		cmocka_unit_test(quotes_keep_words_together),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(bounds_size),

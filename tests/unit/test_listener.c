@@ -26,6 +26,15 @@ static const char *netns_name(void *ctx, uint32_t netns)
 	return netns == NETNS ? "self" : NULL;
 }
 
+static const char *ifname(void *ctx, uint32_t netns, uint32_t ifindex)
+{
+	static char name[IFNAMSIZ]; /* the next answer takes its place */
+
+	(void)ctx;
+	snprintf(name, sizeof(name), "if%u", ifindex);
+	return netns == NETNS ? name : NULL;
+}
+
 struct fixture {
 	struct listener_table *table;
 	uint64_t now_ns;
@@ -43,7 +52,7 @@ static int open_table(void **state)
 		.syn_backlog_max = 4096,
 	};
 
-	f->table = listener_table__new(netns_name, NULL);
+	f->table = listener_table__new(&(struct listener_table_env){NULL, netns_name, ifname});
 	f->now_ns = 100 * SECOND;
 	assert_int_equal(listener_table__set_place(f->table, &place), 0);
 	*state = f;
@@ -409,6 +418,36 @@ static void test_owner(void **state)
 	assert_field(f, COOKIE, "comm", "\"sixteen bytes!!\"");
 }
 
+static void test_scope(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(COOKIE), listener_record(COOKIE + 1),
+				      listener_record(COOKIE + 2)};
+
+	recs[0].sock.ifindex = 2;
+	recs[1].sock.ifindex = 3;
+	snapshot(f, recs, 3);
+	assert_field(f, COOKIE, "scope", "\"if2\"");
+	assert_field(f, COOKIE + 1, "scope", "\"if3\"");
+	assert_field(f, COOKIE + 2, "scope", "null");
+}
+
+/* Of MPTCP: it is looked for by the cookie of the socket that processes hold. */
+static void test_owner_of_a_held_listener(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener rec = listener_record(COOKIE);
+	const union record owner = {.owner = {.hdr.kind = REC_OWNER, .cookie = 7, .pid = 42}};
+	uint64_t cookie;
+
+	rec.sock.holder = 7;
+	snapshot(f, &rec, 1);
+	assert_int_equal(listener_table__unowned(f->table, &cookie, 1), 1);
+	assert_int_equal(cookie, 7);
+	assert_int_equal(listener_table__apply(f->table, &owner), 0);
+	assert_field(f, COOKIE, "pid", "42");
+}
+
 struct alarms {
 	char said[128];
 };
@@ -679,6 +718,8 @@ int main(void)
 		TEST(test_a_listener_that_was_never_listed),
 		TEST(test_a_snapshot_that_is_not_whole),
 		TEST(test_owner),
+		TEST(test_owner_of_a_held_listener),
+		TEST(test_scope),
 		TEST(test_alarms),
 		TEST(test_worst),
 		TEST(test_group_keeps_the_drops_of_who_is_gone),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "sample.h"
+#include "user/model/session_values.h"
 #include "user/output/output.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -188,6 +189,45 @@ static void test_text_columns(void **state __attribute__((unused)))
 	strbuf__free(&sb);
 }
 
+/* As ss has it, of the local endpoint; JSON has the address alone. */
+static void test_scope(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *scope, *text;
+	} cases[] = {
+		{NULL, "[fe80::1]:80"},
+		{"eth0", "[fe80::1]%eth0:80"},
+		{"a\x1b[2J\xc3\xa9", "[fe80::1]%a\\x1b[2J\\xc3\\xa9:80"},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+		 "[fe80::1]%\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff"
+		 "\\xff\\xff:80"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct strbuf sb = STRBUF_INIT;
+		struct value value;
+		struct sample s;
+		char *json;
+
+		sample__init(&s);
+		sample__set_endpoints(&s, "fe80::1", 80, "fe80::2", 90);
+		s.session.scope = cases[i].scope;
+		session_value__local(&s.session, &sample_moment, &value);
+		text__value(&sb, &value);
+		assert_string_equal(sb.data, cases[i].text);
+		strbuf__free(&sb);
+		sb = (struct strbuf)STRBUF_INIT;
+		session_value__remote(&s.session, &sample_moment, &value);
+		text__value(&sb, &value);
+		assert_string_equal(sb.data, "[fe80::2]:90");
+		json = json_of(&s);
+		assert_has(json, "\"local_addr\":\"fe80::1\"");
+		assert_has(json, cases[i].scope ? "\"scope\":\"" : "\"scope\":null");
+		free(json);
+		strbuf__free(&sb);
+	}
+}
+
 static void test_colors(void **state __attribute__((unused)))
 {
 	struct field_list fields = {0};
@@ -212,7 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json_strings), cmocka_unit_test(test_json_bytes_anywhere),
 		cmocka_unit_test(test_json_rows),    cmocka_unit_test(test_json_of_chosen_fields),
-		cmocka_unit_test(test_text_columns), cmocka_unit_test(test_colors),
+		cmocka_unit_test(test_text_columns), cmocka_unit_test(test_scope),
+		cmocka_unit_test(test_colors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,43 @@ static void play_refused_both_ways(struct fixture *fx)
 }
 
 /* … and nobody's records but the caches tell of them. */
+/* Each CPU sees what one end sends: on neither is a SYN before the RST that answers it. */
+static void play_refused_both_ways_on_two_cpus(struct fixture *fx)
+{
+	struct talk in = incoming(), out;
+
+	talk__init(&out, LOCAL_IP, 80, REMOTE_IP, 40000);
+	in.client_cpu = out.server_cpu = 0;
+	in.server_cpu = out.client_cpu = 1;
+	in.client_isn = 1u << 20;
+	out.client_isn = 1u << 30;
+	in.server_isn = out.server_isn = 0; /* the number of a RST without a connection */
+	talk__refused(fx, &in);
+	talk__refused(fx, &out);
+	in.client_isn = 1u << 21;
+	talk__refused(fx, &in);
+	fixture__settle(fx);
+	fixture__settle(fx);
+}
+
+/* A RST that answers no SYN, though the CPU that sees it cannot know. */
+static void play_refusal_of_nothing(struct fixture *fx)
+{
+	struct talk in = incoming();
+	struct packet strange = {&in.key, in.client, TCPF_RST | TCPF_ACK, 0, 0, 0};
+
+	in.client_cpu = 0;
+	in.server_cpu = 1;
+	in.client_isn = 1u << 20;
+	talk__syn(fx, &in);
+	fixture__packet(fx, 0, &strange, false);
+	talk__server(fx, &in, TCPF_SYN | TCPF_ACK, 0, 1, 0);
+	strange.ack = in.server_isn + 1;
+	fixture__packet(fx, 0, &strange, false);
+	talk__client(fx, &in, TCPF_ACK, 1, 1, 0);
+	fixture__settle(fx);
+}
+
 static void play_refused_both_ways_unheard(struct fixture *fx)
 {
 	struct talk in = incoming(), out;
@@ -372,6 +409,18 @@ static void play_keepalive_timeout(struct fixture *fx)
 	fixture__sock(fx, &s);
 	s.reset_seen = s.close_by = CLOSE_LOCAL;
 	s.error = ETIMEDOUT;
+	fixture__sock_state(fx, &s, TCPS_ESTABLISHED, TCPS_CLOSED);
+	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_LOCAL);
+}
+
+/* Likewise, with an error of ICMP's pending, which the application is given. */
+static void play_unreachable_timeout(struct fixture *fx)
+{
+	struct sock_info s = make_sock(15, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80);
+
+	fixture__sock(fx, &s);
+	s.reset_seen = s.close_by = CLOSE_LOCAL;
+	s.error = s.soft_error = EHOSTUNREACH;
 	fixture__sock_state(fx, &s, TCPS_ESTABLISHED, TCPS_CLOSED);
 	assert_int_equal(fx->told[fx->n_told - 1].closed_by, CLOSE_LOCAL);
 }
@@ -584,6 +633,13 @@ static const struct story stories[] = {
 	 "syn reset_sent handshake_failed:refused "
 	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
 	 "syn reset_sent handshake_failed:refused"},
+	{"wire: the same on two CPUs", play_refused_both_ways_on_two_cpus, false,
+	 "syn reset_sent handshake_failed:refused "
+	 "syn closed>syn-sent reset_received syn-sent>closed handshake_failed:refused "
+	 "syn reset_sent handshake_failed:refused"},
+	{"wire: a refusal of nothing", play_refusal_of_nothing, false,
+	 "syn reset_received:ignored syn_ack listening>syn-recv reset_received:ignored "
+	 "syn-recv>established established"},
 	{"wire: the same, read from the caches", play_refused_both_ways_unheard, false,
 	 "handshake_failed:refused handshake_failed:refused"},
 	{"wire: tuple reused at once, seen by three CPUs", play_quick_reuse, false,
@@ -619,6 +675,8 @@ static const struct story stories[] = {
 	{"socket: reset by the peer", play_aborted_socket, false,
 	 "established>closed closed:reset"},
 	{"socket: a keep-alive that is not answered", play_keepalive_timeout, false,
+	 "established>closed closed:timeout"},
+	{"socket: one that cannot be sent", play_unreachable_timeout, false,
 	 "established>closed closed:timeout"},
 	{"socket: fast open skips ESTABLISHED", play_fast_open_child, false,
 	 "syn-recv>fin-wait-1 established"},

@@ -190,6 +190,40 @@ static void test_owners(void **state)
 	session_table__free(fx.table);
 }
 
+/* Two subflows of one MPTCP connection; processes hold neither, but the socket they are of. */
+static void test_owners_of_held_sockets(void **state)
+{
+	struct sock_info info[] = {
+		make_sock(9, TCPS_ESTABLISHED, LOCAL_IP, 40000, REMOTE_IP, 80),
+		make_sock(10, TCPS_ESTABLISHED, LOCAL_IP, 40001, REMOTE_IP, 80),
+		make_sock(11, TCPS_ESTABLISHED, LOCAL_IP, 40002, REMOTE_IP, 80),
+	};
+	struct rows rows;
+	struct fixture fx;
+
+	(void)state;
+	info[0].holder = info[1].holder = 7;
+	info[2].holder = 8;
+	fixture__init(&fx, false, false, 100);
+	list(&fx, info, 3, true);
+	fixture__owner(&fx, 7, 17, "multi");
+	rows = fixture__rows(&fx);
+	assert_int_equal(rows.items[0]->owner.pid, 17);
+	assert_int_equal(rows.items[1]->owner.pid, 17);
+	assert_int_equal(rows.items[2]->owner.pid, 0);
+	session_table__forget_owners(fx.table);
+	info[1].holder = 8; /* not seen in the wild, but to be taken as it comes */
+	info[0].holder = 0;
+	list(&fx, info, 2, true); /* and the third is gone */
+	fixture__owner(&fx, 7, 17, "multi");
+	fixture__owner(&fx, 8, 18, "other");
+	rows = fixture__rows(&fx);
+	assert_int_equal(rows.count, 2);
+	assert_int_equal(rows.items[0]->owner.pid, 0);
+	assert_int_equal(rows.items[1]->owner.pid, 18);
+	session_table__free(fx.table);
+}
+
 /* A TIME_WAIT sock has the cookie of the socket before it, which a process may still hold. */
 static void test_time_wait_is_nobodys(void **state)
 {
@@ -282,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_namespace_that_is_gone),
 		cmocka_unit_test(test_minisocks_have_no_cookie),
 		cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_owners_of_held_sockets),
 		cmocka_unit_test(test_time_wait_is_nobodys),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_bad_records),

@@ -21,6 +21,7 @@ static struct live_stats reading(uint64_t mono_ns, uint64_t opens)
 	stats.sock.value[SOCKC_ACTIVE_OPEN] = opens;
 	stats.sock.value[SOCKC_PASSIVE_OPEN] = opens;
 	stats.table.wire_retransmits = 7;
+	stats.table.wire_opened = 100 + opens; /* by no socket */
 	return stats;
 }
 
@@ -32,15 +33,17 @@ static const struct rate_case {
 	double per_second; /* negative: not known */
 	uint64_t total;
 } rate_cases[] = {
-	{"the first reading has no rate", false, false, 0, 0, 5 * SEC, 10, RATE_OPENS, -1, 20},
-	{"both kinds of opens", true, false, 3 * SEC, 10, 5 * SEC, 20, RATE_OPENS, 10, 40},
-	{"nothing moved", true, false, 3 * SEC, 10, 5 * SEC, 10, RATE_OPENS, 0, 20},
-	{"no time has passed", true, false, 5 * SEC, 10, 5 * SEC, 20, RATE_OPENS, -1, 40},
+	{"the first reading has no rate", false, false, 0, 0, 5 * SEC, 10, RATE_OPENS, -1, 130},
+	{"all kinds of opens", true, false, 3 * SEC, 10, 5 * SEC, 20, RATE_OPENS, 15, 160},
+	{"nothing moved", true, false, 3 * SEC, 10, 5 * SEC, 10, RATE_OPENS, 0, 130},
+	{"no time has passed", true, false, 5 * SEC, 10, 5 * SEC, 20, RATE_OPENS, -1, 160},
 	{"a counter that fell (a namespace went)", true, false, 3 * SEC, 20, 5 * SEC, 10,
-	 RATE_OPENS, 0, 20},
-	{"half a second", true, false, 0, 0, SEC / 2, 3, RATE_OPENS, 12, 6},
-	{"no socket view: opens are not known", true, true, 3 * SEC, 1, 5 * SEC, 2, RATE_OPENS, -1,
-	 UNKNOWN_U64},
+	 RATE_OPENS, 0, 130},
+	{"half a second", true, false, 0, 0, SEC / 2, 3, RATE_OPENS, 18, 109},
+	{"no socket view: opens are the taps'", true, true, 3 * SEC, 1, 5 * SEC, 3, RATE_OPENS, 1,
+	 103},
+	{"no socket view: resets are not known", true, true, 3 * SEC, 1, 5 * SEC, 2, RATE_RESETS_IN,
+	 -1, UNKNOWN_U64},
 	{"no socket view: retransmissions are the taps'", true, true, 3 * SEC, 1, 5 * SEC, 2,
 	 RATE_RETRANSMITS, 0, 7},
 };
@@ -104,7 +107,7 @@ static void test_what_it_says(void **state __attribute__((unused)))
 	static const char *const parts[] = {
 		"4 sessions (3 shown)",
 		"  ESTAB 9",
-		"opens -/s (2)",
+		"opens -/s (103)",
 		"SYN backlog 6",
 		"accept queues full 1",
 		"kernel's TIME-WAIT 8",

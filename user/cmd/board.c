@@ -22,6 +22,8 @@ struct showing {
 	struct strbuf header;
 	struct moment now;
 	size_t first; /* row at the top of the screen */
+	struct columns_view columns;
+	size_t n_skipped; /* columns that were scrolled out of sight on the left */
 	uint64_t frames, next_ns;
 	uint64_t end_ns; /* when the last frame is due; UINT64_MAX: never */
 	bool is_paused, is_done;
@@ -101,7 +103,7 @@ static int draw_frame(struct showing *show)
 	const struct options *options = show->options;
 	int err = collect(show, show->first + page(show) + 1);
 	struct screen_frame frame = {
-		.layout = &show->printer.layout,
+		.columns = &show->columns,
 		.sort = options->sort.field,
 		.status = show->is_paused ? "PAUSED" : NULL,
 		.now = &show->now,
@@ -118,6 +120,8 @@ static int draw_frame(struct showing *show)
 	if (frame.n_rows > page(show))
 		frame.n_rows = page(show);
 	text_layout__fit(&show->printer.layout, frame.rows, frame.n_rows, &show->now);
+	show->n_skipped = columns__view(&show->columns, &show->printer.layout,
+					screen__columns(show->screen), show->n_skipped);
 	screen__draw(show->screen, &frame);
 	return 0;
 }
@@ -125,9 +129,10 @@ static int draw_frame(struct showing *show)
 /* ---- keys -------------------------------------------------------------------------------------
  */
 
-/* The column @step beside the one sorted by. */
-static void move_sort(struct options *options, int step)
+/* The column @step beside the one sorted by, which is brought into sight. */
+static void move_sort(struct showing *show, int step)
 {
+	struct options *options = show->options;
 	const struct field_list *fields = &options->fields;
 	size_t at = 0;
 
@@ -135,7 +140,10 @@ static void move_sort(struct options *options, int step)
 		at++;
 	if (at == fields->count)
 		at = step > 0 ? fields->count - 1 : 0;
-	options->sort.field = fields->items[(at + fields->count + step) % fields->count];
+	at = (at + fields->count + step) % fields->count;
+	options->sort.field = fields->items[at];
+	show->n_skipped = columns__skip_to(&show->printer.layout, screen__columns(show->screen),
+					   show->n_skipped, at);
 }
 
 static void scroll(struct showing *show, long rows)
@@ -163,9 +171,15 @@ static void obey(struct showing *show, enum screen_command command)
 	case SCREEN_LAST:
 		return scroll(show, (long)show->rows.count);
 	case SCREEN_SORT_LEFT:
-		return move_sort(show->options, -1);
+		return move_sort(show, -1);
 	case SCREEN_SORT_RIGHT:
-		return move_sort(show->options, 1);
+		return move_sort(show, 1);
+	case SCREEN_LEFT:
+		show->n_skipped -= show->n_skipped > 0;
+		return;
+	case SCREEN_RIGHT:
+		show->n_skipped++; /* as far as there is something to see */
+		return;
 	case SCREEN_REVERSE:
 		show->options->sort.descending = !show->options->sort.descending;
 		return;

@@ -44,7 +44,8 @@ enum exit_status help__command(const struct command *command)
 			     "\nThe filter is in the grammar of ss(8), on any field of a session:\n"
 			     "  state NAME, exclude NAME, src and dst ADDR[/LEN][:PORT], "
 			     "sport and dport OP :PORT,\n"
-			     "  dev IFACE, FIELD OP VALUE; and, or, not, ( ).\n");
+			     "  dev IFACE, fwmark MARK[/MASK], cgroup PATH, autobound,\n"
+			     "  FIELD OP VALUE; and, or, not, ( ).\n");
 	add_options(&sb, command);
 	add_examples(&sb, command->examples);
 	return print__whole(&sb);

@@ -176,6 +176,27 @@ void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec)
 	evidence__join(ev, &other);
 }
 
+static bool is_silent(const struct evidence *ev, unsigned dir)
+{
+	for (int step = 0; step < STEP_COUNT; step++)
+		if (ev->half[dir].step_ns[step])
+			return false;
+	return true;
+}
+
+bool evidence__is_refusal(const struct evidence *ev, const struct segment *seg)
+{
+	unsigned dir = seg->dir & 1;
+	const struct evidence_half *peer = &ev->half[!dir];
+	const __u64 *taken = peer->step_ns;
+
+	if ((seg->flags & (TCPF_RST | TCPF_ACK)) != (TCPF_RST | TCPF_ACK) || !is_silent(ev, dir))
+		return false;
+	if (!(ev->flags & FRAG_SYN(!dir)) || taken[STEP_ACK] || taken[STEP_RST])
+		return false;
+	return seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1;
+}
+
 /* Both know the ISN of @dir, and differ. */
 static bool isns_differ(const struct evidence *ev, uint32_t flags, uint32_t isn, unsigned dir)
 {

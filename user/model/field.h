@@ -40,6 +40,8 @@ struct value {
 	bool is_guess; /* VALUE_TEXT: text marks it with "?" */
 	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
 	size_t text_len;
+	const char
+		*scope; /* of .addr and .endpoint: text shows it behind the address; NULL: none */
 	union {
 		uint64_t u;
 		int64_t i;
@@ -81,6 +83,12 @@ static inline void value__set_known(struct value *out, bool is_known, enum value
 	out->u = u;
 }
 
+/* value__set_nonzero() - @u, where 0 means that nobody knows */
+static inline void value__set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
+{
+	value__set_known(out, u, kind, u);
+}
+
 /* value__set_string() - @text, NUL-terminated, or NULL for unknown */
 static inline void value__set_string(struct value *out, const char *text)
 {
@@ -95,6 +103,7 @@ static inline void value__set_addr(struct value *out, const struct ip_addr *addr
 {
 	out->kind = VALUE_ADDR;
 	out->is_v6 = is_v6;
+	out->scope = NULL;
 	out->addr = addr;
 }
 
@@ -103,6 +112,7 @@ static inline void value__set_endpoint(struct value *out, const struct endpoint 
 {
 	out->kind = VALUE_ENDPOINT;
 	out->is_v6 = is_v6;
+	out->scope = NULL;
 	out->endpoint = endpoint;
 }
 

@@ -6,8 +6,9 @@
  *   filter  = [ "state" NAME | "exclude" NAME ]… [ expr ]
  *   expr    = term { ("or" | "||" | "|") term };  term = factor { ["and" | "&&" | "&"] factor }
  *   factor  = ["not" | "!"] ( "(" expr ")" | predicate )
- *   predicate = ("src" | "dst") [OP] ADDR[/LEN][:PORT] | ("sport" | "dport") OP [:]PORT
- *             | "dev" [OP] IFNAME | FIELD OP VALUE
+ *   predicate = ("src" | "dst") [OP] HOST | ("sport" | "dport") [OP] [:]PORT | "dev" [OP] IFNAME
+ *             | "fwmark" [OP] MARK[/MASK] | "cgroup" [OP] PATH | "autobound" | FIELD OP VALUE
+ *   HOST    = ["inet:" | "inet6:"] ADDR[%IFNAME][/LEN][:PORT]
  *   OP      = "=" "==" "eq" "!=" "ne" "neq" "<" "lt" "<=" "le" "leq" ">" "gt" ">=" "ge" "geq"
  */
 #ifndef TCPWATCH_FILTER_H

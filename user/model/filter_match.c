@@ -5,6 +5,8 @@
  */
 #include "filter_tree.h"
 
+#include <sys/socket.h>
+
 #include "session_values.h"
 #include "tcp_state.h"
 
@@ -38,13 +40,44 @@ static bool match_addr(const struct host_condition *host, const struct ip_addr *
 	       !((addr->quads[1] & host->mask.quads[1]) ^ host->addr.quads[1]);
 }
 
-static bool match_host(const struct filter_node *node, const struct endpoint *endpoint)
+static bool is_text(const char *text, const char *wanted, size_t len)
 {
+	return text && strlen(text) == len && !memcmp(text, wanted, len);
+}
+
+/* The socket's family, which of a mapped IPv4 address is AF_INET6; without one, the address's. */
+static bool has_family(const struct session *session, uint8_t family)
+{
+	if (session->sock)
+		return session->sock->family == family;
+	return (family == AF_INET) == ip_addr__is_v4(&session->local.addr);
+}
+
+static bool match_place(const struct host_condition *host, const struct session *session)
+{
+	if (host->family && !has_family(session, host->family))
+		return false;
+	return !host->scope || is_text(session->scope, host->scope, host->scope_len);
+}
+
+static bool match_host(const struct filter_node *node, const struct session *session)
+{
+	const struct endpoint *endpoint = node->is_remote ? &session->remote : &session->local;
 	const struct host_condition *host = &node->host;
 	bool is_match = (!host->has_addr || match_addr(host, &endpoint->addr)) &&
-			(!host->has_port || host->port == endpoint->port);
+			(!host->has_port || host->port == endpoint->port) &&
+			match_place(host, session);
 
 	return is_match == (node->op == OP_EQ);
+}
+
+/* Bound to it, as for ss, or seen there. */
+static bool match_dev(const struct filter_node *node, const struct session *session)
+{
+	bool is_match = is_text(session->scope, node->text, node->len) ||
+			is_text(session->ifname, node->text, node->len);
+
+	return (session->scope || session->ifname) && is_match == (node->op == OP_EQ);
 }
 
 static bool match_text(const struct filter_node *node, const struct value *value)
@@ -55,7 +88,8 @@ static bool match_text(const struct filter_node *node, const struct value *value
 }
 
 /* Of an address the port says nothing. */
-static bool match_endpoint(const struct filter_node *node, const struct value *value)
+static bool match_endpoint(const struct filter_node *node, const struct session *session,
+			   const struct value *value)
 {
 	const struct host_condition *host = &node->host;
 	bool is_addr = value->kind == VALUE_ADDR;
@@ -64,6 +98,7 @@ static bool match_endpoint(const struct filter_node *node, const struct value *v
 
 	if (host->has_port && !is_addr)
 		is_match = is_match && host->port == value->endpoint->port;
+	is_match = is_match && match_place(host, session);
 	return is_match == (node->op == OP_EQ);
 }
 
@@ -79,7 +114,9 @@ static bool match_value(const struct filter_node *node, const struct session *se
 	if (node->kind == NODE_TEXT)
 		return match_text(node, &value);
 	if (node->kind == NODE_ENDPOINT)
-		return match_endpoint(node, &value);
+		return match_endpoint(node, session, &value);
+	if (node->kind == NODE_MARK)
+		return ((value.u & node->mark.mask) == node->mark.mark) == (node->op == OP_EQ);
 	if (node->kind == NODE_STATE)
 		return !!(node->states & STATE_BIT(value.u)) == (node->op == OP_EQ);
 	return compare_numbers(node->op, value.u, node->number);
@@ -89,7 +126,7 @@ static bool match_node(const struct filter *filter, unsigned index, const struct
 		       const struct moment *now)
 {
 	const struct filter_node *node = &filter->nodes[index];
-	const struct endpoint *endpoint = node->is_remote ? &session->remote : &session->local;
+	uint16_t port = node->is_remote ? session->remote.port : session->local.port;
 
 	switch (node->kind) {
 	case NODE_AND:
@@ -101,9 +138,11 @@ static bool match_node(const struct filter *filter, unsigned index, const struct
 	case NODE_NOT:
 		return !match_node(filter, node->left, session, now);
 	case NODE_HOST:
-		return match_host(node, endpoint);
+		return match_host(node, session);
 	case NODE_PORT:
-		return compare_numbers(node->op, endpoint->port, node->number);
+		return compare_numbers(node->op, port, node->number);
+	case NODE_DEV:
+		return match_dev(node, session);
 	default:
 		return match_value(node, session, now);
 	}

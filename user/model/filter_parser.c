@@ -36,8 +36,12 @@ static const struct keyword {
 	{"dport", NODE_PORT, true, "remote_port"},
 	{"local_port", NODE_PORT, false, "local_port"},
 	{"remote_port", NODE_PORT, true, "remote_port"},
-	{"dev", NODE_TEXT, false, "ifname"},
+	{"dev", NODE_DEV, false, "ifname"},
+	{"fwmark", NODE_MARK, false, "fwmark"},
+	{"cgroup", NODE_CGROUP, false, "cgroup_id"},
 };
+
+#define AUTOBOUND  "autobound" /* a condition by itself; also the key of a field */
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
 
@@ -101,6 +105,10 @@ static int parse_value(struct filter_node *node, const struct token *token)
 		return filter_value__port(token, &node->number);
 	case NODE_STATE:
 		return filter_value__states(token, &node->states);
+	case NODE_MARK:
+		return filter_value__mark(token, &node->mark);
+	case NODE_CGROUP:
+		return filter_value__cgroup(token, &node->number);
 	case NODE_NUMBER:
 		if (node->field->kind == VALUE_PORT)
 			return filter_value__port(token, &node->number);
@@ -225,6 +233,11 @@ static int parse_predicate(struct parser *p)
 		node.field = field_of_key(keyword->key);
 		return parse_comparison(p, &node, &word, false);
 	}
+	if (token__is_word(&word, AUTOBOUND) && p->lexer.token.kind != TOKEN_OP)
+		return add_node(p, &(struct filter_node){.kind = NODE_NUMBER,
+							 .op = OP_EQ,
+							 .field = field,
+							 .number = true});
 	if (is_state_word(&word) && !(field && p->lexer.token.kind == TOKEN_OP))
 		return reject_late_state(&word, &p->lexer.token);
 	node.kind = node_kind_of(field);

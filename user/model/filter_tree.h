@@ -4,7 +4,8 @@
  * filter_*.c files include it.
  *
  *   filter_lexer.c   characters → tokens
- *   filter_values.c  a token → address, port, number, states
+ *   filter_values.c  a token → port, number, mark, cgroup, states
+ *   filter_host.c    a token → address
  *   filter_parser.c  tokens → tree
  *   filter_match.c   tree and session → yes or no
  */
@@ -57,15 +58,26 @@ enum node_kind {
 	NODE_NUMBER,
 	NODE_TEXT,
 	NODE_STATE,
-	NODE_ENDPOINT /* as HOST, of .field */
+	NODE_ENDPOINT, /* as HOST, of .field */
+	NODE_DEV,
+	NODE_MARK,
+	NODE_CGROUP /* as NUMBER, its value a path */
 };
 
-/* "10.0.0.0/8:443": addresses whose bits under @mask are @addr, and a port unless @has_port is not
- * set. */
+/* "inet6:[fe80::1]%eth0:443": addresses whose bits under .mask are .addr, a port if .has_port, of
+ * that interface and of that family. */
 struct host_condition {
 	struct ip_addr addr, mask;
 	bool has_addr, is_v4, has_port;
+	uint8_t family; /* AF_INET, AF_INET6; 0: either */
 	uint16_t port;
+	uint16_t scope_len;
+	const char *scope; /* as struct token has it; NULL: any */
+};
+
+/* "0x10/0xf0": marks whose bits under .mask are .mark. */
+struct mark_condition {
+	uint32_t mark, mask;
 };
 
 struct filter_node {
@@ -78,6 +90,7 @@ struct filter_node {
 			uint16_t left, right; /* indexes; of NOT only left */
 		};
 		struct host_condition host;
+		struct mark_condition mark;
 		uint64_t number; /* also a port */
 		uint32_t states;
 		struct {
@@ -102,8 +115,25 @@ struct filter {
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
+#define VALUE_MAX 64 /* bytes of any word that has a meaning here */
+
+/* A piece of a word, NUL-terminated for libc. Longer words mean nothing and are cut to no meaning.
+ */
+struct piece {
+	char text[VALUE_MAX + 1];
+};
+
+bool piece__copy(struct piece *piece, const char *text, size_t len);
+/* piece__digits() - decimal digits only; false for anything else and for more than @max */
+bool piece__digits(const char *text, uint64_t max, uint64_t *out);
+/* piece__port() - a number, or a service of TCP */
+bool piece__port(const char *text, uint64_t *port);
+
 /* Each returns 0, or -EINVAL after logging the word and what would do. */
 int filter_value__host(const struct token *token, struct host_condition *host);
+int filter_value__mark(const struct token *token, struct mark_condition *mark);
+/* filter_value__cgroup() - a path, below the mount point of cgroups or as a file, to the id */
+int filter_value__cgroup(const struct token *token, uint64_t *id);
 int filter_value__port(const struct token *token, uint64_t *port);
 int filter_value__states(const struct token *token, uint32_t *mask);
 int filter_value__number(const struct token *token, const struct field *field, uint64_t *number);

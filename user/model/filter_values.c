@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The values that a filter compares with, from their words: addresses, ports, numbers with units,
- * states. Host names are not looked up: a monitor should not wait for, or load, a name server.
+ * The values that a filter compares with, from their words: ports, numbers with units, marks,
+ * cgroups, states. Not here: addresses (filter_host.c).
  */
 #include "filter_tree.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "tcp_state.h"
 #include "user/util/log.h"
 
-#define V4_PREFIX_BITS 96 /* of ::ffff:0:0/96 before the address itself */
-#define VALUE_MAX      64 /* bytes of any word that has a meaning here */
-
-/* A piece of a word, NUL-terminated for libc. Longer words mean nothing and are cut to no meaning.
- */
-struct piece {
-	char text[VALUE_MAX + 1];
-};
-
-static bool piece__copy(struct piece *piece, const char *text, size_t len)
+bool piece__copy(struct piece *piece, const char *text, size_t len)
 {
 	if (!len || len > VALUE_MAX || memchr(text, 0, len))
 		return false;
@@ -31,8 +27,7 @@ static bool piece__copy(struct piece *piece, const char *text, size_t len)
 	return true;
 }
 
-/* Decimal digits only. Returns false for anything else and for more than @max. */
-static bool parse_digits(const char *text, uint64_t max, uint64_t *out)
+bool piece__digits(const char *text, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;
 
@@ -47,12 +42,12 @@ static bool parse_digits(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-static bool parse_port(const char *text, uint64_t *port)
+bool piece__port(const char *text, uint64_t *port)
 {
 	const struct servent *service;
 
 	if (isdigit((unsigned char)*text))
-		return parse_digits(text, UINT16_MAX, port);
+		return piece__digits(text, UINT16_MAX, port);
 	service = getservbyname(text, "tcp");
 	if (!service)
 		return false;
@@ -75,134 +70,67 @@ int filter_value__port(const struct token *token, uint64_t *port)
 	struct piece piece;
 
 	if (!piece__copy(&piece, token->text + skip, token->len - skip) ||
-	    !parse_port(piece.text, port))
+	    !piece__port(piece.text, port))
 		return reject_port(token);
 	return 0;
 }
 
-/* An address condition taken apart: NULL where it has no such part. */
-struct host_parts {
-	char *addr, *prefix, *port;
-};
-
-/* Ends the string at @at and returns what is behind it. */
-static char *cut(char *at)
+/* Decimal, 0x… or 0…, as ss takes it. */
+static bool parse_mark(const char *text, char **end, uint32_t *out)
 {
-	*at = '\0';
-	return at + 1;
-}
+	unsigned long long value;
 
-/* "[2001:db8::/32]:443" as ss has it, and "[2001:db8::]/32:443". */
-static bool split_bracketed(char *text, struct host_parts *parts)
-{
-	char *end = strchr(text, ']'), *rest, *slash;
-
-	if (!end)
+	errno = 0;
+	value = strtoull(text, end, 0);
+	if (errno || *end == text || !isdigit((unsigned char)*text) || value > UINT32_MAX)
 		return false;
-	rest = cut(end);
-	parts->addr = text + 1;
-	slash = strchr(parts->addr, '/');
-	if (slash) {
-		parts->prefix = cut(slash);
-	} else if (*rest == '/') {
-		parts->prefix = rest + 1;
-		rest += strcspn(rest, ":");
-	}
-	if (!*parts->addr || (*rest && *rest != ':'))
-		return false;
-	if (*rest)
-		parts->port = cut(rest);
+	*out = (uint32_t)value;
 	return true;
 }
 
-/* "10.0.0.0/8:443", ":443"; without brackets an IPv6 address has no port. */
-static void split_plain(char *text, struct host_parts *parts)
-{
-	char *slash = strchr(text, '/'), *colon;
-
-	parts->addr = text;
-	if (slash)
-		parts->prefix = cut(slash);
-	colon = strchr(slash ? parts->prefix : text, ':');
-	if (colon && (slash || !strchr(colon + 1, ':')))
-		parts->port = cut(colon);
-}
-
-static void set_mask(struct host_condition *host, unsigned bits)
-{
-	memset(&host->mask, 0, sizeof(host->mask));
-	for (unsigned i = 0; i < bits; i++)
-		host->mask.bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	host->addr.quads[0] &= host->mask.quads[0];
-	host->addr.quads[1] &= host->mask.quads[1];
-}
-
-static bool parse_addr(const struct host_parts *parts, struct host_condition *host)
-{
-	struct in_addr v4;
-	bool is_dotted = inet_pton(AF_INET, parts->addr, &v4) == 1;
-	uint64_t bits = is_dotted ? 32 : 128;
-
-	if (is_dotted)
-		ip_addr__set_v4(&host->addr, v4.s_addr);
-	else if (inet_pton(AF_INET6, parts->addr, host->addr.bytes) != 1)
-		return false;
-	if (parts->prefix && !parse_digits(parts->prefix, bits, &bits))
-		return false;
-	host->has_addr = true;
-	host->is_v4 = ip_addr__is_v4(&host->addr) && bits >= (is_dotted ? 0 : V4_PREFIX_BITS);
-	set_mask(host, (unsigned)bits + (is_dotted ? V4_PREFIX_BITS : 0));
-	return true;
-}
-
-static bool is_any(const char *text)
-{
-	return !*text || !strcmp(text, "*");
-}
-
-static bool parse_host(char *text, struct host_condition *host)
-{
-	struct host_parts parts = {0};
-	uint64_t port;
-
-	if (*text == '[') {
-		if (!split_bracketed(text, &parts))
-			return false;
-	} else {
-		split_plain(text, &parts);
-	}
-	if ((!is_any(parts.addr) || parts.prefix) && !parse_addr(&parts, host))
-		return false;
-	if (!parts.port || !strcmp(parts.port, "*"))
-		return true;
-	if (!parse_port(parts.port, &port))
-		return false;
-	host->has_port = true;
-	host->port = (uint16_t)port;
-	return true;
-}
-
-static bool looks_like_name(const struct token *token)
-{
-	return token->len && isalpha((unsigned char)*token->text) &&
-	       !memchr(token->text, ':', token->len);
-}
-
-int filter_value__host(const struct token *token, struct host_condition *host)
+int filter_value__mark(const struct token *token, struct mark_condition *mark)
 {
 	struct piece piece;
+	char *end;
+	bool is_good = piece__copy(&piece, token->text, token->len) &&
+		       parse_mark(piece.text, &end, &mark->mark);
 
-	*host = (struct host_condition){0};
-	if (piece__copy(&piece, token->text, token->len) && parse_host(piece.text, host))
+	mark->mask = UINT32_MAX;
+	if (is_good && *end == '/')
+		is_good = parse_mark(end + 1, &end, &mark->mask);
+	if (is_good && !*end)
 		return 0;
-	if (looks_like_name(token))
-		log_error("filter: '%.*s' is no address; names are not looked up, use the address",
-			  (int)token->len, token->text);
-	else
-		log_error("filter: '%.*s' is no address; write ADDR, ADDR/LEN, ADDR:PORT, "
-			  "[ADDR6]:PORT or "
-			  ":PORT",
-			  (int)token->len, token->text);
+	log_error("filter: '%.*s' is no mark; write MARK or MARK/MASK, as in 0x10/0xf0",
+		  (int)token->len, token->text);
+	return -EINVAL;
+}
+
+/* A cgroup's id is the inode number of its directory (kernfs_ino() in include/linux/kernfs.h). */
+static bool find_cgroup(const char *mount, const struct token *token, uint64_t *id)
+{
+	char path[PATH_MAX];
+	struct statfs fs;
+	struct stat about;
+	int len = snprintf(path, sizeof(path), "%s%s%.*s", mount, *token->text == '/' ? "" : "/",
+			   (int)token->len, token->text);
+
+	if (len < 0 || (size_t)len >= sizeof(path) || statfs(path, &fs) ||
+	    fs.f_type != CGROUP2_SUPER_MAGIC || stat(path, &about) || !S_ISDIR(about.st_mode))
+		return false;
+	*id = about.st_ino;
+	return true;
+}
+
+int filter_value__cgroup(const struct token *token, uint64_t *id)
+{
+	static const char *const mounts[] = {"", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+
+	for (size_t i = 0; token->len && i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		if (find_cgroup(mounts[i], token, id))
+			return 0;
+	log_error("filter: there is no cgroup '%.*s' (of version 2); write its path as "
+		  "`systemd-cgls` has it, as in /system.slice/ssh.service",
+		  (int)token->len, token->text);
 	return -EINVAL;
 }
 
@@ -285,7 +213,7 @@ static bool parse_number(char *text, enum value_kind kind, uint64_t *number)
 	if (!unit || !whole_len || (fraction_len && unit->factor == 1))
 		return false;
 	text[whole_len] = '\0';
-	if (!parse_digits(text, UINT64_MAX / unit->factor, &whole))
+	if (!piece__digits(text, UINT64_MAX / unit->factor, &whole))
 		return false;
 	return !__builtin_add_overflow(
 		whole * unit->factor, parse_fraction(fraction, fraction_len, unit->factor), number);

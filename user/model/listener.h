@@ -8,6 +8,7 @@
 #define TCPWATCH_LISTENER_H
 
 #include <limits.h>
+#include <net/if.h>
 
 #include "field.h"
 
@@ -31,6 +32,7 @@ struct listener {
 				   filtered alike */
 	struct sock_info sock;	/* .session.sock */
 	char netns_name[NAME_MAX + 1]; /* .session.netns_name */
+	char scope[IFNAMSIZ];	       /* .session.scope */
 	uint64_t accept_oldest_ns;  /* SYN-ACK of whoever waits longest for accept(), 0: unknown */
 	uint64_t request_oldest_ns; /* of the oldest half-open connection, 0: unknown */
 	uint64_t drops_ever;	    /* as the kernel counts, from the listener's birth … */
@@ -73,9 +75,14 @@ struct listener_place {
 
 struct listener_table;
 
-/* listener_table__new() - @netns_name: what a namespace is called; @ctx is its first argument */
-struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, uint32_t netns),
-					   void *ctx);
+/* What the table asks of its surroundings; each may return NULL. */
+struct listener_table_env {
+	void *ctx;
+	const char *(*netns_name)(void *ctx, uint32_t netns);
+	const char *(*ifname)(void *ctx, uint32_t netns, uint32_t ifindex);
+};
+
+struct listener_table *listener_table__new(const struct listener_table_env *env);
 void listener_table__free(struct listener_table *table);
 
 /* listener_table__forget_netns() - it is gone with its listeners; what was counted stays in the

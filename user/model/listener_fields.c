@@ -184,6 +184,7 @@ static const struct field rows[] = {
 	COMMON(local_addr, "LOCAL ADDRESS", "", VALUE_ADDR, 15, NULL, "address it listens on")
 	COMMON(local_port, "LPORT", "", VALUE_PORT, 5, NULL, "port it listens on")
 	COMMON(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number")
+	COMMON(scope, "SCOPE", "", VALUE_TEXT, 5, NULL, "interface that it is bound to")
 	OWNER_FIELDS(COMMON)
 	COMMON(uid, "UID", "", VALUE_COUNT, 5, NULL, "user who owns the socket")
 	COMMON(cookie, "COOKIE", "", VALUE_COUNT, 6, NULL, "the kernel's unique number of the socket")

@@ -16,8 +16,7 @@ struct place {
 };
 
 struct listener_table {
-	const char *(*netns_name)(void *ctx, uint32_t netns);
-	void *ctx;
+	struct listener_table_env env;
 	struct listener **items; /* by cookie */
 	size_t count, size;
 	struct listener *gone; /* a list of those whose last counts are still to come */
@@ -29,6 +28,12 @@ struct listener_table {
 /* listeners__find() - or NULL; listeners__get() - made if need be, NULL: out of memory */
 struct listener *listeners__find(const struct listener_table *table, uint64_t cookie);
 struct listener *listeners__get(struct listener_table *table, uint64_t cookie, uint32_t netns);
+
+/* listener__held_cookie() - of the socket that processes hold: its own, or MPTCP's */
+static inline uint64_t listener__held_cookie(const struct listener *listener)
+{
+	return listener->sock.holder ? listener->sock.holder : listener->sock.cookie;
+}
 
 /* places__find(), places__get() - likewise, of a namespace; valid until another is made */
 struct place *places__find(const struct listener_table *table, uint32_t netns);

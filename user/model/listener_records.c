@@ -67,16 +67,25 @@ static void set_owner(struct listener *listener, uint32_t pid, const char *comm)
 	owner->comm[sizeof(owner->comm) - 1] = '\0';
 }
 
-/* A copy, as the namespace may go before the listener does. */
-static void name_netns(const struct listener_table *table, struct listener *listener)
+/* A copy into @buffer, as the namespace may go before the listener does. */
+static const char *keep(char *buffer, size_t size, const char *name)
 {
-	const char *name = table->netns_name(table->ctx, listener->sock.netns);
-
-	listener->session.netns_name = NULL;
 	if (!name)
-		return;
-	snprintf(listener->netns_name, sizeof(listener->netns_name), "%s", name);
-	listener->session.netns_name = listener->netns_name;
+		return NULL;
+	snprintf(buffer, size, "%s", name);
+	return buffer;
+}
+
+static void name_place(const struct listener_table *table, struct listener *listener)
+{
+	const struct listener_table_env *env = &table->env;
+	const struct sock_info *sock = &listener->sock;
+	const char *scope =
+		sock->ifindex ? env->ifname(env->ctx, sock->netns, sock->ifindex) : NULL;
+
+	listener->session.netns_name = keep(listener->netns_name, sizeof(listener->netns_name),
+					    env->netns_name(env->ctx, sock->netns));
+	listener->session.scope = keep(listener->scope, sizeof(listener->scope), scope);
 }
 
 static int take_listener(struct listener_table *table, const struct rec_listener *rec)
@@ -94,7 +103,7 @@ static int take_listener(struct listener_table *table, const struct rec_listener
 	session->local = (struct endpoint){rec->sock.local, rec->sock.local_port};
 	session->remote = (struct endpoint){rec->sock.remote, 0};
 	session->netns = rec->sock.netns;
-	name_netns(table, listener);
+	name_place(table, listener);
 	if (rec->sock.pid && !listener->is_listed)
 		set_owner(listener, rec->sock.pid, rec->sock.comm);
 	listener->accept_oldest_ns = rec->oldest_accept_ns;
@@ -117,12 +126,12 @@ static void take_request(struct listener_table *table, const struct rec_request 
 		listener->request_oldest_ns = rec->syn_ns;
 }
 
+/* There is a record for each that has none, and no more. */
 static void take_owner(struct listener_table *table, const struct rec_owner *rec)
 {
-	struct listener *listener = listeners__find(table, rec->cookie);
-
-	if (listener)
-		set_owner(listener, rec->pid, rec->comm);
+	for (size_t i = 0; i < table->count; i++)
+		if (listener__held_cookie(table->items[i]) == rec->cookie)
+			set_owner(table->items[i], rec->pid, rec->comm);
 }
 
 static int begin_snapshot(struct listener_table *table, uint32_t netns)

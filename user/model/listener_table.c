@@ -9,15 +9,13 @@
 
 #include "listener_internal.h"
 
-struct listener_table *listener_table__new(const char *(*netns_name)(void *ctx, uint32_t netns),
-					   void *ctx)
+struct listener_table *listener_table__new(const struct listener_table_env *env)
 {
 	struct listener_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return NULL;
-	table->netns_name = netns_name;
-	table->ctx = ctx;
+	table->env = *env;
 	return table;
 }
 
@@ -351,7 +349,7 @@ size_t listener_table__unowned(const struct listener_table *table, uint64_t *coo
 		if (!listener->is_listed || listener->session.owner.pid)
 			continue;
 		if (count < room)
-			cookies[count] = listener->sock.cookie;
+			cookies[count] = listener__held_cookie(listener);
 		count++;
 	}
 	return count;

@@ -57,6 +57,9 @@ struct session {
 	const struct session_leg *legs;
 	unsigned n_legs;
 	const char *taps;
+	/* Interface that its socket is bound to, or that its link-local addresses are of; NULL:
+	 * neither. Hostile bytes */
+	const char *scope;
 	const char *netns_name; /* as `ip netns` names it, or its inode number. Hostile bytes */
 	const struct container *container; /* NULL: none, or not known */
 	/* What its process has in CLOSE_WAIT, if this is one of them; NULL: nobody looked. */
@@ -71,6 +74,18 @@ struct moment {
 	uint64_t mono_ns;	  /* CLOCK_MONOTONIC */
 	uint64_t mono_to_real_ns; /* add to get CLOCK_REALTIME */
 };
+
+/* session__full_sock() - its socket, if that is a connection's with counters of its own: no
+ * listener, no request or TIME_WAIT minisock */
+static inline const struct sock_info *session__full_sock(const struct session *s)
+{
+	return s->sock && !s->sock->is_minisock && s->sock->state != TCPS_LISTEN ? s->sock : NULL;
+}
+
+static inline bool session__is_listener(const struct session *s)
+{
+	return s->sock && s->sock->state == TCPS_LISTEN;
+}
 
 static inline unsigned session__view(const struct session *s)
 {

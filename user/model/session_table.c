@@ -43,6 +43,30 @@ static const struct nat *find_nat(const struct session_table *table, struct sess
 	return table__nat_of(table, row, &key, &row->nat_side);
 }
 
+static const char *name_of_bound(struct session_table *table, const struct sock_info *sock)
+{
+	struct scope_memo *memo = &table->scope;
+
+	if (!table->env.ifname)
+		return NULL;
+	if (memo->ifindex == sock->ifindex && memo->netns == sock->netns)
+		return memo->name;
+	memo->netns = sock->netns;
+	memo->ifindex = sock->ifindex;
+	memo->name = table->env.ifname(table->env.ctx, sock->netns, sock->ifindex);
+	return memo->name;
+}
+
+/* The kernel binds a socket with a link-local peer to its link; a tap sees those of one link. */
+static const char *find_scope(struct session_table *table, const struct session *row)
+{
+	if (row->sock)
+		return row->sock->ifindex ? name_of_bound(table, row->sock) : NULL;
+	if (ip_addr__is_link_local(&row->local.addr) || ip_addr__is_link_local(&row->remote.addr))
+		return row->ifname;
+	return NULL;
+}
+
 void table__name_row(struct session_table *table, struct session *row)
 {
 	const struct tap_facts *tap = table__tap(table, row->tap);
@@ -56,6 +80,7 @@ void table__name_row(struct session_table *table, struct session *row)
 			netns->name = table->env.netns_name(table->env.ctx, row->netns);
 	}
 	row->netns_name = netns->name;
+	row->scope = find_scope(table, row);
 	row->nat = find_nat(table, row);
 	if (table->env.container)
 		row->container = table->env.container(table->env.ctx, row);
@@ -85,6 +110,7 @@ static void begin_batch(struct session_table *table, uint64_t now_ns)
 	table->now_ns = now_ns;
 	table->tap.is_set = false;
 	table->netns.is_set = false;
+	table->scope.ifindex = 0;
 }
 
 struct session_table *session_table__new(const struct session_table_env *env, size_t max_wire)
@@ -104,6 +130,8 @@ struct session_table *session_table__new(const struct session_table_env *env, si
 			     offsetof(struct sock_row, id_hash)) ||
 	    hash_index__init(&table->sock_by_tuple, &table->socks,
 			     offsetof(struct sock_row, tuple_hash)) ||
+	    hash_index__init(&table->sock_by_holder, &table->socks,
+			     offsetof(struct sock_row, holder_hash)) ||
 	    hash_index__init(&table->wire_by_tuple, &table->wires,
 			     offsetof(struct wire_session, tuple_hash)) ||
 	    hash_index__init(&table->alias_by_tuple, &table->aliases,
@@ -128,6 +156,7 @@ void session_table__free(struct session_table *table)
 	}
 	hash_index__fini(&table->sock_by_id);
 	hash_index__fini(&table->sock_by_tuple);
+	hash_index__fini(&table->sock_by_holder);
 	hash_index__fini(&table->wire_by_tuple);
 	hash_index__fini(&table->alias_by_tuple);
 	pool__fini(&table->socks);
@@ -174,7 +203,7 @@ static int apply_sock_reset(struct session_table *table, const union record *rec
 
 static int apply_owner(struct session_table *table, const union record *rec)
 {
-	socks__apply_owner(table, &rec->owner);
+	owners__apply(table, &rec->owner);
 	return 0;
 }
 
@@ -266,7 +295,7 @@ void session_table__visit(struct session_table *table, uint64_t now_ns, session_
 
 void session_table__forget_owners(struct session_table *table)
 {
-	socks__forget_owners(table);
+	owners__forget(table);
 }
 
 int session_table__forget_netns(struct session_table *table, uint32_t netns)

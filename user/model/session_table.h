@@ -22,16 +22,20 @@ struct tap_facts {
 	bool is_share; /* of the segments of a session it may see some alone: another shows all */
 };
 
+#define ANY_TAP 0 /* no tap has this number */
+
 /* What the table asks of its surroundings; constant while it lives. */
 struct session_table_env {
 	void *ctx;
-	/* Is @addr an address of the namespace that @tap is in? NULL: nothing is (all wire-only
-	 * rows forward). */
+	/* Is @addr an address of the namespace that @tap is in, or with ANY_TAP of any that the
+	 * socket view covers? NULL: nothing is (all wire-only rows forward). */
 	bool (*is_local)(void *ctx, uint32_t tap, const struct ip_addr *addr);
 	/* Fill @out, which is all zero, if @tap is known. */
 	void (*tap_facts)(void *ctx, uint32_t tap, struct tap_facts *out);
 	/* Names for rows; may return NULL. */
 	const char *(*netns_name)(void *ctx, uint32_t netns);
+	/* The interface numbered @ifindex of @netns; may return NULL, and be NULL. */
+	const char *(*ifname)(void *ctx, uint32_t netns, uint32_t ifindex);
 	/* The container of a row; may return NULL. NULL: rows have none. */
 	const struct container *(*container)(void *ctx, const struct session *session);
 	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
@@ -100,7 +104,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns);
  *
  * A fragment may stay in a cache, or wait in the ring, long after its session has ended. So no
  * session is forgotten before that is said of its end, and of what ended before that was said
- * nothing is told again. With events only.
+ * nothing is told or counted again.
  */
 void session_table__caught_up(struct session_table *table, uint64_t until_ns);
 
@@ -141,6 +145,10 @@ struct session_table_stats {
 	uint64_t wire_forgotten;       /* wire-only sessions dropped because max_wire was reached */
 	uint64_t bad_records;
 	uint64_t wire_retransmits; /* segments of payload, each at the tap that is counted */
+	/* Sessions that taps saw and no socket counts: both ends are elsewhere, or there is no
+	 * socket view; of those that failed also attempts that this host refused without a socket.
+	 * Since the start, each once. */
+	uint64_t wire_opened, wire_closed, wire_failed;
 	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */
 };
 void session_table__stats(const struct session_table *table, struct session_table_stats *stats);

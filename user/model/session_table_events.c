@@ -113,11 +113,14 @@ void events__reset(struct session_table *table, struct sock_row *sock,
 		tell_rejected(table, sock, &event);
 }
 
-/* A time-out may send a reset first (tcp_keepalive_timer() in net/ipv4/tcp_timer.c). */
+/*
+ * A time-out may send a reset first (tcp_keepalive_timer() in net/ipv4/tcp_timer.c), and its error
+ * may be one that was pending.
+ */
 static const char *sock_end_reason(const struct sock_info *info)
 {
-	if (info->error == ETIMEDOUT)
-		return errno_reason(info->error);
+	if (info->error && (info->error == ETIMEDOUT || info->error == info->soft_error))
+		return errno_reason(ETIMEDOUT);
 	if (info->reset_seen || info->error == ECONNRESET || info->error == EPIPE)
 		return "reset";
 	if (info->error)
@@ -294,12 +297,6 @@ void events__segment(struct session_table *table, struct wire_session *wire,
 	}
 }
 
-static bool has_syn(const struct evidence *ev)
-{
-	return ev->flags & (FRAG_SYN(DIR_LOW) | FRAG_SYN(DIR_HIGH) | FRAG_SYNACK(DIR_LOW) |
-			    FRAG_SYNACK(DIR_HIGH));
-}
-
 static void tell_state(struct session_table *table, struct wire_session *wire,
 		       const struct wire_before *before, uint64_t time_ns)
 {
@@ -321,11 +318,6 @@ static void tell_state(struct session_table *table, struct wire_session *wire,
 		tell_wire(table, wire, dir, &event);
 }
 
-static uint64_t opened_ns(const struct wire_session *wire)
-{
-	return wire->verdict.ack_ns ? wire->verdict.ack_ns : wire->ev.last_ns;
-}
-
 void events__wire_changed(struct session_table *table, struct wire_session *wire,
 			  const struct wire_before *before, uint64_t time_ns)
 {
@@ -343,10 +335,10 @@ void events__wire_changed(struct session_table *table, struct wire_session *wire
 	if (!wire->verdict.established || wire->told & TOLD_ESTABLISHED)
 		return;
 	wire->told |= TOLD_ESTABLISHED;
-	if (opened_ns(wire) <= wire->told_ns)
+	if (wire__opened_ns(wire) <= wire->told_ns)
 		return;
 	/* A session picked up midstream was established before anyone looked. */
-	if (!has_syn(&wire->ev) || is_muted(table, wire))
+	if (!evidence__has_syn(&wire->ev) || is_muted(table, wire))
 		return;
 	wire->told |= TOLD_OPEN;
 	tell_wire(table, wire, wire->row.local_dir, &event);
@@ -363,7 +355,7 @@ static bool is_end_muted(const struct session_table *table, const struct wire_se
 {
 	if (was_told_before(wire))
 		return true;
-	if (!wire->verdict.established && !has_syn(&wire->ev))
+	if (!wire->verdict.established && !evidence__has_syn(&wire->ev))
 		return true; /* a stray reset */
 	return is_muted(table, wire) &&
 	       (wire->verdict.established || is_ours(wire, wire->verdict.originator));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the session table, shared by its files alone: rows of sockets
- * (session_table_socks.c, …_snapshots.c), sessions of the wire (…_wire.c, …_parts.c), and the
- * events that follow from their changes (…_events.c). The table itself ties them together
+ * (session_table_socks.c, …_owners.c, …_snapshots.c), sessions of the wire (…_wire.c, …_parts.c),
+ * and the events that follow from their changes (…_events.c). The table itself ties them together
  * (session_table.c).
  */
 #ifndef TCPWATCH_SESSION_TABLE_INTERNAL_H
@@ -111,6 +111,7 @@ struct wire_session {
 	 * sender's, which tells of it, and has told of its end. */
 	uint8_t locals, owned;
 	uint8_t counted; /* the state it is counted under, or NOT_SHOWN */
+	uint8_t tally;	 /* what it was counted for (session_table_tally.c) */
 	bool is_half_open;
 	struct wire_answers answers;
 };
@@ -145,11 +146,13 @@ struct wire_before {
 /* A socket of this kernel. */
 struct sock_row {
 	struct pool_head head;
-	uint32_t id_hash;    /* of the cookie, or of the tuple if it has none */
-	uint32_t tuple_hash; /* of the canonical one */
-	struct session row;  /* .sock points below */
+	uint32_t id_hash;     /* of the cookie, or of the tuple if it has none */
+	uint32_t tuple_hash;  /* of the canonical one */
+	uint32_t holder_hash; /* of .holder */
+	struct session row;   /* .sock points below */
 	struct sock_info info;
 	uint64_t info_ns; /* when .info was true */
+	uint64_t holder;  /* as in .info, once it is found by it; 0: it is not */
 	uint32_t seen;	  /* table->serial when it was last heard of */
 	uint32_t wire;	  /* its wire session, 0: none */
 	uint8_t counted;
@@ -173,6 +176,10 @@ struct tap_memo {
 	bool is_set;
 	struct tap_facts facts;
 };
+struct scope_memo {
+	uint32_t netns, ifindex; /* 0: nothing was asked */
+	const char *name;
+};
 struct netns_memo {
 	uint32_t netns;
 	const char *name;
@@ -186,7 +193,7 @@ struct session_table {
 	uint64_t now_ns; /* as the last call gave it */
 	uint64_t caught_up_ns;
 	struct pool socks, wires, aliases;
-	struct hash_index sock_by_id, sock_by_tuple, wire_by_tuple, alias_by_tuple;
+	struct hash_index sock_by_id, sock_by_tuple, sock_by_holder, wire_by_tuple, alias_by_tuple;
 	uint32_t oldest_half_open, newest_half_open;
 	uint32_t victim_at; /* where the search for a session to drop goes on */
 	uint32_t expiry_at; /* where the search for expired sessions goes on … */
@@ -205,6 +212,7 @@ struct session_table {
 	size_t n_unowned;
 	struct tap_memo tap;
 	struct netns_memo netns;
+	struct scope_memo scope;
 	struct session_table_stats stats; /* .sessions and .by_state kept up to date */
 };
 
@@ -230,6 +238,11 @@ const struct nat *table__nat_of(const struct session_table *table, const struct 
  * none, or more than one, of which it may be any */
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side);
+/* ends__swap() - @ends, a bit for each enum flow_dir, in a key that has them the other way round */
+static inline uint8_t ends__swap(uint8_t ends, bool is_swapped)
+{
+	return is_swapped ? (ends >> 1 | ends << 1) & 3 : ends;
+}
 /* aliases__find() - the session with the alias @key that a tap of @netns sees, or NULL */
 struct wire_session *aliases__find(const struct session_table *table, const struct flow_key *key,
 				   uint32_t netns, bool *is_swapped);
@@ -257,16 +270,31 @@ void socks__link_wire(struct session_table *table, struct wire_session *wire);
 
 /* ---- session_table_socks.c ---- */
 
+uint32_t socks__hash_cookie(const struct session_table *table, uint64_t cookie);
 int socks__apply(struct session_table *table, const struct rec_sock *rec);
 int socks__apply_state(struct session_table *table, const struct rec_sock_state *rec);
 void socks__apply_retransmit(struct session_table *table, const struct rec_sock_retransmit *rec);
 void socks__apply_reset(struct session_table *table, const struct rec_sock_reset *rec);
-void socks__apply_owner(struct session_table *table, const struct rec_owner *rec);
-void socks__forget_owners(struct session_table *table);
 /* socks__drop() - remove a row; what points to it is no longer valid */
 void socks__drop(struct session_table *table, struct sock_row *sock);
 /* socks__has_child() - the request @sock has given way to a socket on the same tuple */
 bool socks__has_child(const struct session_table *table, const struct sock_row *sock);
+
+/* ---- session_table_owners.c ---- */
+
+void owners__set(struct owner *owner, uint32_t pid, const char *comm);
+/* owners__disown() - nobody holds @sock */
+void owners__disown(struct sock_row *sock);
+/* owners__note() - the state or the owner of @sock has changed: is one to be looked for? */
+void owners__note(struct session_table *table, struct sock_row *sock);
+/* owners__hold() - .info of @sock is new: it is found by the socket that processes hold in its
+ * place
+ */
+void owners__hold(struct session_table *table, struct sock_row *sock);
+/* owners__drop() - @sock is going away */
+void owners__drop(struct session_table *table, struct sock_row *sock);
+void owners__apply(struct session_table *table, const struct rec_owner *rec);
+void owners__forget(struct session_table *table);
 
 /* ---- session_table_snapshots.c ---- */
 
@@ -358,6 +386,23 @@ void wire__put_off(struct session_table *table, struct wire_session *wire, uint8
 bool wire__expire(struct session_table *table, struct wire_session *wire);
 /* wire__settle() - do what is pending, look for expired sessions */
 void wire__settle(struct session_table *table);
+
+/* wire__opened_ns() - when it was established, if it is */
+static inline uint64_t wire__opened_ns(const struct wire_session *wire)
+{
+	return wire->verdict.ack_ns ? wire->verdict.ack_ns : wire->ev.last_ns;
+}
+
+/* ---- session_table_tally.c ---- */
+
+/* tally__update() - @wire has been judged: count what is new about it */
+void tally__update(struct session_table *table, struct wire_session *wire);
+/* tally__ask_again() - it is known now what else @wire is called */
+void tally__ask_again(struct wire_session *wire);
+/* tally__end() - @wire has ended, since its tuple is used again */
+void tally__end(struct session_table *table, struct wire_session *wire);
+/* tally__merge() - @from was @to all the time */
+void tally__merge(struct session_table *table, struct wire_session *from, struct wire_session *to);
 
 /* ---- session_table_parts.c ---- */
 

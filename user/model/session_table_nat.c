@@ -140,11 +140,6 @@ static struct wire_session *find_by_evidence(const struct session_table *table,
 	return wire;
 }
 
-static uint8_t swap_ends(uint8_t ends, bool is_swapped)
-{
-	return is_swapped ? (ends >> 1 | ends << 1) & 3 : ends;
-}
-
 /*
  * What stands in for an endpoint is nobody's address: of this host's it is not one of its own
  * sessions. Where an endpoint is seen by its own name only beyond the translation, rows use that.
@@ -161,7 +156,8 @@ static void note_leg(struct session_table *table, struct wire_session *wire,
 		wire->row.netns = seen->netns;
 		wire->shown_alias = alias->head.id;
 	}
-	wire->locals |= swap_ends(locals, alias->is_swapped);
+	wire->locals |= ends__swap(locals, alias->is_swapped);
+	tally__ask_again(wire);
 	socks__link_wire(table, wire);
 	wire__judge(table, wire);
 }
@@ -236,6 +232,7 @@ void session_table__add_nat(struct session_table *table, const struct nat *nat)
 			continue; /* which one is on it, evidence will tell */
 		for (; wire; wire = wire__next_on(table, key, wire)) {
 			wire->locals &= nat__ends(nat, side);
+			tally__ask_again(wire);
 			socks__link_wire(table, wire);
 			wire__judge(table, wire);
 		}

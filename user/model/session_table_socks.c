@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rows of sockets: made, renewed and removed as records tell, owned as the iterator tells. Not
- * here: what the wire saw of them (session_table_links.c), what a snapshot does not have
- * (session_table_snapshots.c), events that follow.
+ * Rows of sockets: made, renewed and removed as records tell. Not here: their processes
+ * (session_table_owners.c), what the wire saw of them (session_table_links.c), what a snapshot does
+ * not have (session_table_snapshots.c), events that follow.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static bool same_addresses(const struct sock_info *a, const struct sock_info *b)
 	return a->netns == b->netns && socks__have_same_ends(a, b);
 }
 
-static uint32_t hash_cookie(const struct session_table *table, uint64_t cookie)
+uint32_t socks__hash_cookie(const struct session_table *table, uint64_t cookie)
 {
 	return (uint32_t)(((cookie ^ table->seed) * 0x9e3779b97f4a7c15ULL) >> 32);
 }
@@ -29,7 +29,7 @@ static uint32_t hash_tuple(const struct session_table *table, const struct sock_
 
 static uint32_t hash_id(const struct session_table *table, const struct sock_info *info)
 {
-	return info->cookie ? hash_cookie(table, info->cookie) : hash_tuple(table, info);
+	return info->cookie ? socks__hash_cookie(table, info->cookie) : hash_tuple(table, info);
 }
 
 static struct sock_row *find(const struct session_table *table, const struct sock_info *info)
@@ -44,34 +44,6 @@ static struct sock_row *find(const struct session_table *table, const struct soc
 
 /* ---- rows ---- */
 
-static bool may_have_owner(const struct sock_info *info)
-{
-	return info->cookie && !info->is_minisock &&
-	       (info->state == TCPS_ESTABLISHED || info->state == TCPS_SYN_SENT ||
-		info->state == TCPS_CLOSE_WAIT || info->state == TCPS_LISTEN);
-}
-
-static void note_owner(struct session_table *table, struct sock_row *sock)
-{
-	bool is_unowned = !sock->row.owner.pid && may_have_owner(&sock->info);
-
-	table->n_unowned += is_unowned - sock->is_unowned;
-	sock->is_unowned = is_unowned;
-}
-
-static void set_owner(struct owner *owner, uint32_t pid, const char *comm)
-{
-	memset(owner, 0, sizeof(*owner));
-	owner->pid = pid;
-	memcpy(owner->comm, comm, SOCK_COMM_LEN - 1);
-}
-
-static void disown(struct sock_row *sock)
-{
-	memset(&sock->row.owner, 0, sizeof(sock->row.owner));
-	sock->owner_is_listed = false;
-}
-
 /* Brings @sock to what @info says, but for its places in indexes and counts. */
 static void fill(struct sock_row *sock, const struct sock_info *info, uint64_t time_ns)
 {
@@ -84,15 +56,15 @@ static void fill(struct sock_row *sock, const struct sock_info *info, uint64_t t
 	sock->row.remote.addr = info->remote;
 	sock->row.remote.port = info->remote_port;
 	if (info->is_minisock) /* nobody's, even if the socket whose cookie it has is still held */
-		disown(sock);
+		owners__disown(sock);
 	else if (info->pid && !sock->owner_is_listed)
-		set_owner(&sock->row.owner, info->pid, info->comm);
+		owners__set(&sock->row.owner, info->pid, info->comm);
 }
 
 static void count_row(struct session_table *table, struct sock_row *sock)
 {
 	table__count(table, &sock->counted, sock->info.state);
-	note_owner(table, sock);
+	owners__note(table, sock);
 }
 
 static struct sock_row *add(struct session_table *table, const struct sock_info *info,
@@ -110,6 +82,7 @@ static struct sock_row *add(struct session_table *table, const struct sock_info 
 		return NULL;
 	}
 	socks__enter_tuple(table, sock);
+	owners__hold(table, sock);
 	count_row(table, sock);
 	return sock;
 }
@@ -130,6 +103,7 @@ static void renew(struct session_table *table, struct sock_row *sock, const stru
 	sock->info.is_acked |= was_acked; /* the iterator does not tell */
 	if (moved)
 		socks__enter_tuple(table, sock);
+	owners__hold(table, sock);
 	count_row(table, sock);
 }
 
@@ -137,8 +111,8 @@ void socks__drop(struct session_table *table, struct sock_row *sock)
 {
 	socks__leave_tuple(table, sock);
 	hash_index__remove(&table->sock_by_id, sock);
+	owners__drop(table, sock);
 	table__count(table, &sock->counted, NOT_SHOWN);
-	table->n_unowned -= sock->is_unowned;
 	pool__delete(&table->socks, sock);
 }
 
@@ -310,34 +284,4 @@ void socks__apply_reset(struct session_table *table, const struct rec_sock_reset
 	request = rec->of_listener == LISTENER_RESET_FULL ? find(table, &rec->sock) : NULL;
 	if (request && requests__has(request))
 		socks__drop(table, request);
-}
-
-void socks__apply_owner(struct session_table *table, const struct rec_owner *rec)
-{
-	struct sock_row *sock;
-
-	if (!rec->cookie)
-		return;
-	sock = hash_index__first(&table->sock_by_id, hash_cookie(table, rec->cookie));
-	while (sock && sock->info.cookie != rec->cookie)
-		sock = hash_index__next(&table->sock_by_id, sock);
-	if (!sock || sock->info.is_minisock ||
-	    sock->owner_is_listed) /* of several holders the first, which is the oldest */
-		return;
-	set_owner(&sock->row.owner, rec->pid, rec->comm);
-	sock->owner_is_listed = true;
-	note_owner(table, sock);
-}
-
-void socks__forget_owners(struct session_table *table)
-{
-	for (uint32_t id = 1; id <= table->socks.end; id++) {
-		struct sock_row *sock = pool__get(&table->socks, id);
-
-		if (!sock || !sock->owner_is_listed)
-			continue;
-		sock->owner_is_listed = false;
-		set_owner(&sock->row.owner, sock->info.pid, sock->info.comm);
-		note_owner(table, sock);
-	}
 }

@@ -110,6 +110,7 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire__judge(table, wire);
 	events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
 			 wire__last_ns(wire));
+	tally__end(table, wire);
 	wire->prior_ns = wire->ev.last_ns;
 	wire->told_ns = table->caught_up_ns;
 	wire->told = 0;
@@ -280,14 +281,16 @@ bool sighting__is_of(const struct sighting *seen, const struct wire_session *wir
  * or the two were always one, which was not to be seen while one was far behind.
  */
 static void give_way(struct session_table *table, struct wire_session *wire,
-		     const struct wire_session *other)
+		     struct wire_session *other)
 {
 	if (wire->ev.last_ns < other->ev.first_ns) {
 		parts__pull(table, wire);
 		wire__judge(table, wire);
 		events__wire_end(table, wire, wire->verdict.end == END_NOT ? "reused" : NULL,
 				 wire__last_ns(wire));
+		tally__end(table, wire);
 	} else {
+		tally__merge(table, wire, other);
 		table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 		wire->todo &= ~TODO_END;
 	}
@@ -391,6 +394,17 @@ void wire__expect(struct session_table *table, const union record *records, size
 		hash_index__fetch_object(&table->wire_by_tuple, hashes[i]);
 }
 
+/* @rec, or what it is by all that is known: in @heard, then. */
+static const struct rec_segment *hear(const struct wire_session *wire,
+				      const struct rec_segment *rec, struct rec_segment *heard)
+{
+	if (rec->why != SEG_RST_IGNORED || !evidence__is_refusal(&wire->ev, &rec->seg))
+		return rec;
+	*heard = *rec;
+	heard->why = SEG_NEW_STEP;
+	return heard;
+}
+
 int wire__apply_segment(struct session_table *table, const struct rec_segment *rec)
 {
 	struct sighting seen = {
@@ -399,6 +413,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 		.rec = rec,
 	};
 	struct wire_session *wire = find_session(table, &seen);
+	struct rec_segment heard;
 	struct wire_before before;
 	bool fits;
 	int err;
@@ -415,6 +430,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	before = wire__before(wire);
+	rec = hear(wire, rec, &heard);
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);

@@ -125,6 +125,7 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 		evidence__judge(&wire->ev, wire->ev.last_ns + HALF_OPEN_KEPT_NS + 1,
 				&wire->verdict);
 	orient(table, wire);
+	tally__update(table, wire);
 	table__count(table, &wire->counted, shown_state(table, wire));
 	is_half_open = !v->established && v->end == END_NOT && !has_sock(wire);
 	if (is_half_open && !wire->is_half_open)
@@ -225,7 +226,9 @@ void wire__put_off(struct session_table *table, struct wire_session *wire, uint8
 /* More evidence of it may be on its way. */
 static bool is_behind(const struct session_table *table, const struct wire_session *wire)
 {
-	return table->env.on_event && table->caught_up_ns < wire__last_ns(wire);
+	bool is_told = table->env.on_event || table->caught_up_ns;
+
+	return is_told && table->caught_up_ns < wire__last_ns(wire);
 }
 
 bool wire__expire(struct session_table *table, struct wire_session *wire)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The getters of a session's fields: which of the two views answers, and when nobody can.
+ * The getters of a session's fields: which of the two views answers, and when nobody can. Not here:
+ * what a socket alone tells (session_sock_values.c).
  */
 #include "session_values.h"
 
@@ -11,17 +12,6 @@
 #include "user/util/fmt.h"
 
 #define NS_PER_US 1000ULL
-
-/* A connection's socket with counters of its own: no listener, no request or TIME_WAIT minisock. */
-static const struct sock_info *full_sock(const struct session *s)
-{
-	return s->sock && !s->sock->is_minisock && s->sock->state != TCPS_LISTEN ? s->sock : NULL;
-}
-
-static bool is_listener(const struct session *s)
-{
-	return s->sock && s->sock->state == TCPS_LISTEN;
-}
 
 static bool is_v6_sock(const struct session *s)
 {
@@ -36,24 +26,19 @@ static void set_state(struct value *out, unsigned state)
 		value__set_u64(out, VALUE_STATE, state);
 }
 
-/* @u, where 0 means that nobody knows. */
-static void set_nonzero(struct value *out, enum value_kind kind, uint64_t u)
-{
-	value__set_known(out, u, kind, u);
-}
-
 SESSION_VALUE(local_addr)
 {
 	const struct session *s = row;
 
 	value__set_addr(out, &s->local.addr, is_v6_sock(s));
+	out->scope = s->scope;
 }
 
 SESSION_VALUE(local_port)
 {
 	const struct session *s = row;
 
-	set_nonzero(out, VALUE_PORT, s->local.port);
+	value__set_nonzero(out, VALUE_PORT, s->local.port);
 }
 
 SESSION_VALUE(remote_addr)
@@ -67,7 +52,7 @@ SESSION_VALUE(remote_port)
 {
 	const struct session *s = row;
 
-	set_nonzero(out, VALUE_PORT, s->remote.port);
+	value__set_nonzero(out, VALUE_PORT, s->remote.port);
 }
 
 SESSION_VALUE(local)
@@ -75,6 +60,7 @@ SESSION_VALUE(local)
 	const struct session *s = row;
 
 	value__set_endpoint(out, &s->local, is_v6_sock(s));
+	out->scope = s->scope;
 }
 
 SESSION_VALUE(remote)
@@ -97,7 +83,7 @@ static const char *direction_name(const struct session *s)
 		return NULL; /* resets alone: nobody opened anything */
 	if (s->is_forwarded)
 		return "forward";
-	if (is_listener(s))
+	if (session__is_listener(s))
 		return NULL;
 	if (s->sock && s->sock->role != ROLE_UNKNOWN)
 		return s->sock->role == ROLE_ACTIVE ? "out" : "in";
@@ -164,7 +150,7 @@ SESSION_VALUE(pid)
 {
 	const struct session *s = row;
 
-	set_nonzero(out, VALUE_COUNT, s->owner.pid);
+	value__set_nonzero(out, VALUE_COUNT, s->owner.pid);
 }
 
 SESSION_VALUE(comm)
@@ -217,14 +203,14 @@ SESSION_VALUE(handshake_seconds)
 
 SESSION_VALUE(rtt_seconds)
 {
-	const struct sock_info *sock = full_sock(row);
+	const struct sock_info *sock = session__full_sock(row);
 
-	set_nonzero(out, VALUE_DURATION, sock ? sock->srtt_us * NS_PER_US : 0);
+	value__set_nonzero(out, VALUE_DURATION, sock ? sock->srtt_us * NS_PER_US : 0);
 }
 
 static void set_bytes(struct value *out, const struct session *s, bool is_tx)
 {
-	const struct sock_info *sock = full_sock(s);
+	const struct sock_info *sock = session__full_sock(s);
 	unsigned dir = is_tx ? s->local_dir : !s->local_dir;
 
 	if (sock)
@@ -247,7 +233,7 @@ SESSION_VALUE(rx_bytes)
 
 static void set_segments(struct value *out, const struct session *s, bool is_tx)
 {
-	const struct sock_info *sock = full_sock(s);
+	const struct sock_info *sock = session__full_sock(s);
 	unsigned dir = is_tx ? s->local_dir : !s->local_dir;
 
 	if (sock)
@@ -272,7 +258,7 @@ SESSION_VALUE(rx_segments)
 SESSION_VALUE(retransmits)
 {
 	const struct session *s = row;
-	const struct sock_info *sock = full_sock(s);
+	const struct sock_info *sock = session__full_sock(s);
 
 	if (sock) {
 		value__set_u64(out, VALUE_COUNT, sock->retransmits);
@@ -308,7 +294,7 @@ SESSION_VALUE(history)
 
 uint64_t session__close_wait_ns(const struct session *s, uint64_t now_ns)
 {
-	const struct sock_info *sock = full_sock(s);
+	const struct sock_info *sock = session__full_sock(s);
 
 	if (!sock || sock->state != TCPS_CLOSE_WAIT || !sock->close_wait_ns)
 		return UNKNOWN_U64;
@@ -359,67 +345,6 @@ SESSION_VALUE(close_wait_new)
 		value__set_u64(out, VALUE_COUNT, holder->n_new);
 	else
 		value__set_none(out);
-}
-
-/* Of a socket that has it: a minisock has neither queues nor an owner. */
-static void set_of_sock(struct value *out, const struct session *s, uint64_t u)
-{
-	if (s->sock && !s->sock->is_minisock)
-		value__set_u64(out, VALUE_COUNT, u);
-	else
-		value__set_none(out);
-}
-
-SESSION_VALUE(cwnd)
-{
-	const struct sock_info *sock = full_sock(row);
-
-	set_nonzero(out, VALUE_COUNT, sock ? sock->snd_cwnd : 0);
-}
-
-SESSION_VALUE(rx_queue)
-{
-	const struct session *s = row;
-
-	set_of_sock(out, s, s->sock ? s->sock->rx_queue : 0);
-}
-
-SESSION_VALUE(tx_queue)
-{
-	const struct session *s = row;
-
-	set_of_sock(out, s, s->sock ? s->sock->tx_queue : 0);
-}
-
-SESSION_VALUE(syn_queue)
-{
-	const struct session *s = row;
-
-	if (is_listener(s))
-		value__set_u64(out, VALUE_COUNT, s->sock->syn_queue);
-	else
-		value__set_none(out);
-}
-
-SESSION_VALUE(uid)
-{
-	const struct session *s = row;
-
-	set_of_sock(out, s, s->sock ? s->sock->uid : 0);
-}
-
-SESSION_VALUE(cookie)
-{
-	const struct session *s = row;
-
-	set_nonzero(out, VALUE_COUNT, s->sock ? s->sock->cookie : 0);
-}
-
-SESSION_VALUE(cgroup_id)
-{
-	const struct session *s = row;
-
-	set_nonzero(out, VALUE_COUNT, s->sock ? s->sock->cgroup_id : 0);
 }
 
 SESSION_VALUE(roles_guessed)

@@ -111,6 +111,11 @@
 	X(syn_queue, "SYN-Q", "", VALUE_COUNT, 5, NULL,                                           \
 	  "of a listener: connections half open in its SYN queue")                                \
 	X(uid, "UID", "", VALUE_COUNT, 5, NULL, "user who owns the socket")                       \
+	X(scope, "SCOPE", "", VALUE_TEXT, 5, NULL,                                                \
+	  "interface that the socket is bound to, or its link-local addresses are of")            \
+	X(fwmark, "MARK", "", VALUE_COUNT, 5, NULL, "the socket's mark (SO_MARK)")                \
+	X(autobound, "AUTO", "", VALUE_BOOL, 4, NULL,                                             \
+	  "the kernel chose the local port; of a connection that was accepted: no")               \
 	X(cookie, "COOKIE", "", VALUE_COUNT, 6, NULL, "the kernel's unique number of the socket") \
 	X(cgroup_id, "CGROUP", "", VALUE_COUNT, 6, NULL, "id of the socket's cgroup (v2)")        \
 	ROLE_FIELDS(X)                                                                            \

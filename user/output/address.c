@@ -4,6 +4,7 @@
  */
 #include "address.h"
 
+#include <net/if.h>
 #include <string.h>
 
 char *address__put(char *out, const struct ip_addr *addr, bool is_v6)
@@ -19,7 +20,29 @@ char *address__put(char *out, const struct ip_addr *addr, bool is_v6)
 	return out + fmt__ipv4(out, addr->bytes + 12);
 }
 
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6)
+char *scope__put(char *out, const char *scope)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!scope)
+		return out;
+	*out++ = '%';
+	for (unsigned i = 0; i < IFNAMSIZ - 1 && scope[i]; i++) {
+		unsigned char byte = scope[i];
+
+		if (byte > ' ' && byte < 0x7f) {
+			*out++ = (char)byte;
+			continue;
+		}
+		*out++ = '\\';
+		*out++ = 'x';
+		*out++ = digits[byte >> 4];
+		*out++ = digits[byte & 15];
+	}
+	return out;
+}
+
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, const char *scope)
 {
 	bool has_brackets = is_v6 || !ip_addr__is_v4(&endpoint->addr);
 
@@ -28,6 +51,7 @@ char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6)
 	out = address__put(out, &endpoint->addr, is_v6);
 	if (has_brackets)
 		*out++ = ']';
+	out = scope__put(out, scope);
 	*out++ = ':';
 	if (endpoint->port)
 		return out + fmt__u64(out, endpoint->port);

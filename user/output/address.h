@@ -10,6 +10,7 @@
 
 #define ADDRESS_TEXT_MAX  (sizeof("::ffff:") - 1 + FMT_IPV6_MAX)
 #define ENDPOINT_TEXT_MAX (ADDRESS_TEXT_MAX + sizeof("[]:65535") - 1)
+#define SCOPE_TEXT_MAX	  (sizeof("%") - 1 + 4 * 15) /* of IFNAMSIZ - 1 bytes, each \xNN */
 
 /*
  * address__put() - write @addr at @out, no NUL; returns where it ends
@@ -18,7 +19,10 @@
  */
 char *address__put(char *out, const struct ip_addr *addr, bool is_v6);
 
-/* endpoint__put() - "10.0.0.1:80", "[2001:db8::1]:80"; port 0 is "*" */
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6);
+/* scope__put() - "%eth0", nothing for NULL; bytes that are no printable ASCII as \xNN */
+char *scope__put(char *out, const char *scope);
+
+/* endpoint__put() - "10.0.0.1:80", "[2001:db8::1]:80", "[fe80::1]%eth0:80"; port 0 is "*" */
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, const char *scope);
 
 #endif

@@ -13,7 +13,7 @@
 #include "user/util/utf8.h"
 
 #define COLUMN_GAP	2
-#define SHORT_VALUE_MAX (ENDPOINT_TEXT_MAX + 1) /* bytes of any value but text */
+#define SHORT_VALUE_MAX (ENDPOINT_TEXT_MAX + SCOPE_TEXT_MAX + 1) /* bytes of any value but text */
 
 #define COLOR_RESET	"\033[0m"
 #define COLOR_HEADING	"\033[1m"
@@ -64,9 +64,9 @@ static char *put_short_value(char *out, const struct value *value)
 	case VALUE_STATE:
 		return put_string(out, tcp_state__name((unsigned)value->u));
 	case VALUE_ADDR:
-		return address__put(out, value->addr, value->is_v6);
+		return scope__put(address__put(out, value->addr, value->is_v6), value->scope);
 	case VALUE_ENDPOINT:
-		return endpoint__put(out, value->endpoint, value->is_v6);
+		return endpoint__put(out, value->endpoint, value->is_v6, value->scope);
 	}
 	return out;
 }

@@ -21,8 +21,9 @@
 #define TICK_IDLE_MS 80
 /* Records taken in at once, so that a flood of them does not keep the reader from its other duties.
  */
-#define DRAIN_MAX  65536
-#define WAITED_FOR 4 /* the ring, changes of interfaces, signs of new namespaces */
+#define DRAIN_MAX      65536
+#define SCOPES_KEPT_NS (60 * TW_NSEC_PER_SEC) /* names of interfaces that no row has any more */
+#define WAITED_FOR     4 /* the ring, changes of interfaces, signs of new namespaces */
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -111,8 +112,15 @@ static int apply_result(struct live *live)
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
 {
 	const struct live *live = ctx;
+	uint32_t inum;
+	size_t at = 0;
 
-	return tap_set__is_local(live->taps, tap, addr);
+	if (tap != ANY_TAP)
+		return tap_set__is_local(live->taps, tap, addr);
+	while ((inum = tap_set__netns_of(live->taps, addr, &at)))
+		if (netns_list__name(&live->netns, inum))
+			return true;
+	return false;
 }
 
 void live__tap_facts(void *ctx, uint32_t id, struct tap_facts *out)
@@ -262,6 +270,7 @@ int live__refresh(struct live *live)
 	(void)drain(live);
 	live_nat__read(live);
 	live_netns__follow(live);
+	live_scopes__tidy(live, live->now_ns - SCOPES_KEPT_NS);
 	if (live->options.lean)
 		return apply_result(live);
 	if (live->wire)

@@ -119,6 +119,9 @@ struct live {
 	struct listener full_listener;
 	struct listener_counters *counts_per_cpu; /* room for one key */
 	struct pace listeners_pace, requests_pace, listener_owners_pace, owners_pace, scan_pace;
+	struct scope *scopes; /* live_scopes.c */
+	uint64_t scanned_ns;  /* when the last scan of the caches began, 0: it failed, or there was
+				 none */
 	struct netns_looks looks;
 	struct live_nats nats;
 	struct live_ports *ports; /* NULL: not watched */
@@ -137,6 +140,10 @@ static inline bool live__has_figures(const struct live *live)
 int live__on_ring(void *ctx, void *data, size_t size);
 
 /* What the table asks of its surroundings (struct session_table_env); @ctx is the live source. */
+/* live__ifname() - the name of an interface, valid until live_scopes__tidy(); NULL: not known.
+ * live_scopes__tidy() - forget those that nobody asked for since */
+void live_scopes__tidy(struct live *live, uint64_t before_ns);
+const char *live__ifname(void *ctx, uint32_t netns, uint32_t ifindex);
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
 void live__tap_facts(void *ctx, uint32_t tap, struct tap_facts *out);
 const char *live__netns_name(void *ctx, uint32_t netns);

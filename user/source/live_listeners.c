@@ -35,9 +35,10 @@ void pace__took(struct pace *pace, uint64_t began_ns)
 
 int live_listeners__open(struct live *live)
 {
+	const struct listener_table_env env = {live, live__netns_name, live__ifname};
 	int err;
 
-	live->listeners = listener_table__new(live__netns_name, live);
+	live->listeners = listener_table__new(&env);
 	live->counts_per_cpu = calloc(live->n_cpus, sizeof(*live->counts_per_cpu));
 	if (!live->listeners || !live->counts_per_cpu)
 		return -ENOMEM;

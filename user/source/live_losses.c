@@ -58,8 +58,15 @@ static void tell(struct live *live, const struct lost_counters *lost)
 
 int live_losses__scan(struct live *live)
 {
-	int err = wire_view__scan(live->wire, live->now_ns, live__take_batch, live);
+	uint64_t began_ns = live->now_ns;
+	int err;
 
+	/* What began before the last scan was in the table then, or is by now: its fragment was
+	 * handed over meanwhile, and the ring has been drained since. */
+	if (!live->options.want_events && live->scanned_ns)
+		session_table__caught_up(live->table, live->scanned_ns - RECORD_LATE_NS);
+	err = wire_view__scan(live->wire, began_ns, live__take_batch, live);
+	live->scanned_ns = err ? 0 : began_ns;
 	live->has_missed = false;
 	pace__took(&live->scan_pace, live->now_ns);
 	return err;

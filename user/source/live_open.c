@@ -273,6 +273,7 @@ static int open_table(struct live *live)
 		.is_local = live__is_local,
 		.tap_facts = live__tap_facts,
 		.netns_name = live__netns_name,
+		.ifname = live__ifname,
 		.container = live->containers ? live__container : NULL,
 		.close_wait = live__close_wait,
 		.pull = live->options.views & VIEW_WIRE ? live__pull : NULL,
@@ -414,6 +415,7 @@ void live__close(struct live *live)
 	live_nat__close(live);
 	live_stats__fini(live);
 	live_listeners__fini(live);
+	live_scopes__tidy(live, UINT64_MAX);
 	live_ports__free(live->ports);
 	netns_list__free(&live->netns);
 	live_netns__close(live);

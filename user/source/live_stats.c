@@ -152,6 +152,8 @@ static const struct listener *keep_full(struct live *live, enum listener_queue *
 	live->full_listener = *worst;
 	live->full_listener.session.sock = &live->full_listener.sock;
 	live->full_listener.session.netns_name = live->full_listener.netns_name;
+	if (worst->session.scope)
+		live->full_listener.session.scope = live->full_listener.scope;
 	return &live->full_listener;
 }
 

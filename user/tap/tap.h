@@ -148,6 +148,9 @@ size_t tap_set__count(const struct tap_set *set);
 const struct tap *tap_set__get(const struct tap_set *set, size_t index);
 const struct tap *tap_set__by_id(const struct tap_set *set, uint16_t id); /* NULL: none */
 bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_addr *addr);
+/* tap_set__netns_of() - the next namespace that has @addr, of those with something to tap; 0: there
+ * is none. *@at is 0 at first */
+uint32_t tap_set__netns_of(const struct tap_set *set, const struct ip_addr *addr, size_t *at);
 
 /* tap_set__counters() - sums over CPUs, of one tap; returns 0 or -errno */
 int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out);

@@ -50,6 +50,17 @@ bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_a
 	return place && place->watch && link_watch__is_local(place->watch, addr);
 }
 
+uint32_t tap_set__netns_of(const struct tap_set *set, const struct ip_addr *addr, size_t *at)
+{
+	while (*at < set->n_places) {
+		const struct place *place = set->places[(*at)++];
+
+		if (place->watch && link_watch__is_local(place->watch, addr))
+			return place->ns.inum;
+	}
+	return 0;
+}
+
 int tap_set__counters(const struct tap_set *set, size_t index, struct wire_counters *out)
 {
 	const struct slot *slot = set->slots[index];

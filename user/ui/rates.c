@@ -37,20 +37,39 @@ static const uint32_t sock_counters_of[RATE_COUNT] = {
 	[RATE_RESETS_OUT] = BIT(RESET_SENT),
 };
 
-/* Without the socket view, what the taps saw that says as much. */
-static uint64_t wire_total(const struct live_stats *stats, enum rate rate)
+/* Of the sessions that no socket counts; without taps there are none. */
+static uint64_t wire_total(const struct session_table_stats *table, enum rate rate)
 {
-	return stats->has_wire && rate == RATE_RETRANSMITS ? stats->table.wire_retransmits
-							   : UNKNOWN_U64;
+	switch (rate) {
+	case RATE_OPENS:
+		return table->wire_opened;
+	case RATE_CLOSES:
+		return table->wire_closed;
+	case RATE_FAILED:
+		return table->wire_failed;
+	default:
+		return 0;
+	}
+}
+
+/* Without the socket view, what the taps saw that says as much. */
+static uint64_t wire_alone(const struct live_stats *stats, enum rate rate)
+{
+	if (!stats->has_wire || rate == RATE_RESETS_IN || rate == RATE_RESETS_OUT)
+		return UNKNOWN_U64;
+	return rate == RATE_RETRANSMITS ? stats->table.wire_retransmits
+					: wire_total(&stats->table, rate);
 }
 
 static uint64_t total_of(const struct live_stats *stats, enum rate rate)
 {
+	uint64_t of_socks;
+
 	if (!stats->has_sock)
-		return wire_total(stats, rate);
-	if (rate == RATE_FAILED)
-		return stats->attempt_fails;
-	return sum(&stats->sock, sock_counters_of[rate]);
+		return wire_alone(stats, rate);
+	of_socks = rate == RATE_FAILED ? stats->attempt_fails
+				       : sum(&stats->sock, sock_counters_of[rate]);
+	return of_socks + wire_total(&stats->table, rate);
 }
 
 struct rates rates__between(const struct live_stats *before, const struct live_stats *now)

@@ -19,8 +19,7 @@
 #include "user/util/log.h"
 #include "user/util/utf8.h"
 
-#define CTRL_L	   0x0c
-#define COLUMN_GAP 2 /* as output/text.c puts between columns */
+#define CTRL_L 0x0c
 
 struct screen {
 	SCREEN *terminal;
@@ -264,11 +263,7 @@ static int draw_lines(const struct screen *screen, int y, const char *text, unsi
 /* Where column @index of the layout begins. */
 static int column_start(const struct text_layout *layout, size_t index)
 {
-	int x = 0;
-
-	for (size_t i = 0; i < index; i++)
-		x += layout->width[i] + COLUMN_GAP;
-	return x;
+	return index ? (int)columns__width(layout, 0, index) + COLUMN_GAP : 0;
 }
 
 static void mark(int y, const struct text_layout *layout, size_t index, attr_t attrs, short pair)
@@ -279,14 +274,36 @@ static void mark(int y, const struct text_layout *layout, size_t index, attr_t a
 		mvchgat(y, x, layout->width[index], attrs, pair, NULL);
 }
 
+/* Columns of the screen up to the last that is there as a whole. */
+static int whole_width(const struct text_layout *layout)
+{
+	size_t n = layout->fields->count;
+
+	while (n && (int)columns__width(layout, 0, n) > COLS)
+		n--;
+	return (int)columns__width(layout, 0, n);
+}
+
+/* Where there are more columns: in the gap before the first that is shown, and behind the last. */
+static void point_to_hidden(int y, const struct columns_view *columns)
+{
+	int start = column_start(&columns->layout, columns->n_fixed);
+
+	if (columns->has_left)
+		mvaddch(y, start ? start - 1 : 0, '<');
+	if (columns->has_right && whole_width(&columns->layout) < COLS)
+		mvaddch(y, COLS - 1, '>');
+}
+
 static void draw_heading(struct screen *screen, int y, const struct screen_frame *frame)
 {
-	const struct text_layout *layout = frame->layout;
+	const struct text_layout *layout = &frame->columns->layout;
 
 	strbuf__clear(&screen->line);
 	text__heading(&screen->line, layout);
 	if (screen->line.len)
 		draw_columns(screen, y, screen->line.data, screen->line.len - 1, row_width(layout));
+	point_to_hidden(y, frame->columns);
 	mvchgat(y, 0, -1, A_REVERSE, 0, NULL);
 	for (size_t i = 0; i < layout->fields->count; i++)
 		if (layout->fields->items[i] == frame->sort)
@@ -296,7 +313,7 @@ static void draw_heading(struct screen *screen, int y, const struct screen_frame
 static void color_states(const struct screen *screen, int y, const struct screen_frame *frame,
 			 const void *row)
 {
-	const struct text_layout *layout = frame->layout;
+	const struct text_layout *layout = &frame->columns->layout;
 	struct value value;
 
 	for (size_t i = 0; i < layout->fields->count; i++) {
@@ -315,11 +332,13 @@ static void color_states(const struct screen *screen, int y, const struct screen
 static void draw_row(struct screen *screen, int y, const struct screen_frame *frame,
 		     const void *row)
 {
+	const struct text_layout *layout = &frame->columns->layout;
+
 	strbuf__clear(&screen->line);
-	text__row(&screen->line, frame->layout, row, frame->now);
+	text__row(&screen->line, layout, row, frame->now);
 	if (!screen->line.len)
 		return;
-	draw_columns(screen, y, screen->line.data, screen->line.len - 1, row_width(frame->layout));
+	draw_columns(screen, y, screen->line.data, screen->line.len - 1, row_width(layout));
 	color_states(screen, y, frame, row);
 }
 
@@ -377,8 +396,9 @@ static const struct {
 	{KEY_PPAGE, SCREEN_PAGE_UP}, {KEY_NPAGE, SCREEN_PAGE_DOWN},
 	{' ', SCREEN_PAGE_DOWN},     {KEY_HOME, SCREEN_FIRST},
 	{'g', SCREEN_FIRST},	     {KEY_END, SCREEN_LAST},
-	{'G', SCREEN_LAST},	     {KEY_LEFT, SCREEN_SORT_LEFT},
-	{'<', SCREEN_SORT_LEFT},     {KEY_RIGHT, SCREEN_SORT_RIGHT},
+	{'G', SCREEN_LAST},	     {KEY_LEFT, SCREEN_LEFT},
+	{'h', SCREEN_LEFT},	     {KEY_RIGHT, SCREEN_RIGHT},
+	{'l', SCREEN_RIGHT},	     {'<', SCREEN_SORT_LEFT},
 	{'>', SCREEN_SORT_RIGHT},    {'r', SCREEN_REVERSE},
 	{'p', SCREEN_PAUSE},	     {KEY_RESIZE, SCREEN_REDRAW},
 	{CTRL_L, SCREEN_REDRAW},

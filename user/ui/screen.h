@@ -6,23 +6,26 @@
 #ifndef TCPWATCH_SCREEN_H
 #define TCPWATCH_SCREEN_H
 
-#include "user/output/output.h"
+#include "columns.h"
 
-/* Commands of keys. X(enumerator, key as shown, help); those without a key shown have others */
-#define SCREEN_COMMANDS(X)                  \
-	X(NONE, "", "")                     \
-	X(QUIT, "q", "quit")                \
-	X(UP, "", "")                       \
-	X(DOWN, "", "")                     \
-	X(PAGE_UP, "PgUp", "page up")       \
-	X(PAGE_DOWN, "PgDn", "page down")   \
-	X(FIRST, "", "")                    \
-	X(LAST, "", "")                     \
-	X(SORT_LEFT, "<", "sort by left")   \
-	X(SORT_RIGHT, ">", "sort by right") \
-	X(REVERSE, "r", "reverse")          \
-	X(PAUSE, "p", "pause")              \
-	X(REDRAW, "", "")                   \
+/* Commands of keys. X(enumerator, key as shown, help); those without a key shown are
+ * beside another, or are known */
+#define SCREEN_COMMANDS(X)               \
+	X(NONE, "", "")                  \
+	X(QUIT, "q", "quit")             \
+	X(UP, "", "")                    \
+	X(DOWN, "", "")                  \
+	X(PAGE_UP, "PgUp/PgDn", "page")  \
+	X(PAGE_DOWN, "", "")             \
+	X(FIRST, "", "")                 \
+	X(LAST, "", "")                  \
+	X(LEFT, "Left/Right", "columns") \
+	X(RIGHT, "", "")                 \
+	X(SORT_LEFT, "</>", "sort")      \
+	X(SORT_RIGHT, "", "")            \
+	X(REVERSE, "r", "reverse")       \
+	X(PAUSE, "p", "pause")           \
+	X(REDRAW, "", "")                \
 	X(GONE, "", "")
 
 enum screen_command {
@@ -37,7 +40,7 @@ struct screen;
  */
 struct screen_frame {
 	const char *header;
-	const struct text_layout *layout;
+	const struct columns_view *columns;
 	const struct field *sort; /* its heading is marked; NULL: none */
 	const void *const *rows;  /* the first is the topmost shown */
 	size_t n_rows;

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Counting the sessions that no socket counts: those whose endpoints are both elsewhere, and
+ * attempts that this host refuses without a socket. What a session has been counted for is kept
+ * with it, and taken back if it turns out to be a socket's. Not here: counts of sockets, which the
+ * kernel side keeps (bpf/sock.bpf.c).
+ */
+#include "session_table_internal.h"
+
+#define OPENED	     (1u << 0)
+#define CLOSED	     (1u << 1)
+#define FAILED	     (1u << 2)
+#define ASKED	     (1u << 3) /* the next two are known */
+#define WATCHED(dir) (1u << (4 + (dir)))
+#define COUNTED	     (OPENED | CLOSED | FAILED)
+
+static void add(struct session_table *table, uint8_t what, int64_t n)
+{
+	table->stats.wire_opened += what & OPENED ? n : 0;
+	table->stats.wire_closed += what & CLOSED ? n : 0;
+	table->stats.wire_failed += what & FAILED ? n : 0;
+}
+
+/* The ends of @key that have the address of a namespace whose sockets count: a bit for each. */
+static uint8_t watched_ends(const struct session_table *table, const struct flow_key *key)
+{
+	uint8_t ends = 0;
+
+	for (unsigned dir = 0; table->env.is_local && dir < DIR_COUNT; dir++)
+		if (table->env.is_local(table->env.ctx, ANY_TAP, &key->addr[dir]))
+			ends |= 1u << dir;
+	return ends;
+}
+
+/* Likewise of all that @wire is called. An address that stands in for another one is nobody's. */
+static uint8_t watched_ends_of(const struct session_table *table, const struct wire_session *wire)
+{
+	const struct flow_key *key = &wire->ev.key;
+	enum nat_side side;
+	const struct nat *nat = table__nat(table, key, &side);
+	uint8_t beyond;
+
+	if (!nat)
+		return watched_ends(table, key);
+	beyond = watched_ends(table, &nat->side[!side].key) & nat__ends(nat, !side);
+	return (watched_ends(table, key) & nat__ends(nat, side)) |
+	       ends__swap(beyond, nat__is_swapped(nat));
+}
+
+/*
+ * The sender is a socket that counts: by what taps and sockets told, and if these have not met, by
+ * its address alone.
+ */
+static bool is_of_socket(const struct session_table *table, struct wire_session *wire, unsigned dir)
+{
+	if (!table->env.prefer_socket_events)
+		return false;
+	if (wire->sock[dir] || (wire->locals | wire->owned) & 1u << dir)
+		return true;
+	if (!(wire->tally & ASKED))
+		wire->tally |= ASKED | watched_ends_of(table, wire) * WATCHED(DIR_LOW);
+	return wire->tally & WATCHED(dir);
+}
+
+void tally__ask_again(struct wire_session *wire)
+{
+	wire->tally &= COUNTED;
+}
+
+/* As of sockets: the first FIN closes, or a reset. 0: it is open. */
+static uint64_t closing_ns(const struct wire_session *wire)
+{
+	const struct evidence_verdict *v = &wire->verdict;
+	uint64_t fin_ns;
+
+	if (v->closed_first == DIR_COUNT)
+		return 0;
+	fin_ns = wire->ev.half[v->closed_first].step_ns[STEP_FIN];
+	return fin_ns ? fin_ns : v->end_ns;
+}
+
+static uint8_t established_as(const struct wire_session *wire)
+{
+	uint64_t since_ns = wire->told_ns;
+
+	/* One picked up midstream was opened before anyone looked. */
+	return (evidence__has_syn(&wire->ev) && wire__opened_ns(wire) > since_ns ? OPENED : 0) |
+	       (closing_ns(wire) > since_ns ? CLOSED : 0);
+}
+
+/*
+ * What AttemptFails does not count: refused without a socket, or never answered. A client that
+ * takes its attempt back is counted by the listener (tcp_check_req() in net/ipv4/tcp_minisocks.c).
+ */
+static bool is_failure(const struct session_table *table, struct wire_session *wire)
+{
+	const struct evidence_verdict *v = &wire->verdict;
+
+	if (v->end == END_NOT || v->end_ns <= wire->told_ns || !evidence__has_syn(&wire->ev) ||
+	    is_of_socket(table, wire, v->originator))
+		return false;
+	return v->end != END_RESET || !is_of_socket(table, wire, !v->originator);
+}
+
+void tally__update(struct session_table *table, struct wire_session *wire)
+{
+	uint8_t had = wire->tally & COUNTED, has = had;
+
+	if (!wire->verdict.established)
+		has = (had & ~FAILED) | (is_failure(table, wire) ? FAILED : 0);
+	else
+		has = (had & ~FAILED) | established_as(wire);
+	if (has & (OPENED | CLOSED) &&
+	    (is_of_socket(table, wire, DIR_LOW) || is_of_socket(table, wire, DIR_HIGH)))
+		has &= ~(OPENED | CLOSED);
+	if (has == had)
+		return;
+	add(table, has & ~had, 1);
+	add(table, had & ~has, -1);
+	wire->tally = (wire->tally & ~COUNTED) | has;
+}
+
+void tally__end(struct session_table *table, struct wire_session *wire)
+{
+	if (wire->verdict.established && wire->tally & OPENED && !(wire->tally & CLOSED))
+		add(table, CLOSED, 1);
+	wire->tally = 0;
+}
+
+void tally__merge(struct session_table *table, struct wire_session *from, struct wire_session *to)
+{
+	add(table, from->tally & to->tally & COUNTED, -1);
+	to->tally |= from->tally & COUNTED;
+	from->tally = 0;
+}
