@@ -130,8 +130,17 @@ def test_containers_of_a_pod(podman):
     rows = tool.sessions(None, "--view", "socket", "-N", str(web.pid), "state", "all")
     listener, = (row for row in rows if row["state"] == "LISTEN")
     assert (*identity(listener), listener["pod_id"]) == (web.name, web.id, "podman", pod_id)
-    waiting = tool.sessions(None, "--view", "socket", "-N", "all", "state", "time-wait", "pod_id", "=", pod_id)
+    assert listener["pod"] == pod
+    waiting = tool.sessions(None, "--view", "socket", "-N", "all", "state", "time-wait", "pod", "=", pod)
     assert waiting and {identity(row) for row in waiting} == {(None, None, None)}
+
+
+def test_pod_without_infra(podman):
+    """Its containers have a network each, and nothing else is in it."""
+    pod, pod_id = podman.add_pod("bare", has_infra=False)
+    web = podman.start_web("web", options=("--pod", pod, "--network", podman.network))
+    listener, = tool.sessions(None, "--view", "socket", "-N", "all", "state", "listening", "container", "=", web.name)
+    assert (listener["pod"], listener["pod_id"]) == (pod, pod_id)
 
 
 def test_one_container_of_a_pod_is_chosen(podman):

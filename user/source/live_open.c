@@ -268,7 +268,7 @@ static int open_table(struct live *live)
 	const struct session_table_env env = {
 		.ctx = live,
 		.is_local = live__is_local,
-		.tap_ifname = live__tap_ifname,
+		.tap_facts = live__tap_facts,
 		.netns_name = live__netns_name,
 		.ifname = live__ifname,
 		.container = live->containers ? live__container : NULL,
@@ -277,6 +277,7 @@ static int open_table(struct live *live)
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
 		.nat = live_nat__is_wanted(live) ? live__nat : NULL,
+		.nat_news = live__nat_news,
 		.reset_reason = live__reset_reason,
 	};
 

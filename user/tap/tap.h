@@ -74,6 +74,7 @@ struct tap {
 	bool is_gone;	/* interface or namespace vanished */
 	bool is_past;	/* .is_gone, and no news any more: its name has a tap again, or it was not
 			 * .is_named and that is some seconds ago */
+	bool is_share;	/* one of the ports of a bond: of a session it sees some segments alone */
 	char note[160]; /* why it fell back, or what went wrong; "" if all is as asked */
 };
 
