@@ -21,6 +21,7 @@ from test_faults import Header
 
 PORT = 8080
 NET = NETS[4]
+DROPS = ("TcpExtListenDrops", "TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")
 
 
 def listen(ns, backlog, port=PORT, family=socket.AF_INET, reuse=False):
@@ -45,14 +46,14 @@ def connecting(stack, ns, count, address=NET.near, port=PORT):
     return clients
 
 
-def send_syns(ns, count, port=PORT, first=10000):
+def send_syns(ns, count, port=PORT, first=10000, source=NET.ghost):
     """SYNs of nobody who would answer a SYN-ACK."""
     with ns.entered():
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with sock:
         sock.bind(("far0", 0))
         for i in range(count):
-            sock.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=NET.ghost, dst=NET.near) /
+            sock.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=source, dst=NET.near) /
                             TCP(sport=first + i, dport=port, flags="S", seq=i)))
 
 
@@ -188,6 +189,45 @@ def test_quarter_kept_back(pair, backlog):
         assert now["TcpExtListenDrops"] - before["TcpExtListenDrops"] == 7
         assert now["TcpExtTCPReqQFullDrop"] == before["TcpExtTCPReqQFullDrop"]
         backlog.wait_totals(listen_drops_difference=0, req_queue_full_drops_difference=0)
+
+
+NOWHERE = "10.1.0.0"  # no route leads there
+
+
+def test_no_route_back(pair, backlog):
+    """The queues have room, and the kernel drops them all the same: none is queued, whoever else is."""
+    before = nstat(pair.near)
+    with contextlib.ExitStack() as stack, Header(pair.near, "-i", "near0") as top:
+        stack.enter_context(listen(pair.near, 100))
+        stack.enter_context(listen(pair.near, 100, port=PORT + 1))
+        backlog.wait(PORT, syns_dropped_other=0)
+        backlog.wait(PORT + 1, syns_dropped_other=0)
+        top.wait("SYN backlog 0")
+        send_syns(pair.far, 40, source=NOWHERE)
+        connecting(stack, pair.far, 3)
+        connecting(stack, pair.far, 2, port=PORT + 1)
+        row = backlog.wait(PORT, syns=43, syns_dropped_other=40, syns_queued=3, completed=3)
+        assert row["drops"] == row["drops_difference"] == 40 and row["expired"] == 0
+        backlog.wait(PORT + 1, syns=2, syns_dropped_other=0, syns_queued=2, expired=0)
+        backlog.wait_totals(syns_dropped_other=40, syns_queued=5)
+        drops = {name: nstat(pair.near)[name] - before[name] for name in DROPS}
+        assert drops == {"TcpExtListenDrops": 40, "TcpExtListenOverflows": 0, "TcpExtTCPReqQFullDrop": 0}
+        top.wait("SYNs dropped, no queue full 40")
+
+
+def test_no_route_back_beside_a_full_queue(pair, backlog):
+    """Each of the two is counted for what it is, and a flood by its sums."""
+    pair.near.sysctl("ipv4/tcp_syncookies", 0)
+    with listen(pair.near, 4):
+        backlog.wait(PORT, syns_dropped_other=0)
+        send_syns(pair.far, 2, source=NOWHERE)
+        send_syns(pair.far, 10)
+        row = backlog.wait(PORT, syns=12, syns_dropped_other=2, syns_dropped_syn_queue=5)
+        assert row["syns_queued"] == row["syn_queue"] == 5 and row["drops"] == 7
+    with listen(pair.near, 100, port=PORT + 1) as server:
+        backlog.wait(PORT + 1, accept_queue=0)
+        sent = flood(pair.far, 1, PORT + 1)
+        assert server and sent == backlog.wait_totals(20, syns_dropped_other=2 + sent, syns_queued=5)["listen_drops"] - 7
 
 
 def test_cookies_for_all_are_no_alarm(pair, watch):
@@ -407,7 +447,7 @@ SOURCES = 65_536
 IP_ID, IP_SRC_LOW, TCP_SEQ_LOW = 18, 28, 40  # offsets in an Ethernet frame
 
 
-def flood(ns, rounds):
+def flood(ns, rounds, port=PORT):
     """SYNs from 65,536 sources, each with another port in each round, as fast as they go: some 100,000 a second.
 
     What a source adds to the two checksums the IP identification and the sequence number take off again."""
@@ -417,7 +457,7 @@ def flood(ns, rounds):
         sock.bind(("far0", 0))
         for i in range(rounds):
             frame = bytearray(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src="10.1.0.0", dst=NET.near, id=0xffff) /
-                                    TCP(sport=2000 + i, dport=PORT, flags="S", seq=0xffff)))
+                                    TCP(sport=2000 + i, dport=port, flags="S", seq=0xffff)))
             for source in range(SOURCES):
                 struct.pack_into("!H", frame, IP_SRC_LOW, source)
                 struct.pack_into("!H", frame, IP_ID, 0xffff - source)

@@ -150,7 +150,7 @@ static void check_addresses(const struct field_table *table, const void *row, si
 		memset(&value, 0x01, sizeof(value));
 		field->get(row, &sample_moment, &value);
 		assert_int_equal(value.kind, field->kind);
-		if (value.is_v6)
+		if (value.is_v6 || value.is_dual)
 			fail_msg("%s of %s is of no AF_INET6 socket", field->key, table->schema);
 		count++;
 	}

@@ -47,6 +47,7 @@ static const struct listener_place usual_place = {
 	.has_limits = true,
 	.syn_cookies = 1,
 	.syn_backlog_max = 4096,
+	.has_other_drops = true,
 };
 
 static int open_table(void **state)
@@ -151,6 +152,7 @@ static void test_fields(void **state)
 		{"syns", "30"},
 		{"syns_per_second", "15"},
 		{"syns_queued", "20"},
+		{"syns_dropped_other", "0"},
 		{"syns_dropped_accept_queue", "8"},
 		{"syns_dropped_accept_queue_per_second", "4"},
 		{"syns_cookie", "0"},
@@ -186,10 +188,12 @@ static void test_unknown_is_unknown(void **state)
 	struct fixture *f = *state;
 	const struct listener_place place = {.netns = NETNS};
 	struct rec_listener rec = listener_record(COOKIE);
-	static const char *const unknown[] = {"syn_queue_limit", "syns",       "syns_queued",
-					      "syns_per_second", "drops_seen", "drops_difference",
-					      "completed",	 "expired",    "synack_retransmits",
-					      "drops_per_second"};
+	static const char *const unknown[] = {"syn_queue_limit",    "syns",
+					      "syns_queued",	    "syns_per_second",
+					      "drops_seen",	    "drops_difference",
+					      "completed",	    "expired",
+					      "synack_retransmits", "drops_per_second",
+					      "syns_dropped_other"};
 
 	assert_int_equal(listener_table__set_place(f->table, &place), 0);
 	snapshot(f, &rec, 1);
@@ -275,6 +279,7 @@ static void test_expired(void **state)
 			.is_followed = true,
 			.has_taps = true,
 			.has_cookie_counts = cases[i].has_kernel,
+			.has_other_drops = true,
 			.cookies_sent = cases[i].sent,
 			.cookies_received = cases[i].received,
 		};
@@ -289,6 +294,105 @@ static void test_expired(void **state)
 		print_message("%s\n", cases[i].name);
 		assert_field(f, COOKIE + i, "expired", cases[i].expired);
 		listener_table__forget_netns(f->table, NETNS);
+	}
+}
+
+/* SYNs that found room and were dropped: how many is the kernel's count for the namespace, whose
+ * they were follows where no other listener can have had them. */
+static void test_dropped_for_other_reasons(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		uint64_t before, after; /* the kernel's count */
+		struct {
+			uint64_t queued, backlog_full, drops;
+			const char *other, *left;
+		} rows[2];
+		uint64_t gone; /* SYNs of a listener that is no more */
+		bool has_other;
+		uint64_t other;
+	} cases[] = {
+		{"none", 7, 7, {{5, 0, 0, "0", "5"}, {6, 0, 0, "0", "6"}}, 0, true, 0},
+		{"of one", 7, 11, {{5, 0, 4, "4", "1"}, {6, 0, 0, "0", "6"}}, 0, true, 4},
+		{"of both", 7, 16, {{5, 0, 4, "4", "1"}, {6, 0, 5, "5", "1"}}, 0, true, 9},
+		{"resets of half-open ones count as drops of the one",
+		 7,
+		 11,
+		 {{5, 0, 5, "4", "1"}, {6, 0, 0, "0", "6"}},
+		 0,
+		 true,
+		 4},
+		{"… or of the other, and who knows whose they were",
+		 7,
+		 11,
+		 {{5, 0, 4, "null", "5"}, {6, 0, 3, "null", "6"}},
+		 0,
+		 true,
+		 4},
+		{"a listener that is gone may have had them",
+		 7,
+		 11,
+		 {{5, 0, 4, "null", "5"}, {6, 0, 0, "0", "6"}},
+		 9,
+		 true,
+		 4},
+		{"tcp_max_syn_backlog has no counter of its own",
+		 7,
+		 11,
+		 {{5, 3, 4, "1", "4"}, {6, 0, 0, "0", "6"}},
+		 0,
+		 true,
+		 1},
+		{"more than came to a tap",
+		 7,
+		 27,
+		 {{5, 0, 20, "null", "5"}, {6, 0, 0, "null", "6"}},
+		 0,
+		 false,
+		 0},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct listener_place place = {.netns = NETNS,
+					       .is_followed = true,
+					       .has_taps = true,
+					       .has_other_drops = true,
+					       .other_drops = cases[i].before};
+		struct rec_listener recs[3] = {listener_record(COOKIE), listener_record(COOKIE + 1),
+					       listener_record(COOKIE + 2)};
+		const struct listener_counters gone = {.fate = {[SYN_QUEUED] = cases[i].gone}};
+		struct syn_fates all;
+
+		print_message("%s\n", cases[i].name);
+		assert_int_equal(listener_table__set_place(f->table, &place), 0);
+		snapshot(f, recs, 3);
+		listener_table__end_counts(f->table, f->now_ns, false);
+		place.other_drops = cases[i].after;
+		assert_int_equal(listener_table__set_place(f->table, &place), 0);
+		for (size_t k = 0; k < 2; k++)
+			recs[k].drops = cases[i].rows[k].drops;
+		snapshot(f, recs, 2);
+		assert_int_equal(count(f, COOKIE + 2, &gone), LISTENER_GONE);
+		for (size_t k = 0; k < 2; k++) {
+			const struct listener_counters counts = {
+				.fate = {[SYN_QUEUED] = cases[i].rows[k].queued,
+					 [SYN_BACKLOG_FULL] = cases[i].rows[k].backlog_full}};
+
+			assert_int_equal(count(f, COOKIE + k, &counts), 0);
+		}
+		listener_table__end_counts(f->table, f->now_ns, false);
+		for (size_t k = 0; k < 2; k++) {
+			assert_field(f, COOKIE + k, "syns_dropped_other", cases[i].rows[k].other);
+			assert_field(f, COOKIE + k, "syns_queued", cases[i].rows[k].left);
+		}
+		listener_table__fates(f->table, 0, &all);
+		assert_int_equal(all.has_other, cases[i].has_other);
+		assert_int_equal(all.other, cases[i].other);
+		assert_int_equal(syn_fates__queued(&all), all.fate[SYN_QUEUED] - all.other);
+		close_table(state);
+		open_table(state);
+		f = *state;
 	}
 }
 
@@ -815,6 +919,7 @@ int main(void)
 		TEST(test_fields),
 		TEST(test_unknown_is_unknown),
 		TEST(test_expired),
+		TEST(test_dropped_for_other_reasons),
 		TEST(test_limit_of_the_syn_queue),
 		TEST(test_oldest_request),
 		TEST(test_drops_wrap),

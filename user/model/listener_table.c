@@ -168,6 +168,8 @@ int listener_table__set_place(struct listener_table *table, const struct listene
 
 static double rate_of(uint64_t now, uint64_t before, uint64_t elapsed_ns)
 {
+	if (now < before)
+		return 0; /* readings of different instants */
 	return (double)(now - before) * TW_NSEC_PER_SEC / (double)elapsed_ns;
 }
 
@@ -187,7 +189,10 @@ static void take_rates(struct listener *listener, uint64_t now_ns)
 						 elapsed_ns);
 		for (int i = 0; i < SYN_FATE_COUNT; i++)
 			rates->fate[i] = rate_of(now->fate[i], before->fate[i], elapsed_ns);
+		rates->fate[SYN_QUEUED] =
+			rate_of(listener__queued(listener), listener->queued_before, elapsed_ns);
 	}
+	listener->queued_before = listener__queued(listener);
 	listener->before = *now;
 	listener->drops_before = listener->drops;
 	listener->counted_ns = now_ns;
@@ -248,13 +253,13 @@ int listener_table__count(struct listener_table *table, const struct listener_ke
  * as is counted? Each SYN is counted, so they were if as many were answered by a cookie or dropped
  * as the kernel says.
  */
-static bool are_queued_known(const struct listener_table *table, const struct listener *listener)
+static bool are_queued_known(const struct listener_table *table, const struct place *place,
+			     const struct listener *listener)
 {
-	const struct place *place = places__find(table, listener->sock.netns);
 	const struct listener_counters *counts = &listener->counts;
 	struct syn_fates all;
 
-	if (!listener->has_fates || !listener->has_counts || !place)
+	if (!listener->has_other || !listener->has_counts)
 		return false;
 	if (counts->fate[SYN_COOKIE] &&
 	    (!place->about.has_cookie_counts || place->about.cookies_received))
@@ -264,7 +269,7 @@ static bool are_queued_known(const struct listener_table *table, const struct li
 	listener_table__fates(table, listener->sock.netns, &all);
 	return place->about.has_cookie_counts &&
 	       place->about.cookies_sent == all.fate[SYN_COOKIE] &&
-	       listener->drops == listener__drops_seen(counts);
+	       listener->drops == listener__drops_seen(counts) + listener->other;
 }
 
 /* SYNs came, as the sockets and the kernel tell, and not by a way that is watched. */
@@ -279,14 +284,18 @@ static bool comes_by_no_tap(const struct listener *listener)
 void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, bool is_full)
 {
 	drop_gone(table);
+	listeners__take_other(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct listener *listener = table->items[i];
+		const struct place *place = places__find(table, listener->sock.netns);
 
 		if (is_full && !listener->is_counted)
 			listener->has_fates = listener->has_counts = false;
 		if (comes_by_no_tap(listener))
 			listener->has_fates = false;
-		listener->has_expired = are_queued_known(table, listener);
+		if (place)
+			listener__share_other(listener, place);
+		listener->has_expired = place && are_queued_known(table, place, listener);
 		take_rates(listener, now_ns);
 	}
 }
@@ -426,9 +435,11 @@ void syn_fates__add(struct syn_fates *sum, const struct listener *listener)
 void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			   struct syn_fates *out)
 {
-	*out = (struct syn_fates){0};
-	if (!netns)
+	*out = (struct syn_fates){.has_other = true};
+	if (!netns) {
 		add_fates(out, &table->past);
+		out->other = table->past_other;
+	}
 	for (size_t i = 0; i < table->n_places; i++) {
 		const struct place *place = &table->places[i];
 
@@ -436,6 +447,8 @@ void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			continue;
 		add_fates(out, &place->past);
 		add_fates(out, &place->stray);
+		out->other += place->other;
+		out->has_other &= place->has_other;
 	}
 	for (size_t i = 0; i < table->count; i++)
 		if (!netns || table->items[i]->sock.netns == netns)

@@ -30,6 +30,8 @@ struct nat {
 	uint32_t netns; /* inode number of the namespace that translates */
 	uint32_t epoch;
 	struct nat_tuple side[NAT_SIDES];
+	/* conntrack's zone, where that side's tuple is looked up: another may have the same one. */
+	uint16_t zone[NAT_SIDES];
 };
 
 /* nat__is_swapped() - what is low in the key of one side is high in that of the other */
@@ -52,7 +54,7 @@ void nat_table__free(struct nat_table *table);
 size_t nat_table__count(const struct nat_table *table);
 
 /*
- * nat_table__add() - @nat, of which .netns and .side are read, holds from now on
+ * nat_table__add() - @nat, of which .netns, .side and .zone are read, holds from now on
  *
  * *@out: the table's own, which may have been there. Returns 0, -ENOSPC: there are as many as may
  * be, or -ENOMEM.
@@ -60,10 +62,14 @@ size_t nat_table__count(const struct nat_table *table);
 int nat_table__add(struct nat_table *table, const struct nat *nat, const struct nat **out);
 /* nat_table__remove() - it no longer holds, if it did */
 void nat_table__remove(struct nat_table *table, const struct nat *nat);
-/* nat_table__find() - the translation that has the tuple @key (its tap is not looked at) on either
- * side, and on which; NULL: none. Valid until it is removed */
-const struct nat *nat_table__find(const struct nat_table *table, const struct flow_key *key,
-				  enum nat_side *side);
+/*
+ * nat_table__next() - the translations that have the tuple @key (its tap is not looked at) on @side
+ *
+ * One after the other, @after NULL: the first. Namespaces and zones each have theirs. NULL: there
+ * is none more. Valid until it is removed.
+ */
+const struct nat *nat_table__next(const struct nat_table *table, const struct flow_key *key,
+				  enum nat_side side, const struct nat *after);
 
 /*
  * nat_table__begin_list() - all translations of a namespace are added next;

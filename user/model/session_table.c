@@ -20,17 +20,16 @@ uint32_t table__hash(const struct session_table *table, const struct flow_key *k
 	return flow_key__hash(&bare, table->seed);
 }
 
-const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
+const struct tap_facts *table__tap(struct session_table *table, uint32_t tap)
 {
 	struct tap_memo *memo = &table->tap;
 
 	if (memo->is_set && memo->tap == tap)
-		return memo;
+		return &memo->facts;
 	*memo = (struct tap_memo){.tap = tap, .is_set = true};
-	if (table->env.tap_ifname && tap)
-		memo->ifname =
-			table->env.tap_ifname(table->env.ctx, tap, &memo->netns, &memo->is_gone);
-	return memo;
+	if (table->env.tap_facts && tap)
+		table->env.tap_facts(table->env.ctx, tap, &memo->facts);
+	return &memo->facts;
 }
 
 static const struct nat *find_nat(const struct session_table *table, struct session *row)
@@ -41,7 +40,7 @@ static const struct nat *find_nat(const struct session_table *table, struct sess
 		return NULL;
 	flow_key__set(&key, &row->local.addr, TW_BE16(row->local.port), &row->remote.addr,
 		      TW_BE16(row->remote.port), 0);
-	return table__nat(table, &key, &row->nat_side);
+	return table__nat_of(table, row, &key, &row->nat_side);
 }
 
 static const char *name_of_bound(struct session_table *table, const struct sock_info *sock)
@@ -70,7 +69,7 @@ static const char *find_scope(struct session_table *table, const struct session 
 
 void table__name_row(struct session_table *table, struct session *row)
 {
-	const struct tap_memo *tap = table__tap(table, row->tap);
+	const struct tap_facts *tap = table__tap(table, row->tap);
 	struct netns_memo *netns = &table->netns;
 
 	row->ifname = tap->ifname;

@@ -14,6 +14,14 @@
 
 struct session_table;
 
+/* What is known of a tap. */
+struct tap_facts {
+	const char *ifname; /* NULL: unknown */
+	uint32_t netns;
+	bool is_gone;
+	bool is_share; /* of the segments of a session it may see some alone: another shows all */
+};
+
 #define ANY_TAP 0 /* no tap has this number */
 
 /* What the table asks of its surroundings; constant while it lives. */
@@ -22,8 +30,9 @@ struct session_table_env {
 	/* Is @addr an address of the namespace that @tap is in, or with ANY_TAP of any that the
 	 * socket view covers? NULL: nothing is (all wire-only rows forward). */
 	bool (*is_local)(void *ctx, uint32_t tap, const struct ip_addr *addr);
+	/* Fill @out, which is all zero, if @tap is known. */
+	void (*tap_facts)(void *ctx, uint32_t tap, struct tap_facts *out);
 	/* Names for rows; may return NULL. */
-	const char *(*tap_ifname)(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/* The interface numbered @ifindex of @netns; may return NULL, and be NULL. */
 	const char *(*ifname)(void *ctx, uint32_t netns, uint32_t ifindex);
@@ -31,14 +40,13 @@ struct session_table_env {
 	const struct container *(*container)(void *ctx, const struct session *session);
 	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
 	const struct close_wait_holder *(*close_wait)(void *ctx, const struct session *session);
-	/*
-	 * The translation that has the tuple @key (any tap) on either side, and on which; NULL:
-	 * none is known. @is_new: something was just seen on it, so a translation of it has been
-	 * made by now; it may be told of by session_table__add_nat() before this returns. NULL:
-	 * nobody tells.
-	 */
-	const struct nat *(*nat)(void *ctx, const struct flow_key *key, bool is_new,
-				 enum nat_side *side);
+	/* The translations that have the tuple @key (any tap) on @side, as nat_table__next() gives
+	 * them. NULL: nobody tells. */
+	const struct nat *(*nat)(void *ctx, const struct flow_key *key, enum nat_side side,
+				 const struct nat *after);
+	/* Something was just seen on a tuple, so a translation of it has been made by now: it may
+	 * be told of by session_table__add_nat() before this returns. Only with .nat. */
+	void (*nat_news)(void *ctx);
 	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.

@@ -163,9 +163,9 @@ struct netns_mark {
 
 /* What the environment said of a tap, and the name of a namespace: asked once per batch. */
 struct tap_memo {
-	uint32_t tap, netns;
-	const char *ifname;
-	bool is_gone, is_set;
+	uint32_t tap;
+	bool is_set;
+	struct tap_facts facts;
 };
 struct scope_memo {
 	uint32_t netns, ifindex; /* 0: nothing was asked */
@@ -212,7 +212,7 @@ struct session_table {
 /* table__hash() - of a canonical key; its tap is not looked at */
 uint32_t table__hash(const struct session_table *table, const struct flow_key *key);
 /* table__tap() - what is known of @tap; valid until the next call */
-const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
+const struct tap_facts *table__tap(struct session_table *table, uint32_t tap);
 /* table__name_row() - bring the texts of @row up to date */
 void table__name_row(struct session_table *table, struct session *row);
 /* table__begin_batch() - what was asked of the environment may have changed */
@@ -222,7 +222,13 @@ void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
 
 /* ---- session_table_nat.c ---- */
 
-/* table__nat() - the translation that is known of @key, or NULL */
+/* table__nat_of() - the translation of @row, whose tuple is @key: of several the one on whose other
+ * side its session was seen */
+const struct nat *table__nat_of(const struct session_table *table, const struct session *row,
+				const struct flow_key *key, enum nat_side *side);
+
+/* table__nat() - the translation that is known of @key, and on which side it has it. NULL: there is
+ * none, or more than one, of which it may be any */
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side);
 /* ends__swap() - @ends, a bit for each enum flow_dir, in a key that has them the other way round */
@@ -341,6 +347,7 @@ struct wire_before wire__before(const struct wire_session *wire);
 
 /* ---- session_table_legs.c ---- */
 
+bool legs__has_tap(const struct wire_session *wire, uint16_t tap); /* of those that are kept */
 /* legs__has_netns() - a tap of @netns sees it */
 bool legs__has_netns(const struct wire_session *wire, uint32_t netns);
 /* legs__add() - the tap @tap of @netns sees it too. True if it is the first one there */

@@ -18,10 +18,12 @@ bool legs__has_netns(const struct wire_session *wire, uint32_t netns)
 	return false;
 }
 
-static bool has_tap(const struct wire_legs *legs, uint16_t tap)
+bool legs__has_tap(const struct wire_session *wire, uint16_t tap)
 {
-	for (unsigned i = 0; i < legs->count; i++)
-		if (legs->leg[i].tap == tap)
+	if (wire->ev.key.tap == tap)
+		return true;
+	for (unsigned i = 0; wire->legs && i < wire->legs->count; i++)
+		if (wire->legs->leg[i].tap == tap)
 			return true;
 	return false;
 }
@@ -43,7 +45,7 @@ bool legs__add(struct session_table *table, struct wire_session *wire, uint16_t 
 	struct wire_legs *legs = wire->legs;
 	bool is_first;
 
-	if (tap == wire->ev.key.tap || (legs && has_tap(legs, tap)))
+	if (legs__has_tap(wire, tap))
 		return false;
 	is_first = !legs__has_netns(wire, netns);
 	if (!legs)

@@ -8,10 +8,22 @@
 
 #include "session_table_internal.h"
 
+static const struct nat *next_nat(const struct session_table *table, const struct flow_key *key,
+				  enum nat_side side, const struct nat *after)
+{
+	return table->env.nat ? table->env.nat(table->env.ctx, key, side, after) : NULL;
+}
+
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side)
 {
-	return table->env.nat ? table->env.nat(table->env.ctx, key, false, side) : NULL;
+	for (*side = NAT_BEFORE; *side < NAT_SIDES; (*side)++) {
+		const struct nat *nat = next_nat(table, key, *side, NULL);
+
+		if (nat)
+			return next_nat(table, key, *side, nat) ? NULL : nat;
+	}
+	return NULL;
 }
 
 /* ---- aliases ---- */
@@ -77,6 +89,36 @@ void aliases__clear(struct session_table *table, struct wire_session *wire)
 
 /* ---- one session, two tuples ---- */
 
+static bool is_called(const struct session_table *table, const struct wire_session *wire,
+		      const struct flow_key *key)
+{
+	const struct alias *alias = pool__get(&table->aliases, wire->alias);
+
+	while (alias && !flow_key__same_ends(&alias->key, key))
+		alias = pool__get(&table->aliases, alias->next);
+	return alias || flow_key__same_ends(&wire->ev.key, key);
+}
+
+static const struct wire_session *session_of(const struct session *row)
+{
+	const char *evidence = (const char *)row->wire;
+
+	return evidence ? (const void *)(evidence - offsetof(struct wire_session, ev)) : NULL;
+}
+
+const struct nat *table__nat_of(const struct session_table *table, const struct session *row,
+				const struct flow_key *key, enum nat_side *side)
+{
+	const struct wire_session *wire = session_of(row);
+	const struct nat *nat = table__nat(table, key, side);
+
+	for (; !nat && wire && *side < NAT_SIDES; (*side)++)
+		while ((nat = next_nat(table, key, *side, nat)))
+			if (is_called(table, wire, &nat->side[!*side].key))
+				return nat;
+	return nat;
+}
+
 /* The session on the tuple @key or on an alias of that name that @seen, in other words, is of. */
 static struct wire_session *find_by_evidence(const struct session_table *table,
 					     const struct flow_key *key,
@@ -127,7 +169,7 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 	while (table->aliases.count && (alias = next_on(table, seen->key, alias))) {
 		struct wire_session *wire = pool__get(&table->wires, alias->wire);
 
-		if (!wire || !(legs__has_netns(wire, seen->netns) ||
+		if (!wire || !(legs__has_tap(wire, seen->key->tap) ||
 			       sighting__is_of(seen, wire, alias->is_swapped)))
 			continue;
 		note_leg(table, wire, alias, seen);
@@ -136,29 +178,47 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 	return false;
 }
 
-bool nat__take(struct session_table *table, struct sighting *seen)
+/* By evidence it is of the session on the other side of @nat. */
+static bool takes_by(struct session_table *table, const struct sighting *seen,
+		     const struct nat *nat, enum nat_side side)
 {
-	const struct nat_tuple *other;
-	struct wire_session *wire;
-	struct alias *alias;
-	bool is_swapped;
+	const struct nat_tuple *other = &nat->side[!side];
+	bool is_swapped = nat__is_swapped(nat);
+	struct wire_session *wire = find_by_evidence(table, &other->key, seen, &is_swapped);
+	struct alias *alias = wire ? add(table, wire, seen->key, is_swapped) : NULL;
 
-	if (!table->env.nat)
-		return false;
-	seen->nat = table->env.nat(table->env.ctx, seen->key, true, &seen->side);
-	if (!seen->nat)
-		return false;
-	other = &seen->nat->side[!seen->side];
-	is_swapped = nat__is_swapped(seen->nat);
-	wire = find_by_evidence(table, &other->key, seen, &is_swapped);
-	alias = wire ? add(table, wire, seen->key, is_swapped) : NULL;
 	if (!alias)
 		return false;
-	alias->ends = nat__ends(seen->nat, seen->side);
+	alias->ends = nat__ends(nat, side);
 	if (flow_key__same_ends(&wire->ev.key, &other->key))
-		wire->locals &= nat__ends(seen->nat, !seen->side);
+		wire->locals &= nat__ends(nat, !side);
 	note_leg(table, wire, alias, seen);
 	return true;
+}
+
+static bool takes_known(struct session_table *table, const struct sighting *seen)
+{
+	for (enum nat_side side = NAT_BEFORE; side < NAT_SIDES; side++) {
+		const struct nat *nat = NULL;
+
+		while ((nat = next_nat(table, seen->key, side, nat)))
+			if (takes_by(table, seen, nat, side))
+				return true;
+	}
+	return false;
+}
+
+bool nat__take(struct session_table *table, struct sighting *seen)
+{
+	if (!table->env.nat)
+		return false;
+	if (takes_known(table, seen))
+		return true;
+	table->env.nat_news(table->env.ctx);
+	if (takes_known(table, seen))
+		return true;
+	seen->nat = table__nat(table, seen->key, &seen->side);
+	return false;
 }
 
 /* Sessions that began before it was known. */
@@ -168,6 +228,8 @@ void session_table__add_nat(struct session_table *table, const struct nat *nat)
 		const struct flow_key *key = &nat->side[side].key;
 		struct wire_session *wire = wire__next_on(table, key, NULL);
 
+		if (next_nat(table, key, side, NULL) != nat || next_nat(table, key, side, nat))
+			continue; /* which one is on it, evidence will tell */
 		for (; wire; wire = wire__next_on(table, key, wire)) {
 			wire->locals &= nat__ends(nat, side);
 			tally__ask_again(wire);

@@ -141,20 +141,31 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 	socks__link_wire(table, wire);
 }
 
+/* The tap to count at: one that sees the whole session rather than a share, then the lower one. */
+static bool is_preferred(struct session_table *table, uint16_t tap, uint16_t counted)
+{
+	const struct tap_facts facts = *table__tap(table, tap), other = *table__tap(table, counted);
+
+	if (facts.is_gone || other.is_gone)
+		return !facts.is_gone;
+	if (facts.is_share != other.is_share)
+		return other.is_share;
+	return tap < counted;
+}
+
 /*
- * Several taps may see the same segments. The session is what the one with the lowest number sees,
- * so that nothing counts twice; another takes over when that one is gone.
+ * Several taps may see the same segments. The session is what one of them sees, so that nothing
+ * counts twice; another takes over when that one is gone.
  */
 static bool takes_tap(struct session_table *table, struct wire_session *wire,
 		      const struct sighting *seen)
 {
 	uint16_t counted = wire->ev.key.tap, tap = seen->key->tap;
-	bool is_lower = tap < counted;
 
 	if (tap == counted)
 		return true;
 	add_leg(table, wire, seen);
-	if (table__tap(table, is_lower ? tap : counted)->is_gone == is_lower)
+	if (!is_preferred(table, tap, counted))
 		return false;
 	table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 	forget_evidence(table, wire, seen->key);
@@ -287,28 +298,33 @@ static void give_way(struct session_table *table, struct wire_session *wire,
 	wire__forget(table, wire);
 }
 
+/* The same tap shows what it is of; one that is not kept, if there are many, is taken for that. */
+static bool is_at(const struct wire_session *wire, const struct sighting *seen)
+{
+	return legs__has_tap(wire, seen->key->tap) ||
+	       (wire->legs && wire->legs->is_cut && legs__has_netns(wire, seen->netns));
+}
+
 /*
- * The session that @seen is of: the one that its namespace has seen on the tuple, or one that
- * others see and that it can only be of. There may be different ones, for two containers may have
- * the same address. NULL: none is known.
+ * The session that @seen is of: the one that its tap has seen on the tuple, or one that others see
+ * and that it can only be of. There may be different ones, for two containers may have the same
+ * address, even behind interfaces of one namespace. NULL: none is known.
  */
 static struct wire_session *find_session(struct session_table *table, const struct sighting *seen)
 {
-	struct wire_session *wire = wire__next_on(table, seen->key, NULL), *former;
+	struct wire_session *wire = wire__next_on(table, seen->key, NULL), *former = wire;
 
-	if (!wire)
-		return NULL;
-	former = legs__has_netns(wire, seen->netns) ? wire : NULL;
-	if (former && !wire__next_on(table, seen->key, wire))
+	if (!wire || (is_at(wire, seen) && !wire__next_on(table, seen->key, wire)))
 		return wire;
-	while (wire && !sighting__is_of(seen, wire, false)) {
+	while (former && !is_at(former, seen))
+		former = wire__next_on(table, seen->key, former);
+	if (former && sighting__is_of(seen, former, false))
+		return former;
+	while (wire && (wire == former || !sighting__is_of(seen, wire, false)))
 		wire = wire__next_on(table, seen->key, wire);
-		if (wire && !former && legs__has_netns(wire, seen->netns))
-			former = wire;
-	}
 	if (!wire)
 		return former;
-	if (former && former != wire)
+	if (former)
 		give_way(table, former, wire);
 	return wire;
 }

@@ -80,7 +80,9 @@ struct live_nats {
 	struct netns_list home;
 	struct conntrack **sources;
 	size_t n_sources;
-	int epoll_fd; /* of the sources; looked at, never waited for */
+	int epoll_fd;	  /* of the sources; looked at, never waited for */
+	bool is_loaded;	  /* conntrack was there at the last look … */
+	long looked_nsec; /* … which was in this jiffy, by CLOCK_MONOTONIC_COARSE */
 	uint64_t n_relisted, n_not_kept, n_not_asked;
 };
 
@@ -144,7 +146,7 @@ int live__on_ring(void *ctx, void *data, size_t size);
 void live_scopes__tidy(struct live *live, uint64_t before_ns);
 const char *live__ifname(void *ctx, uint32_t netns, uint32_t ifindex);
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
-const char *live__tap_ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
+void live__tap_facts(void *ctx, uint32_t tap, struct tap_facts *out);
 const char *live__netns_name(void *ctx, uint32_t netns);
 const struct container *live__container(void *ctx, const struct session *session);
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
@@ -161,8 +163,9 @@ void live_nat__add_netns(struct live *live, const struct netns *ns);
 void live_nat__forget_netns(struct live *live, uint32_t inum);
 /* live_nat__read() - take in what is told, without waiting */
 void live_nat__read(struct live *live);
-const struct nat *live__nat(void *ctx, const struct flow_key *key, bool is_new,
-			    enum nat_side *side);
+const struct nat *live__nat(void *ctx, const struct flow_key *key, enum nat_side side,
+			    const struct nat *after);
+void live__nat_news(void *ctx);
 
 /* live_netns__open() - with -N all: watch for signs of new namespaces. Returns 0 or -errno */
 int live_netns__open(struct live *live);

@@ -34,13 +34,20 @@ GETTER(half_open)
 	value__set_u64(out, VALUE_COUNT, TOTALS->fates.half_open);
 }
 
-#define FATE_GETTER(id, key, help)                                    \
-	GETTER(syns_##id)                                             \
-	{                                                             \
-		value__set_known(out, TOTALS->has_fates, VALUE_COUNT, \
-				 TOTALS->fates.fate[SYN_##id]);       \
+#define FATE_GETTER(id, key, help)                                                          \
+	GETTER(syns_##id)                                                                   \
+	{                                                                                   \
+		value__set_known(out, TOTALS->has_fates, VALUE_COUNT,                       \
+				 SYN_##id == SYN_QUEUED ? syn_fates__queued(&TOTALS->fates) \
+							: TOTALS->fates.fate[SYN_##id]);    \
 	}
 SYN_FATES(FATE_GETTER)
+
+GETTER(syns_dropped_other)
+{
+	value__set_known(out, TOTALS->has_fates && TOTALS->fates.has_other, VALUE_COUNT,
+			 TOTALS->fates.other);
+}
 
 GETTER(syns_inferred)
 {
@@ -87,6 +94,7 @@ static const struct field rows[] = {
 	ROW(listeners, VALUE_COUNT, "listeners in it")
 	ROW(half_open, VALUE_COUNT, "connections half open in their SYN queues")
 	SYN_FATES(FATE_ROW)
+	ROW(syns_dropped_other, VALUE_COUNT, "SYNs " LISTENER_OTHER_HELP)
 	ROW(syns_inferred, VALUE_COUNT, "SYNs that share the answer of one just before")
 	SYN_ACCOUNTS(ACCOUNT_ROWS)
 	/* clang-format on */

@@ -40,8 +40,12 @@ static void add_fates(struct flow *flow, const struct syn_fates *fates)
 		sum += fates->fate[i];
 	flow__add_count(flow, "SYNs", sum);
 	for (int i = SYN_FATE_NONE + 1; i < SYN_FATE_COUNT; i++)
-		if (fates->fate[i] || i == SYN_QUEUED)
+		if (i == SYN_QUEUED)
+			flow__add_count(flow, labels[i], syn_fates__queued(fates));
+		else if (fates->fate[i])
 			flow__add_count(flow, labels[i], fates->fate[i]);
+	if (fates->other)
+		flow__add_count(flow, "dropped, no queue full", fates->other);
 	if (fates->n_inferred)
 		flow__add_count(flow, "inferred", fates->n_inferred);
 	flow__end_line(flow);
