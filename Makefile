@@ -25,7 +25,7 @@ ARCH := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/pp
 BPFTOOL ?= $(shell for t in bpftool /usr/sbin/bpftool $$(ls -r /usr/lib/linux-tools/*/bpftool \
 	2>/dev/null); do $$t version >/dev/null 2>&1 && echo $$t && break; done)
 
-LIBRARIES      := libbpf libelf zlib ncursesw libmnl libmicrohttpd jansson
+LIBRARIES      := libbpf libelf zlib ncursesw libmnl libmicrohttpd jansson sqlite3
 TEST_LIBRARIES := cmocka libpcap
 
 # --- flags ---------------------------------------------------------------------------------------

@@ -241,6 +241,8 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 	info->is_autobound = !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & BINDPORT_LOCK);
 	if (bpf_core_field_exists(tp->is_mptcp))
 		info->is_mptcp = tp->is_mptcp;
+	if (state == TCPS_LISTEN && skc__is_v6(&sk->__sk_common))
+		info->is_v6only = BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_ipv6only);
 	info->holder = holder_of(sk);
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;

@@ -250,7 +250,8 @@ static __always_inline bool asks_for_fate(const struct sighting *seen)
 	       TW_UNLIKELY((seen->seg.flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN);
 }
 
-static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 ifindex)
+static __always_inline void find_fate(void *ctx, const struct frame *frame, struct sighting *seen,
+				      __u32 ifindex)
 {
 	struct syn syn = {
 		.key = &seen->key,
@@ -259,7 +260,7 @@ static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 if
 		.netns = seen->at.netns,
 		.looks = cfg.fate_looks,
 		.full_at_limit = cfg.full_at_limit,
-		.is_repeat = wire_tap__is_repeat(&seen->at),
+		.is_repeat = wire_tap__is_repeat(&seen->at, frame),
 	};
 
 	seen->fate = syn_fate__count(ctx, &syn);
@@ -271,8 +272,10 @@ static __always_inline void find_fate(void *ctx, struct sighting *seen, __u32 if
  */
 static __noinline int fate_xdp(struct xdp_md *ctx, struct sighting *seen)
 {
+	struct frame frame = xdp_frame(ctx);
+
 	if (seen)
-		find_fate(ctx, seen, ctx->ingress_ifindex);
+		find_fate(ctx, &frame, seen, ctx->ingress_ifindex);
 	return 0;
 }
 
@@ -341,8 +344,12 @@ static __always_inline struct frame skb_frame(struct __sk_buff *skb, bool l3)
 
 static __noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
 {
-	if (seen)
-		find_fate(skb, seen, skb->ifindex);
+	struct frame frame;
+
+	if (!seen)
+		return 0;
+	frame = skb_frame(skb, seen->at.l3);
+	find_fate(skb, &frame, seen, skb->ifindex);
 	return 0;
 }
 
@@ -365,6 +372,14 @@ __noinline int parse_skb(struct __sk_buff *skb, struct sighting *seen)
 		return 0;
 	frame = skb_frame(skb, seen->at.l3);
 	return parse__frame(&frame, seen->at.tap, &seen->key, &seen->seg);
+}
+
+/* What is forwarded has no socket, nor has a SYN cookie. */
+static __always_inline bool is_own_answer(struct __sk_buff *skb, const struct wire_tap *at)
+{
+	struct frame frame = skb_frame(skb, at->l3);
+
+	return skb->sk && !wire_tap__is_repeat(at, &frame);
 }
 
 /* Room for Ethernet, two tags, IPv6 with extension headers and TCP with options. */
@@ -392,8 +407,7 @@ static __always_inline int watch_skb(struct __sk_buff *skb, bool ingress)
 		return TC_ACT_UNSPEC;
 	sighting__init(&seen, ingress);
 	if (!ingress && (seen.seg.flags & (TCPF_SYN | TCPF_ACK)) == (TCPF_SYN | TCPF_ACK))
-		/* What is forwarded has no socket, nor has a SYN cookie. */
-		seen.is_own = skb->sk != 0 && !wire_tap__is_repeat(&seen.at);
+		seen.is_own = is_own_answer(skb, &seen.at);
 	if (asks_for_fate(&seen))
 		fate_skb(skb, &seen);
 	if (TW_UNLIKELY(account(&seen)))

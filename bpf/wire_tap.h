@@ -43,12 +43,33 @@ struct {
 	__type(value, __u64);
 } tap_repeats SEC(".maps");
 
-static __always_inline bool wire_tap__is_repeat(const struct wire_tap *at)
+/*
+ * From a device's address to itself: what one ipvlan has for another of the same device, all of
+ * which share its address, is handed over by the driver and never passes it (ipvlan_xmit_mode_l2).
+ */
+static __always_inline bool wire_tap__is_to_itself(const struct wire_tap *at,
+						   const struct frame *frame)
+{
+	const struct hdr_eth *eth = (const void *)frame->data;
+	bool differs = false;
+
+	if (at->l3 || (const __u8 *)(eth + 1) > frame->end)
+		return false;
+	TW_UNROLL
+	for (int i = 0; i < 6; i++)
+		differs |= eth->dst[i] != eth->src[i];
+	return !differs;
+}
+
+/* Whether a SYN or SYN-ACK is counted at another tap. */
+static __always_inline bool wire_tap__is_repeat(const struct wire_tap *at,
+						const struct frame *frame)
 {
 	__u32 at_word = at->tap / TAP_BITS_PER_WORD;
 	const __u64 *word = bpf_map_lookup_elem(&tap_repeats, &at_word);
 
-	return word && *word >> (at->tap % TAP_BITS_PER_WORD) & 1;
+	return word && *word >> (at->tap % TAP_BITS_PER_WORD) & 1 &&
+	       !wire_tap__is_to_itself(at, frame);
 }
 
 /* Which tap this is. False: nobody told, so the frame is left alone. */

@@ -107,8 +107,9 @@ struct sock_info {
 	__u8 close_by; /* enum close_by */
 	__u8 syn_retransmits; /* of a request sock: SYN-ACKs sent again */
 	__u8 is_minisock;     /* request or TIME_WAIT sock: has no counters, queues or owner */
-	__u8 is_mptcp;
-	__u8 reset_seen; /* enum close_by: who sent a RST */
+	__u8 is_mptcp: 1;
+	__u8 is_v6only: 1; /* of a listener: it takes no IPv4 */
+	__u8 reset_seen;   /* enum close_by: who sent a RST */
 	__u32 uid;
 	__u32 ifindex; /* bound to this device, or 0 */
 	__u64 cgroup_id;

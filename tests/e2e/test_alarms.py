@@ -8,10 +8,11 @@ import pytest
 
 from lib import tool
 from lib.backlog import nstat
-from lib.netns import NETS
-from lib.traffic import Connection, refused
+from lib.handshakes import Handshakes
+from lib.netns import NETS, Namespace, removing
+from lib.traffic import Connection, probe, refused
 from lib.wait import wait_for
-from test_backlog import listen, of_kind, send_syns
+from test_backlog import connecting, listen, of_kind, send_syns
 from test_faults import Header
 
 pytestmark = pytest.mark.patient
@@ -69,6 +70,26 @@ def test_time_wait_refused_between_two_looks(pair, watch):
     assert nstat(pair.near)["TcpExtTCPTimeWaitOverflow"] > before
     wait_for(lambda: changes(events, "time_wait_full")[-2:] == [("raised",), ("cleared",)],
              lambda: f"{of_kind(events, 'time_wait_full')}")
+
+
+def test_what_is_full_goes_with_its_namespace(pair):
+    """TIME_WAIT and the ports that it holds are left when the namespace is deleted: nobody waits for them any more."""
+    told = ("time_wait_full", "ports_low")
+    with removing(Namespace("full")) as ns, \
+            tool.Events(None, "-N", pair.near.name, "-N", ns.name, "--view", "socket") as events:
+        ns.sysctl("ipv4/ip_local_port_range", "40000 40003")
+        ns.sysctl("ipv4/tcp_max_tw_buckets", 4)
+        ns.sysctl("ipv4/tcp_tw_reuse", 0)
+        events.wait_ready(probe(pair, ["socket"]))
+        for _ in range(4):
+            with Connection(ns, ns, "127.0.0.1", PORT) as conn:
+                conn.finish()
+        wait_for(lambda: all(of_kind(events, kind) for kind in told), events.stderr)
+        ns.remove()
+        wait_for(lambda: all(len(of_kind(events, kind)) == 2 for kind in told), lambda: f"{events.all()}")
+        for kind in told:
+            assert changes(events, kind, "netns", "used", "limit") == [("raised", ns.name, 4, 4),
+                                                                       ("cleared", ns.name, 0, 4)]
 
 
 def test_close_wait_leak(pair, watch):
@@ -156,6 +177,61 @@ def test_top_says_that_handshakes_fail(pair):
         for _ in range(6):
             refused(pair.near, NET.far, PORT)
         top.wait("HANDSHAKES FAIL: as client 6 of 6")
+
+
+REFUSED = 12  # by a full accept queue
+
+
+@pytest.fixture(name="refusing")
+def fixture_refusing(pair):
+    """Near's server never accepts and its queue is full: wait() until each of far's clients has sent two SYNs."""
+    pair.far.no_linear_timeouts()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen(pair.near, 0))
+        connecting(stack, pair.far, 1)
+        wait_for(lambda: pair.near.run("ss", "-ltnH").split()[1] == "1", "the queue to be full")
+        clients = stack.enter_context(contextlib.ExitStack())
+        before = nstat(pair.near).get("TcpExtListenOverflows", 0)
+
+        def begin():
+            connecting(clients, pair.far, REFUSED)
+            wait_for(lambda: nstat(pair.near)["TcpExtListenOverflows"] - before == 2 * REFUSED, "SYNs to be dropped")
+
+        yield begin, clients.close
+
+
+def test_full_accept_queue_is_said_everywhere(pair, watch, refusing):
+    """A client's attempt counts once, however many SYNs it took, in all that count handshakes; and soon."""
+    begin, give_up = refusing
+    events = watch(pair)
+    with Handshakes(pair.near, "-i", pair.near_if, f"sport = :{PORT}") as there, \
+            Header(pair.near, "-i", pair.near_if, "state", "listening") as top:
+        top.wait("failed .*resets in")
+        begin()
+        held_up = [f"dropped_accept_queue {REFUSED}"]
+        wait_for(lambda: there.frame() and [row["held_up"] for row in there.rows] == held_up, lambda: f"{there.rows}")
+        assert there.wait("server", completed=0, failed=0, pending=REFUSED)
+        wait_for(lambda: failing(events, local_port=PORT), events.stderr)
+        raised, = failing(events, local_port=PORT)
+        assert (raised["reason"], raised["used"], raised["limit"]) == ("raised", REFUSED, REFUSED)
+        give_up()
+        row = there.wait("server", 16, completed=0, failed=REFUSED, pending=0, dropped_accept_queue=REFUSED)
+        assert row["held_up"] is None and row["syn_retransmits"] in range(REFUSED, 3 * REFUSED)
+        top.wait(f"HANDSHAKES FAIL: as server {REFUSED} of {REFUSED}")
+        top.wait(rf"failed \S+ \({REFUSED}\)")
+        told = wait_for(lambda: of_kind(events, "handshake_failed", local_port=PORT), events.stderr)
+    assert [(e["broke"], e["reason"]) for e in told] == [("dropped_accept_queue", "timeout")] * REFUSED
+
+
+@pytest.mark.parametrize("by", [[], ["--by", "comm"]])
+def test_top_counts_what_failed(pair, by):
+    """From the kernel's counters, or where events are derived from these: the same."""
+    with Header(pair.near, "-i", pair.near_if, *by) as top:
+        top.wait(r"failed .*\(0\)  retransmits")
+        for _ in range(3):
+            refused(pair.near, NET.far, PORT)
+            refused(pair.far, NET.near, PORT)  # no socket tells of it
+        top.wait(r"failed .*\(6\)  retransmits")
 
 
 def half_open(ns):

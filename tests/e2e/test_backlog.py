@@ -21,6 +21,7 @@ from test_faults import Header
 
 PORT = 8080
 NET = NETS[4]
+DROPS = ("TcpExtListenDrops", "TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")
 
 
 def listen(ns, backlog, port=PORT, family=socket.AF_INET, reuse=False):
@@ -45,14 +46,14 @@ def connecting(stack, ns, count, address=NET.near, port=PORT):
     return clients
 
 
-def send_syns(ns, count, port=PORT, first=10000):
+def send_syns(ns, count, port=PORT, first=10000, source=NET.ghost):
     """SYNs of nobody who would answer a SYN-ACK."""
     with ns.entered():
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with sock:
         sock.bind(("far0", 0))
         for i in range(count):
-            sock.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=NET.ghost, dst=NET.near) /
+            sock.send(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src=source, dst=NET.near) /
                             TCP(sport=first + i, dport=port, flags="S", seq=i)))
 
 
@@ -190,6 +191,45 @@ def test_quarter_kept_back(pair, backlog):
         backlog.wait_totals(listen_drops_difference=0, req_queue_full_drops_difference=0)
 
 
+NOWHERE = "10.1.0.0"  # no route leads there
+
+
+def test_no_route_back(pair, backlog):
+    """The queues have room, and the kernel drops them all the same: none is queued, whoever else is."""
+    before = nstat(pair.near)
+    with contextlib.ExitStack() as stack, Header(pair.near, "-i", "near0") as top:
+        stack.enter_context(listen(pair.near, 100))
+        stack.enter_context(listen(pair.near, 100, port=PORT + 1))
+        backlog.wait(PORT, syns_dropped_other=0)
+        backlog.wait(PORT + 1, syns_dropped_other=0)
+        top.wait("SYN backlog 0")
+        send_syns(pair.far, 40, source=NOWHERE)
+        connecting(stack, pair.far, 3)
+        connecting(stack, pair.far, 2, port=PORT + 1)
+        row = backlog.wait(PORT, syns=43, syns_dropped_other=40, syns_queued=3, completed=3)
+        assert row["drops"] == row["drops_difference"] == 40 and row["expired"] == 0
+        backlog.wait(PORT + 1, syns=2, syns_dropped_other=0, syns_queued=2, expired=0)
+        backlog.wait_totals(syns_dropped_other=40, syns_queued=5)
+        drops = {name: nstat(pair.near)[name] - before[name] for name in DROPS}
+        assert drops == {"TcpExtListenDrops": 40, "TcpExtListenOverflows": 0, "TcpExtTCPReqQFullDrop": 0}
+        top.wait("SYNs dropped, no queue full 40")
+
+
+def test_no_route_back_beside_a_full_queue(pair, backlog):
+    """Each of the two is counted for what it is, and a flood by its sums."""
+    pair.near.sysctl("ipv4/tcp_syncookies", 0)
+    with listen(pair.near, 4):
+        backlog.wait(PORT, syns_dropped_other=0)
+        send_syns(pair.far, 2, source=NOWHERE)
+        send_syns(pair.far, 10)
+        row = backlog.wait(PORT, syns=12, syns_dropped_other=2, syns_dropped_syn_queue=5)
+        assert row["syns_queued"] == row["syn_queue"] == 5 and row["drops"] == 7
+    with listen(pair.near, 100, port=PORT + 1) as server:
+        backlog.wait(PORT + 1, accept_queue=0)
+        sent = flood(pair.far, 1, PORT + 1)
+        assert server and sent == backlog.wait_totals(20, syns_dropped_other=2 + sent, syns_queued=5)["listen_drops"] - 7
+
+
 def test_cookies_for_all_are_no_alarm(pair, watch):
     pair.near.sysctl("ipv4/tcp_syncookies", 2)
     events = watch(pair)
@@ -213,6 +253,10 @@ def test_loopback_without_a_tap(pair, backlog):
         row = backlog.wait(PORT + 1, completed=1)
         assert row["syns"] is None and row["drops_difference"] is None and row["drops"] == 0
         assert backlog.look().listeners[PORT]["syns"] == 0
+        connecting(stack, pair.near, 1, address="127.0.0.1", port=PORT)  # by a way that nothing watches
+        backlog.wait(PORT, completed=1, syns=None, syns_unseen=None)
+        connecting(stack, pair.far, 2)
+        backlog.wait(PORT, completed=3, syns=2, syns_unseen=1)
 
 
 def test_process_that_hands_a_listener_on(pair):
@@ -331,7 +375,18 @@ def test_process_and_filter(pair):
         assert [row["accept_queue_limit"] for row in rows] == [8]
         assert rows[0]["pid"] and rows[0]["comm"]
         text = tool.run(pair.near, "backlog", "--fields", "local,accept_queue_limit").stdout
-        assert f"0.0.0.0:{PORT}" in text and "since boot" in text
+        assert f"0.0.0.0:{PORT}" in text and "2 listeners  " in text and "the kernel since the namespace began:" in text
+
+
+def test_header_is_of_those_that_the_filter_lets_through(pair):
+    with contextlib.ExitStack() as stack:
+        for port in (PORT, PORT + 1):
+            stack.enter_context(listen(pair.near, 1, port=port))
+            connecting(stack, pair.far, 2, port=port)
+        wait_for(lambda: ss_queues(pair.near, PORT + 1) == (2, 1), "full queues")
+        text = tool.run(pair.near, "backlog", "sport", "=", f":{PORT}").stdout
+        assert text.startswith("1 of 2 listeners  half open 0  accept queues full 1  "), text
+        assert "the kernel, of all listeners, since the namespace began:" in text
 
 
 def test_the_worst_comes_first(pair):
@@ -367,6 +422,19 @@ def test_backlog_full_is_told_once_each_way(pair, watch):
         assert of_kind(events, "syn", fate="queued")
 
 
+def test_backlog_full_is_over_when_the_listener_closes(pair, watch):
+    events = watch(pair)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(listen(pair.near, 1))
+        connecting(stack, pair.far, 2)
+        wait_for(lambda: of_kind(events, "backlog_full"), events.stderr)
+        server.close()
+        wait_for(lambda: len(of_kind(events, "backlog_full")) == 2, "the end of it")
+    raised, cleared = of_kind(events, "backlog_full")
+    assert (cleared["reason"], cleared["used"]) == ("cleared", 0)
+    assert all(cleared[key] == raised[key] for key in ("local_addr", "local_port", "comm", "queue", "limit", "netns"))
+
+
 def test_top_names_the_listener_that_refuses(pair):
     with contextlib.ExitStack() as stack, Header(pair.near, "-i", "near0") as top:
         stack.enter_context(listen(pair.near, 1))
@@ -379,7 +447,7 @@ SOURCES = 65_536
 IP_ID, IP_SRC_LOW, TCP_SEQ_LOW = 18, 28, 40  # offsets in an Ethernet frame
 
 
-def flood(ns, rounds):
+def flood(ns, rounds, port=PORT):
     """SYNs from 65,536 sources, each with another port in each round, as fast as they go: some 100,000 a second.
 
     What a source adds to the two checksums the IP identification and the sequence number take off again."""
@@ -389,7 +457,7 @@ def flood(ns, rounds):
         sock.bind(("far0", 0))
         for i in range(rounds):
             frame = bytearray(bytes(Ether(src=FAR_MAC, dst=NEAR_MAC) / IP(src="10.1.0.0", dst=NET.near, id=0xffff) /
-                                    TCP(sport=2000 + i, dport=PORT, flags="S", seq=0xffff)))
+                                    TCP(sport=2000 + i, dport=port, flags="S", seq=0xffff)))
             for source in range(SOURCES):
                 struct.pack_into("!H", frame, IP_SRC_LOW, source)
                 struct.pack_into("!H", frame, IP_ID, 0xffff - source)

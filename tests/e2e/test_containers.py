@@ -2,6 +2,7 @@
 """Sessions and the containers that they are of: by name, by id, in pods, renamed, dying; --container."""
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -129,8 +130,17 @@ def test_containers_of_a_pod(podman):
     rows = tool.sessions(None, "--view", "socket", "-N", str(web.pid), "state", "all")
     listener, = (row for row in rows if row["state"] == "LISTEN")
     assert (*identity(listener), listener["pod_id"]) == (web.name, web.id, "podman", pod_id)
-    waiting = tool.sessions(None, "--view", "socket", "-N", "all", "state", "time-wait", "pod_id", "=", pod_id)
+    assert listener["pod"] == pod
+    waiting = tool.sessions(None, "--view", "socket", "-N", "all", "state", "time-wait", "pod", "=", pod)
     assert waiting and {identity(row) for row in waiting} == {(None, None, None)}
+
+
+def test_pod_without_infra(podman):
+    """Its containers have a network each, and nothing else is in it."""
+    pod, pod_id = podman.add_pod("bare", has_infra=False)
+    web = podman.start_web("web", options=("--pod", pod, "--network", podman.network))
+    listener, = tool.sessions(None, "--view", "socket", "-N", "all", "state", "listening", "container", "=", web.name)
+    assert (listener["pod"], listener["pod_id"]) == (pod, pod_id)
 
 
 def test_one_container_of_a_pod_is_chosen(podman):
@@ -456,6 +466,17 @@ def test_socket_that_no_process_holds():
         row, = tool.sessions(None, "--view", "socket", "state", "established", "sport", ":18083")
         assert row["pid"] is None
         assert identity(row) == (f"twe2e-{os.getpid()}", f"twe2e-{os.getpid()}", "lxc")
+
+
+def test_container_that_may_not_be_looked_into(tmp_path):
+    mount = cgroup_mount("cgroup2")
+    if not mount:
+        pytest.skip("cgroup v2 is not mounted here")
+    name = f"twe2e-{os.getpid()}"
+    with listener_in(mount / f"lxc.payload.{name}", 18084):
+        done = OrdinaryUser(tmp_path).run("sessions", "--container", name, caps=THREE)
+    assert done.returncode == 3 and not done.stdout
+    assert re.search(f"may not look into .* container {name}: run as root, or with CAP_SYS_PTRACE", done.stderr)
 
 
 HOSTILE = "twe2e\x1b[2J\u202e'\"\\ \udcff"

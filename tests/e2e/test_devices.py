@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """
-Which device shows which sessions: bridges and their ports, macvlan and its parent, VXLAN and what is below it. What
-docs/CONTAINERS.md says of them is what is checked here.
+Which device shows which sessions: bridges and bonds and their ports, VLAN, macvlan, ipvlan, macvtap and what they are
+on, VXLAN and what is below it. What docs/CONTAINERS.md says of them is what is checked here.
 """
 import contextlib
 
 import pytest
 
 from lib import tool
+from lib.devices import bonds, bonds_in_turn, ipvlans, ipvlans_l3, ipvlans_l3s, macvtaps, stacked_vlans, vlans
 from lib.traffic import Connection, connect, listen, refused
 from lib.wait import wait_for
 from lib.world import bridged, macvlans, make, overlay
@@ -67,6 +68,27 @@ CASES = {
     "from macvlan to macvlan": (macvlans, "host", ["par0"], [], "a", "b", "10.8.0.3"),
     "from a macvlan outwards, at the macvlan": (macvlans, "a", ["eth0"], [], "a", "out", "10.8.0.9"),
     "over a VXLAN": (overlay, "a", ["vx0"], ["eth0"], "a", "b", "10.8.0.2"),
+    "from the host over a VLAN": (vlans, "host", ["par0", "vl7"], ["vl8"], "host", "out", "10.8.7.9"),
+    "from outside over a VLAN": (vlans, "host", ["vl7", "par0"], ["vl8"], "out", "host", "10.8.7.1"),
+    "from a container on a VLAN": (vlans, "host", ["par0"], ["vl7"], "a", "out", "10.8.9.9"),
+    "from a container on a VLAN, in it": (vlans, "a", ["eth0"], [], "a", "out", "10.8.9.9"),
+    "over a VLAN within a VLAN": (stacked_vlans, "host", ["par0", "sv7", "cv8"], [], "host", "out", "10.8.0.9"),
+    "over a bond": (bonds, "host", ["bond0", "s0"], ["s1"], "host", "out", "10.8.0.9"),
+    "from outside over a bond": (bonds, "host", ["s0", "bond0"], ["s1"], "out", "host", "10.8.0.1"),
+    "over a bond whose slaves take turns": (bonds_in_turn, "host", ["bond0"], [], "out", "host", "10.8.0.1"),
+    "over a VLAN on a bond": (bonds, "host", ["s0", "bond0", "vl7"], ["s1"], "host", "out", "10.8.7.9"),
+    "from an ipvlan outwards": (ipvlans, "host", ["par0"], ["iv0"], "a", "out", "10.8.0.9"),
+    "from outside to an ipvlan": (ipvlans, "host", ["par0"], ["iv0"], "out", "b", "10.8.0.3"),
+    "from outside to the host's ipvlan": (ipvlans, "host", ["iv0", "par0"], [], "out", "host", "10.8.0.1"),
+    # The driver hands it to the other one by itself (ipvlan_xmit_mode_l2 in drivers/net/ipvlan/ipvlan_core.c).
+    "from ipvlan to ipvlan": (ipvlans, "b", ["eth0"], [], "a", "b", "10.8.0.3"),
+    "from a container's ipvlan to the host's": (ipvlans, "host", ["iv0"], ["par0"], "a", "host", "10.8.0.1"),
+    "from an ipvlan of layer 3": (ipvlans_l3, "host", ["par0"], [], "a", "out", "192.0.2.9"),
+    "from an ipvlan of layer 3, at the ipvlan": (ipvlans_l3, "a", ["eth0"], [], "a", "out", "192.0.2.9"),
+    "from outside to an ipvlan of layer 3": (ipvlans_l3, "host", ["par0"], [], "out", "b", "10.8.0.3"),
+    "from an ipvlan of layer 3s": (ipvlans_l3s, "host", ["par0"], [], "a", "out", "192.0.2.9"),
+    "from a guest on a macvtap": (macvtaps, "host", ["mt0", "par0"], [], "a", "out", "10.8.0.9"),
+    "from outside to a guest on a macvtap": (macvtaps, "host", ["par0", "mt0"], [], "out", "a", "10.8.0.2"),
 }
 
 
@@ -100,11 +122,22 @@ def test_session_seen_at_several_devices_is_one(case):
         assert event["tx_bytes"] + event["rx_bytes"] == 1000
 
 
-@pytest.mark.parametrize("devices", [["br0"], ["va"], ["va", "br0"], ["br0", "va"]])
-def test_handshakes_of_the_host_are_counted_once(devices):
-    """What became of a SYN, and how long its answer took: a bridge and its port both show it to the same listener."""
+# Who talks to a listener of the host, and the devices that show it.
+HANDSHAKES = [(bridged, "a", "10.8.0.1", devices) for devices in (["br0"], ["va"], ["va", "br0"], ["br0", "va"])]
+HANDSHAKES += [(vlans, "out", "10.8.7.1", devices) for devices in (["vl7"], ["par0"], ["par0", "vl7"], ["vl7", "par0"])]
+HANDSHAKES += [(stacked_vlans, "out", "10.8.0.1", devices) for devices in (["par0", "cv8"], ["cv8", "sv7", "par0"])]
+HANDSHAKES += [(bonds, "out", "10.8.0.1", devices) for devices in (["s0"], ["s0", "s1", "bond0"])]
+HANDSHAKES += [(bonds_in_turn, "out", "10.8.0.1", devices) for devices in (["bond0"], ["bond0", "s0", "s1"])]
+HANDSHAKES += [(bonds, "out", "10.8.7.1", devices) for devices in (["vl7"], ["vl7", "bond0"], ["s0", "bond0", "vl7"])]
+HANDSHAKES += [(ipvlans, client, "10.8.0.1", devices) for client in ("out", "a") for devices in (["iv0"], ["par0", "iv0"])]
+
+
+@pytest.mark.parametrize("scene,client,host,devices", HANDSHAKES,
+                         ids=[f"{scene.__name__}-{client}-{'+'.join(devices)}" for scene, client, _, devices in HANDSHAKES])
+def test_handshakes_of_the_host_are_counted_once(scene, client, host, devices):
+    """What became of a SYN, and how long its answer took: several devices show it to the same listener."""
     count = 10
-    with make(bridged) as world, listen(world.host, "10.8.0.1", PORT) as listener, contextlib.ExitStack() as stack:
+    with make(scene) as world, listen(world.host, host, PORT) as listener, contextlib.ExitStack() as stack:
         export = stack.enter_context(tool.Background(world.host, "export", "--stdout", "--interval", "0.2",
                                                      *(word for device in devices for word in ("-i", device))))
         said = {}
@@ -116,7 +149,7 @@ def test_handshakes_of_the_host_are_counted_once(devices):
 
         wait_for(lambda: read("tcpwatch_cache_capacity") or len(said) > 20, lambda: f"figures; {export.stderr()}", 10)
         for _ in range(count):
-            stack.enter_context(connect(world.a, "10.8.0.1", PORT))
+            stack.enter_context(connect(world.spaces[client], host, PORT))
             stack.enter_context(listener.accept()[0])
         queued = 'tcpwatch_syn_fate_total{fate="queued"}'
         wait_for(lambda: read(queued) >= count, lambda: f"{count} SYNs; {said.get(queued)}", 10)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """doctor, and what the other commands say where something is missing: a privilege, BTF, file descriptors."""
+import os
 import re
 import subprocess
 
@@ -14,6 +15,7 @@ SECTIONS = {"kernel", "privileges", "BPF", "socket view", "wire view"}
 PROGRAMS = {"tp_btf/inet_sock_set_state", "tp_btf/tcp_retransmit_skb", "tp_btf/tcp_send_reset", "iter/tcp",
             "iter/task_file", "xdp", "xdp.frags", "tc ingress", "tc egress"}
 CHECK_KEYS = {"schema", "section", "name", "result", "ok", "required", "detail", "remedy"}
+VERY_FEW_FILES = ["prlimit", "--nofile=20:20"]  # not enough for a program of the socket view
 WITHOUT_BTF = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
 FEW_FILES = ["prlimit", "--nofile=64:64"]
 
@@ -124,6 +126,15 @@ def test_few_open_files(pair):
     assert done.returncode == 3 and missing(checks_of(done)) == {"open files limit"}
 
 
+def test_very_few_open_files_are_said_once_a_section(pair):
+    done = tool.run_argv([*VERY_FEW_FILES, tool.BINARY, "doctor", "--json"], pair.near)
+    checks = checks_of(done)
+    said = [check for (section, _), check in checks.items()
+            if section == "socket view" and "Too many open files" in check["detail"]]
+    assert done.returncode == 3 and len(said) == 1 and "limit above" in said[0]["remedy"]
+    assert len([name for section, name in checks if section == "socket view"]) < len(PROGRAMS)
+
+
 # ---- a kernel without BTF -------------------------------------------------------------------------
 
 
@@ -226,3 +237,32 @@ def test_a_glob_that_matches_nothing_yet_is_as_good_as_for_top(pair, view):
     args = ["--view", view, "-i", "nosuch*"]
     assert tool.run(pair.near, "doctor", *args).returncode == 0
     assert tool.run(pair.near, "top", "-b", "-n", "1", *args).returncode == 0
+
+
+# ---- little memory --------------------------------------------------------------------------------
+
+CPUS = os.cpu_count()
+
+
+@pytest.fixture(name="little_memory")
+def fixture_little_memory(tmp_path):
+    """50 MiB for each CPU are available, as far as it knows."""
+    (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemFree:  1 kB\nMemAvailable:   {51200 * CPUS} kB\n")
+    return ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path}/meminfo /proc/meminfo && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("sessions, code, said", [
+    (1 << 12, 0, "^$"),
+    (1 << 18, 0, r"session cache takes \S+ of \S+ of memory, .* --cache"),
+    (1 << 19, 1, rf"session cache of {1 << 19} sessions on each of {CPUS} CPUs takes \S+, and \S+ of memory are"),
+])
+def test_a_cache_beside_what_memory_there_is(pair, little_memory, sessions, code, said):
+    done = tool.run_argv([*little_memory, tool.BINARY, "sessions", "-i", "lo", "--cache", str(sessions), "--duration",
+                          "0.1"], pair.near)
+    assert done.returncode == code and re.search(said, done.stderr), done.stderr
+
+
+def test_doctor_tells_of_too_little_memory(pair, little_memory):
+    done = tool.run_argv([*little_memory, tool.BINARY, "doctor", "--json", "--cache", str(1 << 19)], pair.near)
+    check = checks_of(done)["BPF", "memory for the cache"]
+    assert done.returncode and check["result"] == "no" and "--cache" in check["remedy"], check

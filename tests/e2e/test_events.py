@@ -71,6 +71,17 @@ def test_what_began_to_open_before_is_marked(pair, watch):
         assert (found["state"], found["peer_state"], found["age_seconds"]) == ("SYN-SENT", None, None)
 
 
+def test_segments_of_a_server(pair, watch):
+    """A request sock sends the SYN-ACK, and no socket counts it."""
+    by_socket, by_wire = watch(pair, "socket", side="far"), watch(pair, "wire", side="far")
+    with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:
+        conn.send(b"a" * 100)
+        conn.finish()
+    socket, wire = (events.wait(conn.server_key, "closed") for events in (by_socket, by_wire))
+    assert socket["closed_by"] == "remote"
+    assert (socket["tx_segments"] + 1, socket["rx_segments"]) == (wire["tx_segments"], wire["rx_segments"])
+
+
 def test_roles_of_a_session_picked_up_midstream_are_marked(pair, watch):
     """Nobody saw its handshake: who opened it is a guess, in events as in a table of text."""
     with Connection(pair.near, pair.far, NETS[4].far, PORT) as conn:

@@ -32,7 +32,7 @@ def start(pair, command, hook="auto"):
 
 
 @pytest.mark.parametrize("command", ["events", "top"])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGPIPE])
 def test_signal_ends_it_cleanly(pair, command, signum):
     before = bpf.attachments(pair.near, pair.near_if)
     process, held = start(pair, command)

@@ -49,6 +49,32 @@ def test_timeouts_of_a_server(pair, tmp_path):
         assert outcomes(path)["completed"] == 1
 
 
+def test_overflow_of_a_server(pair, tmp_path):
+    """A client whose acknowledgements find the accept queue full is one handshake, given up once."""
+    path = tmp_path / "tcpwatch.prom"
+    pair.near.sysctl("ipv4/tcp_synack_retries", 2)
+    with contextlib.ExitStack() as stack:
+        exporter = stack.enter_context(Export(pair.near, "--textfile", str(path), "--interval", "0.1").wait_file(path))
+        stack.enter_context(listen(pair.near, 0))
+        pair.far.run("nft", "add table inet late")
+        pair.far.run("nft", "add chain inet late c { type filter hook output priority 0; }")
+        pair.far.run("nft", f"add rule inet late c tcp dport {PORT} tcp flags & (syn | ack) == ack drop")
+        before = nstat(pair.near).get("TcpExtListenOverflows", 0)
+        connecting(stack, pair.far, 1)
+        wait_for(lambda: half_open(pair.near), "the first client to be half open")
+        first, = half_open(pair.near)
+        pair.far.run("nft", "flush", "chain inet late c")
+        pair.far.run("nft", f"add rule inet late c tcp dport {PORT} tcp sport {first.split()[3].rpartition(':')[2]} "
+                            "tcp flags & (syn | ack) == ack drop")
+        connecting(stack, pair.far, 1)
+        wait_for(lambda: outcomes(path)["completed"] == 1, "the second one to fill the queue")
+        pair.far.run("nft", "delete table inet late")
+        wait_for(lambda: outcomes(path)["overflow"], exporter.stderr, 20)
+        assert not half_open(pair.near)
+        assert nstat(pair.near)["TcpExtListenOverflows"] - before == 2  # SYN-ACKs sent again
+        assert (outcomes(path)["overflow"], outcomes(path)["timeout"], outcomes(path)["completed"]) == (1, 0, 1)
+
+
 def drop_at_peer(pair):
     pair.far.run("nft", "add table inet late")
     pair.far.run("nft", "add chain inet late c { type filter hook input priority 0; }")

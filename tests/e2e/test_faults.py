@@ -85,9 +85,19 @@ def test_interface_made_anew_is_watched_again(pair):
         for ns, ifname, address in ((pair.near, "near7", NETS[4].near), (pair.far, "far7", NETS[4].far)):
             ns.link_up(ifname)
             ns.addr(ifname, f"{address}/24")
-        top.wait("near7 tcx?/tcx?  near0 gone")
+        top.wait("near7 tcx?/tcx?")
         wait_for(lambda: len([kind for kind, _ in bpf.held_by(events.pid) if kind == "link"]) == 2, "both to watch it")
         sees_traffic(events, pair)
+
+
+def test_interface_moved_away_and_back(pair):
+    with removing(Namespace("elsewhere")) as other, Header(pair.near, "-i", pair.near_if) as top:
+        top.wait("near0 tcx?/tcx?")
+        pair.near.run("ip", "link", "set", "near0", "netns", other.name)
+        top.wait("near0 gone: it was moved to another network namespace")
+        other.run("ip", "link", "set", "near0", "netns", pair.near.name)
+        pair.near.link_up("near0")
+        top.wait("near0 tcx?/tcx?  1 gone so far$")
 
 
 def test_namespace_deleted(two):

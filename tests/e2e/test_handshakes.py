@@ -125,7 +125,9 @@ def test_third_ack_dropped(pair, both_sides, side, broke):
     ns = drop(pair, side, *THIRD_ACK)
     with listen(pair.far, NETS[4].far, PORT), connect(pair.near, NETS[4].far, PORT):
         near.wait("client", completed=1, failed=0)
-        far.wait("server", completed=0, failed=1, syn_ack_retransmits=1, seconds=8, **{broke: 1})
+        far.wait("server", completed=0, failed=0, pending=1)
+        wait_for(lambda: far.frame() and [row["held_up"] for row in far.rows] == [f"{broke} 1"], lambda: far.rows)
+        far.wait("server", completed=0, failed=1, pending=0, syn_ack_retransmits=1, seconds=8, **{broke: 1})
     counted = far.counted()
     assert (counted["passive_opens"], counted["syn_retransmits"], counted["timeouts"]) == (0, 1, 2)
     assert nft_packets(ns) == [1 + counted["syn_retransmits"]]
@@ -162,6 +164,7 @@ def test_accept_queue_full(pair, both_sides, abort):
         if not abort:
             assert states(pair.far, NETS[4].near) == ["ESTAB", "ESTAB", "SYN-RECV"]
             assert states(pair.near, NETS[4].far) == ["ESTAB"] * 3
+            wait_for(lambda: far.frame() and [row["held_up"] for row in far.rows] == ["ack_dropped 1"], lambda: far.rows)
         far.wait("server", completed=2, failed=1, ack_dropped=1, seconds=12, server_resets=abort,
                  syn_ack_retransmits=held_up if abort else 2)
     counted = far.counted()
@@ -291,12 +294,16 @@ def test_answer_lost_in_this_host(pair, both_sides):
         near.wait("client", completed=0, failed=1, lost_in_host=1)
 
 
-def test_client_gives_up(pair, both_sides):
-    near, _ = both_sides
+@pytest.mark.parametrize("syns, broke", [(1, "abandoned"), (2, "syn_unanswered")])
+def test_client_gives_up(pair, both_sides, syns, broke):
+    """A time-out of its own, before or after the SYN is sent again. The server's side takes a little longer to know."""
+    near, far = both_sides
     drop(pair, "far in", "tcp", "dport", str(PORT))
     with connecting(pair.near, NETS[4].far):
-        wait_for(lambda: nft_packets(pair.far) == [1], "a SYN")
-    near.wait("client", completed=0, failed=1, abandoned=1)
+        wait_for(lambda: nft_packets(pair.far) == [syns], "SYNs")
+        far.wait("server", completed=0, failed=0, pending=1)
+    near.wait("client", completed=0, failed=1, **{broke: 1})
+    far.wait("server", completed=0, failed=1, syn_unanswered=1, pending=0, seconds=10)
 
 
 def test_no_port_is_free(pair, both_sides):

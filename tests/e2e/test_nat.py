@@ -16,7 +16,8 @@ from lib.netns import removing
 from lib.traffic import connect, listen, refused, reset_on_close
 from lib.wait import wait_for
 from lib.watched import Watched, spaces, taps
-from lib.world import HOST_ADDR, INSIDE_ADDR, OUTSIDE_ADDR, PUBLISHED, hairpin, make, publishing, translating, translations
+from lib.world import (HOST_ADDR, INSIDE_ADDR, OUTSIDE_ADDR, PUBLISHED, hairpin, make, publishing, routed, translate,
+                       translating, translations)
 
 NAT_KEYS = ("nat_local_addr", "nat_local_port", "nat_remote_addr", "nat_remote_port")
 ONCE = ("syn", "syn_ack", "established", "closed")
@@ -196,6 +197,24 @@ def test_a_row_of_top_is_one(world):
         inside, there = talk.inside()
         assert {tool.key_of(row) for row in rows} == {inside}
         assert names_of(rows[0]) == there
+
+
+@pytest.mark.parametrize("way", ["masquerade", "published"])
+def test_first_rule_comes_later(way):
+    """Conntrack too, where it is a module that nobody has loaded: its first connection is the one that is looked at."""
+    with make(routed) as world:
+        world.ip("out", f"route add 10.8.0.0/24 via {HOST_ADDR}")
+        with Watched(world, lambda: refused(world.a, OUTSIDE_ADDR, 9), "--view", "wire", *spaces(world, "host"),
+                     *taps("br0", "out0")) as watched:
+            translate(world)
+            with Talk(world, way) as talk:
+                keys = talk.keys()
+                talk.finish()
+            wait_for(lambda: watched.of(keys, "closed"), lambda: f"the end; {watched.of(keys)}", 10)
+            refused(world.a, OUTSIDE_ADDR, 10)
+            for kind in ONCE:
+                event, = watched.of(keys, kind)
+            assert set(event["taps"].split(",")) == {"br0", "out0"}
 
 
 def test_without_translation_there_are_no_names(world):

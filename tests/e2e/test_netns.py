@@ -9,7 +9,7 @@ import pytest
 
 from lib import ss, tool
 from lib.netns import NETS, Namespace, removing
-from lib.traffic import Connection, listen, probe
+from lib.traffic import Connection, connect, listen, probe
 from lib.user import OrdinaryUser
 from lib.wait import wait_for
 
@@ -52,6 +52,20 @@ def test_two_namespaces(pair, connection):
     rows = tool.sessions(None, "--view", "socket", "-N", pair.near.name, "-N", pair.far.name, "state", "all")
     assert {(row["netns"], tool.key_of(row)) for row in rows} == {
         (pair.near.name, connection.client_key), (pair.far.name, connection.server_key)}
+
+
+@pytest.mark.parametrize("command", ["sessions", "timewait", "backlog"])
+def test_text_says_which_of_them(pair, command):
+    """A column that comes by itself, where there is more than one."""
+    near, far = pair.near.name, pair.far.name
+    with Connection(pair.far, pair.near, NETS[4].near, PORT) as conn:
+        conn.finish()
+    with listen(pair.near, NETS[4].near, PORT + 1), connect(pair.far, NETS[4].near, PORT + 1):
+        for chosen in [near], [near, far]:
+            args = [word for name in chosen for word in ("-N", name)]
+            done = tool.run(None, command, *args, "--color", "never")
+            assert ("NETNS" in done.stdout.split()) == (len(chosen) > 1), done.stdout
+        assert {near, far} & set(done.stdout.split()), done.stdout
 
 
 def test_all_namespaces(pair, connection):

@@ -63,6 +63,19 @@ def test_listeners_bound_to_each_kind_of_address(pair):
         assert len(same_as_ss(pair.near)) == 6
 
 
+def test_addresses_are_written_as_ss_writes_them(pair):
+    """A listener on all IPv6 addresses is * where it takes IPv4 too."""
+    with listen(pair.near, "0.0.0.0", PORT), listen(pair.near, "::", PORT + 1), listen(pair.near, "::1", PORT + 2), \
+            listen(pair.near, "::", PORT + 3, dual_stack=True), \
+            listen(pair.near, "::ffff:127.0.0.1", PORT + 4, dual_stack=True):
+        written = {tuple(line.split()[3:5]) for line in pair.near.run("ss", "-Hltn").splitlines()}
+        done = tool.run(pair.near, "sessions", "state", "listening", "--fields", "local,remote")
+        assert {tuple(line.split()) for line in done.stdout.splitlines()[1:]} == written
+        assert len(written) == 5 and (f"*:{PORT + 3}", "*:*") in written
+        done = tool.run(pair.near, "backlog", "--fields", "local", "sport", f":{PORT + 3}")
+        assert f"*:{PORT + 3}" in done.stdout.splitlines()
+
+
 def test_queues_of_a_listener_are_those_of_ss(pair):
     with listen(pair.far, NETS[4].far, PORT, backlog=5), \
             connect(pair.near, NETS[4].far, PORT), connect(pair.near, NETS[4].far, PORT):

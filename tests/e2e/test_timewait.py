@@ -8,7 +8,7 @@ import pytest
 from lib import tool
 from lib.netns import NETS
 from lib.peer import RawConnection, RawPeer
-from lib.timewait import Watch, account, ages, close_first, counters, make_sessions, same_as_kernel
+from lib.timewait import Account, Watch, account, ages, close_first, counters, make_sessions, same_as_kernel
 from lib.top import Screen
 from lib.traffic import connect, listen
 from lib.wait import wait_for
@@ -156,6 +156,26 @@ def test_three_ports_exhausted(pair, listener, exhausted):
     text = tool.run(pair.near, "timewait").stdout
     assert f"PORTS LOW: from {NETS[4].near} to {NETS[4].far}:{PORT} 0 of {exhausted} free" in text
     assert "tcp_tw_reuse 0" in text
+
+
+def test_a_measured_interval(pair, listener):
+    """What began within it, who closed and how fast: as with --watch, in one report."""
+    with tool.Background(pair.near, "timewait", "--json", "--duration", "2") as report:
+        made = 0
+        while report.process.poll() is None:
+            make_sessions(listener, pair.near, 1, by_client=True)
+            made += 1
+        assert report.process.returncode == 0, report.stderr()
+        found = Account(tool.parse_json_lines(report.read()))
+    assert 0 < found.total["time_wait"] <= made
+    assert os.getpid() in [row["pid"] for row in found.by("process")]
+    assert found.one("ports")["trend_inferred"] is False and found.one("ports")["ports_per_second"] > 0
+
+
+def test_three_ports_are_two(pair):
+    pair.near.sysctl("ipv4/ip_local_port_range", "50000 50002")
+    text = tool.run(pair.near, "timewait").stdout
+    assert "ports 50000-50002  usable 2 (of three connect() never tries the last)" in text
 
 
 def test_reusable_ports_are_free(pair, listener, exhausted):

@@ -171,6 +171,21 @@ def test_messages_do_not_garble_the_screen(busy):
         assert "STATE" in "".join(line[:5] for line in screen.lines())
 
 
+def test_what_went_leaves_room_for_the_sessions(busy):
+    pair, _ = busy
+    names = [f"away{n}" for n in range(14)]
+    for name in names:
+        pair.near.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"x{name}")
+    with Screen(pair.near, 80, 24, "top", "-d", "0.2", "-i", "near0", "-i", "away*") as screen:
+        screen.wait("and 3 more")
+        for name in names:
+            pair.near.link_delete(name)
+        head = [line for line in screen.wait("14 gone so far") if "gone:" in line]
+        assert len(head) <= 3, head
+        wait_for(lambda: not any("gone:" in line for line in screen.lines()), screen.lines, 15)
+        assert any(re.search("near0 tcx?/tcx?  14 gone so far", line) for line in screen.lines())
+
+
 def test_a_key_takes_the_message_off(pair):
     with Screen(pair.near, 80, 24, "top", "-d", "0.2", "-i", "near*", "--hook", "xdp") as screen:
         screen.wait("near0 xdp/tcx")

@@ -52,7 +52,7 @@ struct fixture {
 	bool used[CPUS][CACHE];
 	struct told told[MAX_TOLD];
 	size_t n_told;
-	uint32_t gone_tap, renamed_tap;
+	uint32_t gone_tap, renamed_tap, share_tap;
 	const char *new_name;
 	uint8_t fate; /* enum syn_fate, of the SYNs to come */
 	unsigned pulls;
@@ -77,16 +77,17 @@ static inline bool fixture__is_local(void *ctx, uint32_t tap, const struct ip_ad
 	return addr->words[3] == TW_BE32(LOCAL_IP) || addr->bytes[12] == 127;
 }
 
-static inline const char *fixture__ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone)
+static inline void fixture__tap_facts(void *ctx, uint32_t tap, struct tap_facts *out)
 {
 	static const char *const names[] = {"?", "eth0", "eth1", "br0", "vb", "veth9"};
 	const struct fixture *fx = ctx;
 
-	*netns = tap < OUTSIDE_TAP ? NETNS : tap < FAR_TAP ? OUTSIDE : FAR;
-	*is_gone = tap == fx->gone_tap;
+	out->netns = tap < OUTSIDE_TAP ? NETNS : tap < FAR_TAP ? OUTSIDE : FAR;
+	out->is_gone = tap == fx->gone_tap;
+	out->is_share = tap == fx->share_tap;
+	out->ifname = names[tap < sizeof(names) / sizeof(names[0]) ? tap : 0];
 	if (tap == fx->renamed_tap && fx->new_name)
-		return fx->new_name;
-	return names[tap < sizeof(names) / sizeof(names[0]) ? tap : 0];
+		out->ifname = fx->new_name;
 }
 
 static inline const char *fixture__netns_name(void *ctx, uint32_t netns)
@@ -168,7 +169,7 @@ static inline void fixture__init(struct fixture *fx, bool with_events, bool pref
 	fx->env = (struct session_table_env){
 		.ctx = fx,
 		.is_local = fixture__is_local,
-		.tap_ifname = fixture__ifname,
+		.tap_facts = fixture__tap_facts,
 		.netns_name = fixture__netns_name,
 		.pull = fixture__pull,
 		.on_event = with_events ? fixture__on_event : NULL,
@@ -347,6 +348,10 @@ static inline void talk__close(struct fixture *fx, const struct talk *t)
 	talk__server(fx, t, TCPF_ACK | TCPF_FIN, s, c + 1, 0);
 	talk__client(fx, t, TCPF_ACK, c + 1, s + 1, 0);
 }
+
+/* Of a whole session. */
+#define CLIENT_SEGMENTS 6 /* SYN, ACK, data, ACK, FIN, ACK */
+#define SERVER_SEGMENTS 4 /* SYN-ACK, data, ACK, FIN */
 
 static inline void talk__whole(struct fixture *fx, const struct talk *t)
 {

@@ -153,6 +153,47 @@ static void test_whose(void **state __attribute__((unused)))
 	handshake_alarm__free(alarm);
 }
 
+/* Those that are under way for long count while they last, unless nobody knows whether they are. */
+static void test_under_way(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *name;
+		uint64_t age_ns;
+		bool may_be_forgotten, is_raised;
+	} cases[] = {
+		{"just begun", STALLED_NS - 1, false, false},
+		{"for long", STALLED_NS, false, true},
+		{"since nobody knows when", SAMPLE_NOW_NS, false, false},
+		{"perhaps a cookie", STALLED_NS, true, false},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct handshake_alarm *alarm = handshake_alarm__new();
+		struct told told = {.times = 0};
+		struct sample s;
+		const struct attempt attempt = {&s.session, SAMPLE_NOW_NS - cases[i].age_ns,
+						cases[i].may_be_forgotten};
+
+		sample__init(&s);
+		for (unsigned look = 0; look < 2; look++) {
+			handshake_alarm__forget_stalled(alarm);
+			for (unsigned k = 0; k < FAILING_LEAST; k++)
+				assert_int_equal(handshake_alarm__add_attempt(alarm, &attempt,
+									      SAMPLE_NOW_NS),
+						 0);
+			handshake_alarm__observe(alarm, SAMPLE_NOW_NS, hear, &told);
+		}
+		if (told.times != cases[i].is_raised)
+			fail_msg("%s: told %u times", cases[i].name, told.times);
+		if (told.times)
+			assert_int_equal(told.ends.failed, FAILING_LEAST);
+		handshake_alarm__forget_stalled(alarm);
+		handshake_alarm__observe(alarm, SAMPLE_NOW_NS, hear, &told);
+		assert_int_equal(told.times, cases[i].is_raised ? 2 : 0);
+		handshake_alarm__free(alarm);
+	}
+}
+
 /* Servers that answer give way to one that does not, and not the other way round. */
 static void test_many_servers(void **state __attribute__((unused)))
 {
@@ -175,9 +216,8 @@ static void test_many_servers(void **state __attribute__((unused)))
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_time_wait),
-		cmocka_unit_test(test_share),
-		cmocka_unit_test(test_whose),
+		cmocka_unit_test(test_time_wait),    cmocka_unit_test(test_share),
+		cmocka_unit_test(test_whose),	     cmocka_unit_test(test_under_way),
 		cmocka_unit_test(test_many_servers),
 	};
 

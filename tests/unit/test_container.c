@@ -4,6 +4,7 @@
  * state files of each runtime add. The paths and files have the forms that the runtimes give them.
  */
 #include <ftw.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
+#include "bolt_fixture.h"
 #include "user/source/cgroup.h"
 #include "user/source/container_state.h"
 
@@ -105,6 +108,26 @@ static void test_paths(void **state)
 			  CRIO, ID, .pod_id = POD),
 		NO_CONTAINER("cri-o's monitor", "/kubepods.slice/kubepods-pod" POD_U
 						".slice/crio-conmon-" ID ".scope"),
+		NO_CONTAINER("cri-o's monitor, outside the pod",
+			     "/system.slice/crio-conmon-" ID ".scope"),
+		NO_CONTAINER("cri-o's monitor, cgroupfs",
+			     "/kubepods/besteffort/pod" POD "/crio-conmon-" ID),
+		CONTAINER("cri-o without a kubelet, systemd", "/system.slice/crio-" ID ".scope",
+			  CRIO, ID),
+		CONTAINER("cri-o without a kubelet, cgroupfs", "/crio/crio-" ID, CRIO, ID),
+		CONTAINER("cri-o, systemd, but its runtime without it",
+			  "/kubepods-burstable-pod" POD_U ".slice:crio:" ID, CRIO, ID,
+			  .pod_id = POD),
+		CONTAINER("cri-o, no pod's slice, its runtime without systemd",
+			  "/system.slice:crio:" ID, CRIO, ID),
+		CONTAINER("cri-o, guaranteed, cgroupfs", "/kubepods/pod" POD "/crio-" ID, CRIO, ID,
+			  .pod_id = POD),
+		CONTAINER("cri-o, static pod, cgroupfs", "/kubepods/burstable/pod" MD5 "/crio-" ID,
+			  CRIO, ID, .pod_id = MD5),
+		CONTAINER("cri-o, systemd in the container",
+			  "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" POD_U
+			  ".slice/crio-" ID ".scope/system.slice/cron.service",
+			  CRIO, ID, .pod_id = POD),
 		CONTAINER("kubelet, docker",
 			  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_U
 			  ".slice/docker-" ID ".scope",
@@ -129,6 +152,17 @@ static void test_paths(void **state)
 		CONTAINER("kind, in its node, cgroupfs",
 			  "/kubelet/kubepods/besteffort/pod" POD "/" ID, UNKNOWN, ID,
 			  .pod_id = POD),
+		CONTAINER("kind, rootless, on its host: the node",
+			  "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID
+			  ".scope/container/kubelet.slice/kubelet-kubepods.slice/"
+			  "kubelet-kubepods-pod" POD_U ".slice/cri-containerd-" ID_2 ".scope",
+			  PODMAN, ID, .uid = 1000),
+		CONTAINER("kind with cri-o, in its node, cgroupfs",
+			  "/kubelet/kubepods/burstable/pod" POD "/crio-" ID, CRIO, ID,
+			  .pod_id = POD),
+		CONTAINER("k3d, on its host: the node",
+			  "/system.slice/docker-" ID ".scope/kubepods/burstable/pod" POD "/" ID_2,
+			  DOCKER, ID),
 		CONTAINER("minikube in docker with cri-o: the node",
 			  "/docker/" ID "/kubepods.slice/kubepods-besteffort.slice/"
 			  "kubepods-besteffort-pod" POD_U ".slice/crio-" ID_2 ".scope",
@@ -232,6 +266,15 @@ static void test_processes(void **state)
 		{"version 2", "0::/docker/" ID "\n", ID},
 		{"version 1", "5:memory:/docker/" ID "\n1:name=systemd:/docker/" ID "\n", ID},
 		{"hybrid: version 2 first", "5:memory:/docker/" ID_2 "\n0::/docker/" ID "\n", ID},
+		{"a kubelet's, version 1",
+		 "12:cpuset:/kubepods/burstable/pod" POD "/crio-" ID
+		 "\n1:name=systemd:/kubepods/burstable/pod" POD "/crio-" ID "\n",
+		 ID},
+		{"hybrid: the kubelet uses version 1",
+		 "3:memory:/kubepods.slice/kubepods-pod" POD_U ".slice/crio-" ID
+		 ".scope\n1:name=systemd:/kubepods.slice/kubepods-pod" POD_U ".slice/crio-" ID
+		 ".scope\n0::/system.slice/crio.service\n",
+		 ID},
 		{"hybrid: version 2 says nothing", "5:memory:/docker/" ID "\n0::/\n", ID},
 		{"of none", "5:memory:/\n1:name=systemd:/init.scope\n0::/init.scope\n", NULL},
 		{"a controller's name with a colon in the path",
@@ -358,6 +401,36 @@ static void test_state_files(void **state)
 		 "\"io.kubernetes.pod.namespace\":\"prod\","
 		 "\"io.kubernetes.cri-o.ContainerType\":\"container\"}}",
 		 true, RUNTIME_CRIO, "web", "web-0", "prod", WORKS},
+		{"cri-o, a sandbox", RUNTIME_CRIO,
+		 "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"POD\",\"io.kubernetes.cri-o.KubeName\":"
+		 "\"web-0\",\"io.kubernetes.cri-o.Namespace\":\"prod\","
+		 "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\"}}",
+		 true, RUNTIME_CRIO, "POD", "web-0", "prod", SANDBOX},
+		{"cri-o, another storage driver", RUNTIME_CRIO,
+		 "/run/containers/storage/vfs-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"web\"}}",
+		 true, RUNTIME_CRIO, "web", "", "", WORKS},
+		{"cri-o, what outlives a start", RUNTIME_CRIO,
+		 "/var/lib/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		 "\"io.kubernetes.container.name\":\"web\"}}",
+		 true, RUNTIME_CRIO, "web", "", "", WORKS},
+		{"podman's beside cri-o's", RUNTIME_UNKNOWN,
+		 "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+		 "{\"annotations\":{\"io.container.manager\":\"libpod\"}}", false, RUNTIME_UNKNOWN,
+		 "", "", "", WORKS},
+		{"k0s", RUNTIME_CONTAINERD,
+		 "/run/k0s/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+		 "{\"annotations\":{\"" CRI "container-name\":\"web\"}}", true, RUNTIME_CONTAINERD,
+		 "web", "", "", WORKS},
+		{"MicroK8s", RUNTIME_UNKNOWN,
+		 "/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID
+		 "/config.json",
+		 "{\"annotations\":{\"" CRI "container-name\":\"web\"}}", true, RUNTIME_CONTAINERD,
+		 "web", "", "", WORKS},
 		{"podman", RUNTIME_PODMAN,
 		 "/var/lib/containers/storage/overlay-containers/containers.json",
 		 "[{\"id\":\"" ID_2 "\",\"names\":[\"db\"]},{\"id\":\"" ID
@@ -496,6 +569,123 @@ static void test_sandbox_of_podman(void **state)
 	assert_string_equal(c.name, "a");
 }
 
+#define BOLT_STATE   "/containers/storage/libpod/bolt_state.db"
+#define SQLITE_STATE "/containers/storage/db.sql"
+
+/* Databases of a podman with one pod, ID_2, and the container ID in it: of version 4 … */
+static void write_bolt(const char *path)
+{
+	static struct bolt_file db;
+	FILE *file = fopen(path, "w");
+
+	memset(&db, 0, sizeof(db));
+	bolt__put_meta(&db, 0, 2, 1);
+	bolt__put_head(&db, 2 * BOLT_PAGE, 2, BOLT_LEAF, 2);
+	bolt__put_bucket(&db, 2 * BOLT_PAGE, 0, "allPods", 3);
+	bolt__put_bucket(&db, 2 * BOLT_PAGE, 1, "ctr", 4);
+	bolt__put_head(&db, 3 * BOLT_PAGE, 3, BOLT_LEAF, 1);
+	bolt__put_leaf_item(&db, 3 * BOLT_PAGE, 0, 0, ID_2, "shop", 4);
+	bolt__put_head(&db, 4 * BOLT_PAGE, 4, BOLT_LEAF, 1);
+	bolt__put_bucket(&db, 4 * BOLT_PAGE, 0, ID, 5);
+	bolt__put_head(&db, 5 * BOLT_PAGE, 5, BOLT_LEAF, 1);
+	bolt__put_leaf_item(&db, 5 * BOLT_PAGE, 0, 0, "pod-id", ID_2, strlen(ID_2));
+	assert_non_null(file);
+	assert_int_equal(fwrite(&db, sizeof(db), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* … and of version 5. */
+static void write_sqlite(const char *path)
+{
+	static const char sql[] =
+		"CREATE TABLE PodConfig (ID TEXT PRIMARY KEY NOT NULL, Name TEXT UNIQUE NOT NULL, "
+		"JSON TEXT NOT NULL);"
+		"CREATE TABLE ContainerConfig (ID TEXT PRIMARY KEY NOT NULL, Name TEXT UNIQUE NOT "
+		"NULL, PodID TEXT, JSON TEXT NOT NULL);"
+		"INSERT INTO PodConfig VALUES ('" ID_2 "', 'shop', '{}');"
+		"INSERT INTO ContainerConfig VALUES ('" ID "', 'web', '" ID_2 "', '{}');"
+		"INSERT INTO ContainerConfig VALUES ('" ID_2 "', 'db', NULL, '{}');";
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void write_database(const struct place *place, const char *dir, bool is_bolt)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s%s", dir, is_bolt ? BOLT_STATE : SQLITE_STATE);
+	write_file(place, path, "");
+	snprintf(path, sizeof(path), "%s%s%s", place->root, dir,
+		 is_bolt ? BOLT_STATE : SQLITE_STATE);
+	if (is_bolt)
+		write_bolt(path);
+	else
+		write_sqlite(path);
+}
+
+#define A_USER 1 /* of every Debian */
+
+static void test_pods_of_podman(void **state)
+{
+	static const struct {
+		const char *name, *id, *pod_id; /* as the path tells them */
+		uint32_t uid, owner;		/* of the container, of the database */
+		const char *pod;		/* "": none */
+	} cases[] = {
+		{"told by the path", ID, ID_2, 0, 0, "shop"},
+		{"told by the database", ID, "", 0, 0, "shop"},
+		{"rootless", ID, ID_2, A_USER, A_USER, "shop"},
+		{"rootless, told by the database", ID, "", A_USER, A_USER, "shop"},
+		{"another pod", ID, ID, 0, 0, ""},
+		{"of no pod", ID_2, "", 0, 0, ""},
+		{"a user's database says nothing of root's", ID, ID_2, 0, A_USER, ""},
+		{"nor root's of a user's", ID, ID_2, A_USER, 0, ""},
+	};
+
+	(void)state;
+	for (size_t n = 0; n < 2 * N_OF(cases); n++) {
+		size_t i = n / 2;
+		struct container c = {.runtime = RUNTIME_PODMAN, .uid = cases[i].uid};
+		const struct passwd *owner = getpwuid(cases[i].owner);
+		char dir[128] = "/var/lib";
+		void *made;
+
+		assert_int_equal(make_place(&made), 0);
+		assert_non_null(owner);
+		if (cases[i].owner)
+			snprintf(dir, sizeof(dir), "%s/.local/share", owner->pw_dir);
+		write_database(made, dir, n % 2);
+		strcpy(c.id, cases[i].id);
+		strcpy(c.pod_id, cases[i].pod_id);
+		(void)state_reader__complete(&((struct place *)made)->reader,
+					     &((struct place *)made)->file, &c);
+		remove_place(&made);
+		if (strcmp(c.pod, cases[i].pod) != 0 || (*c.pod && strcmp(c.pod_id, ID_2) != 0))
+			fail_msg("%s: %s %s", cases[i].name, c.pod, c.pod_id);
+	}
+}
+
+/* While podman writes nothing is known; later it is. */
+static void test_pod_is_looked_for_again(void **state)
+{
+	static const char journal[] = "/var/lib" SQLITE_STATE "-journal";
+	struct place *place = *state;
+	struct container c = {.runtime = RUNTIME_PODMAN, .id = ID, .pod_id = ID_2};
+	char path[256];
+
+	write_database(place, "/var/lib", false);
+	write_file(place, journal, "being written");
+	(void)state_reader__complete(&place->reader, &place->file, &c);
+	assert_string_equal(c.pod, "");
+	snprintf(path, sizeof(path), "%s%s", place->root, journal);
+	assert_int_equal(unlink(path), 0);
+	(void)state_reader__complete(&place->reader, &place->file, &c);
+	assert_string_equal(c.pod, "shop");
+}
+
 /* A rootless user could put a pipe in place of the file: nobody waits for it. */
 static void test_a_pipe_is_no_file(void **state)
 {
@@ -520,6 +710,8 @@ int main(void)
 		cmocka_unit_test(test_state_files),
 		PLACED(test_renamed_and_gone),
 		PLACED(test_sandbox_of_podman),
+		cmocka_unit_test(test_pods_of_podman),
+		PLACED(test_pod_is_looked_for_again),
 		PLACED(test_a_pipe_is_no_file),
 		PLACED(test_ids_of_any_text),
 		PLACED(test_docker_with_a_directory_of_its_own),

@@ -378,6 +378,52 @@ static void test_no_room_among_completed(void **state)
 	handshake_stats__free(stats);
 }
 
+static void add_pending(struct handshake_stats *stats, const char *client, uint64_t age_ns,
+			enum syn_fate fate)
+{
+	struct sample s;
+	const struct attempt attempt = {&s.session, SAMPLE_NOW_NS - age_ns, false};
+
+	sample__init_wire(&s);
+	sample__set_endpoints(&s, "10.0.0.1", 443, client, 40000);
+	s.session.syn_fate = fate;
+	s.verdict.synack_ns = 0;
+	assert_int_equal(handshake_stats__add_pending(stats, &attempt, SAMPLE_NOW_NS), 0);
+}
+
+/* Told anew each time: what has ended meanwhile is no longer among them, nor is its group. */
+static void test_under_way(void **state)
+{
+	struct handshake_stats *stats = handshake_stats__new(&usual);
+	const struct handshake_counts *total = handshake_stats__total(stats, SIDE_SERVER);
+	struct collected all;
+
+	(void)state;
+	add(stats, EVENT_HANDSHAKE_FAILED, "10.0.0.1", 443, "192.0.2.7");
+	for (int look = 0; look < 2; look++) {
+		handshake_stats__forget_pending(stats);
+		add_pending(stats, "192.0.2.8", TW_NSEC_PER_SEC - 1, SYN_ACCEPT_FULL);
+		add_pending(stats, "192.0.2.8", TW_NSEC_PER_SEC, SYN_ACCEPT_FULL);
+		add_pending(stats, "192.0.3.8", TW_NSEC_PER_SEC, SYN_BACKLOG_FULL);
+		add_pending(stats, "192.0.3.8", TW_NSEC_PER_SEC, SYN_FATE_NONE);
+		add_pending(stats, "192.0.3.8", TW_NSEC_PER_SEC, SYN_BACKLOG_FULL);
+	}
+	assert_int_equal(handshake_counts__pending(total), 5);
+	assert_int_equal(total->pending[BREAK_NONE], 1);
+	all = groups_of(stats);
+	assert_int_equal(all.count, 2);
+	assert_string_equal(all.groups[0]->held_up, "dropped_accept_queue 1");
+	assert_string_equal(all.groups[0]->broke, "syn_ack_unanswered 1");
+	assert_string_equal(all.groups[1]->held_up, "dropped_syn_queue 2, syn_unanswered 1");
+	handshake_stats__forget_pending(stats);
+	all = groups_of(stats);
+	assert_int_equal(all.count, 1);
+	assert_string_equal(all.groups[0]->held_up, "");
+	assert_int_equal(handshake_counts__pending(total), 0);
+	assert_int_equal(handshake_counts__failed(total), 1);
+	handshake_stats__free(stats);
+}
+
 static void test_lost(void **state)
 {
 	struct handshake_stats *stats = handshake_stats__new(&usual);
@@ -436,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_no_room_among_completed),
+		cmocka_unit_test(test_under_way),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_row),
 	};

@@ -42,6 +42,17 @@ static void fail_at(struct handshake_stats *stats, enum handshake_break broke, b
 	assert_int_equal(handshake_stats__add(stats, &event), 0);
 }
 
+static void hold_up(struct handshake_stats *stats, uint64_t age_ns)
+{
+	struct sample s;
+	const struct attempt attempt = {&s.session, SAMPLE_NOW_NS - age_ns, false};
+
+	sample__init(&s);
+	s.sock.state = TCPS_SYN_RECV;
+	s.sock.is_acked = 1;
+	assert_int_equal(handshake_stats__add_pending(stats, &attempt, SAMPLE_NOW_NS), 0);
+}
+
 static void check(const struct handshake_stats *stats, const struct netns_values *kernel,
 		  uint64_t not_followed, const char *want)
 {
@@ -81,12 +92,15 @@ static void test_all(void **state __attribute__((unused)))
 	complete(stats, 8 * MSEC);
 	fail_at(stats, BREAK_ACK_DROPPED, false);
 	fail_at(stats, BREAK_SYN_UNANSWERED, true);
+	hold_up(stats, 0);
+	hold_up(stats, 2000 * MSEC);
+	hold_up(stats, 2000 * MSEC);
 	assert_int_equal(handshake_stats__add(stats, &lost), 0);
 	check(stats, &kernel, 9,
 	      "client: completed 0  failed 0\n"
 	      "server: completed 2  latency p50 4.19ms p99 8.00ms max 8.00ms  "
 	      "network p50 3.14ms p99 6.00ms max 6.00ms  host p50 1.04ms p99 2.00ms max 2.00ms  "
-	      "failed 1  ack_dropped 1\n"
+	      "failed 1  ack_dropped 1  pending 3  2 held up: ack_dropped\n"
 	      "forward: completed 0  failed 1  syn_unanswered 1\n"
 	      "the kernel:  active opens 0  passive opens 2  attempt fails 0  listen overflows 5\n"
 	      "the sums are too low:  records lost 3  sessions not followed to their end 9\n");

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <net/if_arp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -167,12 +168,17 @@ static void test_which_are_chosen(void **state)
 
 struct changes {
 	struct link_watch *watch;
-	char text[256]; /* "+name", "~name", "-name" */
+	char text[256]; /* "+name", "~name", "-name", ">name" if it moved, "?name" if nobody knows
+			 */
 };
 
 static void on_change(void *ctx, enum link_change change, const struct iface *iface)
 {
-	static const char signs[] = {[LINK_NEW] = '+', [LINK_CHANGED] = '~', [LINK_DELETED] = '-'};
+	static const char signs[] = {[LINK_NEW] = '+',
+				     [LINK_CHANGED] = '~',
+				     [LINK_DELETED] = '-',
+				     [LINK_MOVED] = '>',
+				     [LINK_LOST] = '?'};
 	struct changes *changes = ctx;
 	size_t len = strlen(changes->text);
 
@@ -200,11 +206,18 @@ static void test_changes_are_told(void **state)
 		{"renamed", "link set dev a name b", "~b "},
 		{"another MTU", "link set dev b mtu 1300", "~b "},
 		{"deleted", "link del dev b", "-b "},
+		{"a pair", "link add name c type veth peer name d", "+d +c "},
+		{"moved", "link set dev c netns other", ">c ~d "},
+		{"moved back", "-n other link set dev c netns test", "~d +c "},
+		{"moved, and another made with its name",
+		 "link set dev c netns other; ip link add name c type bridge", ">c ~d +c "},
 	};
+	struct netns other;
 	struct changes changes = {.watch = link_watch__new(ns)};
 
 	assert_non_null(changes.watch);
 	assert_int_equal(link_watch__ifaces(changes.watch)->count, 1);
+	assert_true(fixture_netns(&other, "other"));
 	for (size_t i = 0; i < N_OF(steps); i++) {
 		print_message("%s\n", steps[i].name);
 		changes.text[0] = '\0';
@@ -213,6 +226,7 @@ static void test_changes_are_told(void **state)
 		assert_string_equal(changes.text, steps[i].told);
 	}
 	link_watch__free(changes.watch);
+	fixture_netns_end(&other);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -289,6 +303,41 @@ static void test_overrun_loses_nothing(void **state)
 	assert_true(fixture_until(has_told, &changes));
 	assert_string_equal(changes.text, "+a +b ");
 	assert_true(is_local(changes.watch, "10.0.0.1") && is_local(changes.watch, "10.0.1.1"));
+	for (int i = 0; i < 5; i++)
+		ip(ns, "link set dev a down && ip link set dev a up && ip link set dev a down");
+	ip(ns, "link del dev b");
+	changes.text[0] = '\0';
+	assert_true(fixture_until(has_told, &changes));
+	assert_string_equal(changes.text, "?b ");
+	link_watch__free(changes.watch);
+}
+
+/* It has left the list, and no message says why: not at once, but soon, nobody knows. */
+static void test_a_message_that_never_comes(void **state)
+{
+	const struct netns *ns = namespace_of(state);
+	struct sock_filter nothing = {.code = BPF_RET | BPF_K};
+	const struct sock_fprog filter = {.len = 1, .filter = &nothing};
+	struct changes changes;
+
+	ip(ns, "link add name a type bridge");
+	changes = (struct changes){.watch = link_watch__new(ns)};
+	assert_non_null(changes.watch);
+	assert_false(link_watch__is_behind(changes.watch));
+	ip(ns, "link set dev a up");
+	assert_int_equal(setsockopt(link_watch__fd(changes.watch), SOL_SOCKET, SO_ATTACH_FILTER,
+				    &filter, sizeof(filter)),
+			 0);
+	ip(ns, "link del dev a");
+	assert_int_equal(link_watch__read(changes.watch, on_change, &changes), 0); /* "up" */
+	assert_true(link_watch__is_behind(changes.watch));
+	for (int looks = 0; link_watch__is_behind(changes.watch) && looks < 9; looks++) {
+		assert_string_equal(changes.text, "");
+		assert_int_equal(link_watch__ifaces(changes.watch)->count, 2);
+		assert_int_equal(link_watch__read(changes.watch, on_change, &changes), 0);
+	}
+	assert_string_equal(changes.text, "?a ");
+	assert_int_equal(link_watch__ifaces(changes.watch)->count, 1);
 	link_watch__free(changes.watch);
 }
 
@@ -299,7 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_read),	  TEST(test_which_are_chosen),
 		TEST(test_changes_are_told),	  TEST(test_addresses),
-		TEST(test_overrun_loses_nothing),
+		TEST(test_overrun_loses_nothing), TEST(test_a_message_that_never_comes),
 	};
 
 	return cmocka_run_group_tests(tests, begin, NULL);

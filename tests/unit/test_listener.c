@@ -40,21 +40,23 @@ struct fixture {
 	uint64_t now_ns;
 };
 
+static const struct listener_place usual_place = {
+	.netns = NETNS,
+	.is_followed = true,
+	.has_taps = true,
+	.has_limits = true,
+	.syn_cookies = 1,
+	.syn_backlog_max = 4096,
+	.has_other_drops = true,
+};
+
 static int open_table(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct listener_place place = {
-		.netns = NETNS,
-		.is_followed = true,
-		.has_taps = true,
-		.has_limits = true,
-		.syn_cookies = 1,
-		.syn_backlog_max = 4096,
-	};
 
 	f->table = listener_table__new(&(struct listener_table_env){NULL, netns_name, ifname});
 	f->now_ns = 100 * SECOND;
-	assert_int_equal(listener_table__set_place(f->table, &place), 0);
+	assert_int_equal(listener_table__set_place(f->table, &usual_place), 0);
 	*state = f;
 	return 0;
 }
@@ -150,6 +152,7 @@ static void test_fields(void **state)
 		{"syns", "30"},
 		{"syns_per_second", "15"},
 		{"syns_queued", "20"},
+		{"syns_dropped_other", "0"},
 		{"syns_dropped_accept_queue", "8"},
 		{"syns_dropped_accept_queue_per_second", "4"},
 		{"syns_cookie", "0"},
@@ -185,10 +188,12 @@ static void test_unknown_is_unknown(void **state)
 	struct fixture *f = *state;
 	const struct listener_place place = {.netns = NETNS};
 	struct rec_listener rec = listener_record(COOKIE);
-	static const char *const unknown[] = {"syn_queue_limit", "syns",       "syns_queued",
-					      "syns_per_second", "drops_seen", "drops_difference",
-					      "completed",	 "expired",    "synack_retransmits",
-					      "drops_per_second"};
+	static const char *const unknown[] = {"syn_queue_limit",    "syns",
+					      "syns_queued",	    "syns_per_second",
+					      "drops_seen",	    "drops_difference",
+					      "completed",	    "expired",
+					      "synack_retransmits", "drops_per_second",
+					      "syns_dropped_other"};
 
 	assert_int_equal(listener_table__set_place(f->table, &place), 0);
 	snapshot(f, &rec, 1);
@@ -274,6 +279,7 @@ static void test_expired(void **state)
 			.is_followed = true,
 			.has_taps = true,
 			.has_cookie_counts = cases[i].has_kernel,
+			.has_other_drops = true,
 			.cookies_sent = cases[i].sent,
 			.cookies_received = cases[i].received,
 		};
@@ -288,6 +294,105 @@ static void test_expired(void **state)
 		print_message("%s\n", cases[i].name);
 		assert_field(f, COOKIE + i, "expired", cases[i].expired);
 		listener_table__forget_netns(f->table, NETNS);
+	}
+}
+
+/* SYNs that found room and were dropped: how many is the kernel's count for the namespace, whose
+ * they were follows where no other listener can have had them. */
+static void test_dropped_for_other_reasons(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		uint64_t before, after; /* the kernel's count */
+		struct {
+			uint64_t queued, backlog_full, drops;
+			const char *other, *left;
+		} rows[2];
+		uint64_t gone; /* SYNs of a listener that is no more */
+		bool has_other;
+		uint64_t other;
+	} cases[] = {
+		{"none", 7, 7, {{5, 0, 0, "0", "5"}, {6, 0, 0, "0", "6"}}, 0, true, 0},
+		{"of one", 7, 11, {{5, 0, 4, "4", "1"}, {6, 0, 0, "0", "6"}}, 0, true, 4},
+		{"of both", 7, 16, {{5, 0, 4, "4", "1"}, {6, 0, 5, "5", "1"}}, 0, true, 9},
+		{"resets of half-open ones count as drops of the one",
+		 7,
+		 11,
+		 {{5, 0, 5, "4", "1"}, {6, 0, 0, "0", "6"}},
+		 0,
+		 true,
+		 4},
+		{"… or of the other, and who knows whose they were",
+		 7,
+		 11,
+		 {{5, 0, 4, "null", "5"}, {6, 0, 3, "null", "6"}},
+		 0,
+		 true,
+		 4},
+		{"a listener that is gone may have had them",
+		 7,
+		 11,
+		 {{5, 0, 4, "null", "5"}, {6, 0, 0, "0", "6"}},
+		 9,
+		 true,
+		 4},
+		{"tcp_max_syn_backlog has no counter of its own",
+		 7,
+		 11,
+		 {{5, 3, 4, "1", "4"}, {6, 0, 0, "0", "6"}},
+		 0,
+		 true,
+		 1},
+		{"more than came to a tap",
+		 7,
+		 27,
+		 {{5, 0, 20, "null", "5"}, {6, 0, 0, "null", "6"}},
+		 0,
+		 false,
+		 0},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct listener_place place = {.netns = NETNS,
+					       .is_followed = true,
+					       .has_taps = true,
+					       .has_other_drops = true,
+					       .other_drops = cases[i].before};
+		struct rec_listener recs[3] = {listener_record(COOKIE), listener_record(COOKIE + 1),
+					       listener_record(COOKIE + 2)};
+		const struct listener_counters gone = {.fate = {[SYN_QUEUED] = cases[i].gone}};
+		struct syn_fates all;
+
+		print_message("%s\n", cases[i].name);
+		assert_int_equal(listener_table__set_place(f->table, &place), 0);
+		snapshot(f, recs, 3);
+		listener_table__end_counts(f->table, f->now_ns, false);
+		place.other_drops = cases[i].after;
+		assert_int_equal(listener_table__set_place(f->table, &place), 0);
+		for (size_t k = 0; k < 2; k++)
+			recs[k].drops = cases[i].rows[k].drops;
+		snapshot(f, recs, 2);
+		assert_int_equal(count(f, COOKIE + 2, &gone), LISTENER_GONE);
+		for (size_t k = 0; k < 2; k++) {
+			const struct listener_counters counts = {
+				.fate = {[SYN_QUEUED] = cases[i].rows[k].queued,
+					 [SYN_BACKLOG_FULL] = cases[i].rows[k].backlog_full}};
+
+			assert_int_equal(count(f, COOKIE + k, &counts), 0);
+		}
+		listener_table__end_counts(f->table, f->now_ns, false);
+		for (size_t k = 0; k < 2; k++) {
+			assert_field(f, COOKIE + k, "syns_dropped_other", cases[i].rows[k].other);
+			assert_field(f, COOKIE + k, "syns_queued", cases[i].rows[k].left);
+		}
+		listener_table__fates(f->table, 0, &all);
+		assert_int_equal(all.has_other, cases[i].has_other);
+		assert_int_equal(all.other, cases[i].other);
+		assert_int_equal(syn_fates__queued(&all), all.fate[SYN_QUEUED] - all.other);
+		close_table(state);
+		open_table(state);
+		f = *state;
 	}
 }
 
@@ -503,6 +608,39 @@ static void test_alarms(void **state)
 	assert_null(listener_table__worst(f->table, &queue));
 }
 
+/* Whether it closes or its namespace goes: what was told as begun is told as over, once. */
+static void test_alarms_of_those_that_go(void **state)
+{
+	struct fixture *f = *state;
+	struct rec_listener recs[] = {listener_record(COOKIE), listener_record(COOKIE + 1)};
+	const struct listener_counters counts = {.fate = {[SYN_ACCEPT_FULL] = 1}};
+
+	for (int way = 0; way < 3; way++) {
+		struct alarms alarms = {0};
+
+		assert_int_equal(listener_table__set_place(f->table, &usual_place), 0);
+		recs[0].sock.rx_queue = recs[0].sock.syn_queue = 10;
+		snapshot(f, recs, 2);
+		listener_table__observe(f->table, note, &alarms);
+		assert_string_equal(alarms.said, "7 accept 10 raised;7 syn 10 raised;");
+		alarms = (struct alarms){0};
+		if (way == 0)
+			snapshot(f, recs + 1, 1);
+		else if (way == 1)
+			listener_table__forget_netns(f->table, NETNS);
+		else
+			snapshot(f, NULL, 0);
+		if (way == 2) /* SYNs came between the last look and the end */
+			assert_int_equal(count(f, COOKIE, &counts), LISTENER_GONE);
+		listener_table__end_counts(f->table, f->now_ns += SECOND, false);
+		listener_table__observe(f->table, note, &alarms);
+		assert_string_equal(alarms.said, "7 accept 0 cleared;7 syn 0 cleared;");
+		alarms = (struct alarms){0};
+		listener_table__observe(f->table, note, &alarms);
+		assert_string_equal(alarms.said, "");
+	}
+}
+
 static void test_worst(void **state)
 {
 	struct fixture *f = *state;
@@ -602,6 +740,76 @@ static void test_loopback_needs_a_tap_of_its_own(void **state)
 		assert_int_equal(listener_table__set_place(f->table, &place), 0);
 		snapshot(f, &rec, 1);
 		assert_field(f, COOKIE, "syns", cases[i].syns);
+	}
+}
+
+/* What sockets and the kernel tell shows that SYNs came which no tap saw. */
+static void test_syns_that_no_tap_saw(void **state)
+{
+	static const struct {
+		const char *name;
+		struct listener_counters counts;
+		uint64_t drops, half_open_before;
+		const char *syns, *unseen, *drops_seen;
+	} cases[] = {
+		{"nothing came", {.fate = {0}}, 0, 0, "0", "0", "0"},
+		{"all were seen",
+		 {.fate = {[SYN_QUEUED] = 5, [SYN_COOKIE] = 2},
+		  .value = {[LISTENER_COMPLETED] = 7}},
+		 0,
+		 0,
+		 "7",
+		 "0",
+		 "0"},
+		{"it was half open before",
+		 {.value = {[LISTENER_COMPLETED] = 1}},
+		 1,
+		 1,
+		 "0",
+		 "0",
+		 "0"},
+		{"none was seen",
+		 {.value = {[LISTENER_COMPLETED] = 3}},
+		 6,
+		 0,
+		 "null",
+		 "null",
+		 "null"},
+		{"none was seen, and all were dropped",
+		 {.fate = {0}},
+		 6,
+		 0,
+		 "null",
+		 "null",
+		 "null"},
+		{"some were seen",
+		 {.fate = {[SYN_QUEUED] = 5}, .value = {[LISTENER_COMPLETED] = 7}},
+		 0,
+		 1,
+		 "5",
+		 "1",
+		 "0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct rec_listener rec = listener_record(COOKIE);
+		void *fresh;
+		struct fixture *f;
+
+		assert_int_equal(open_table(&fresh), 0);
+		f = fresh;
+		rec.sock.syn_queue = cases[i].half_open_before;
+		snapshot(f, &rec, 1);
+		rec.sock.syn_queue = 0;
+		rec.drops = cases[i].drops;
+		snapshot(f, &rec, 1);
+		assert_int_equal(count(f, COOKIE, &cases[i].counts), 0);
+		listener_table__end_counts(f->table, f->now_ns, false);
+		assert_field(f, COOKIE, "syns", cases[i].syns);
+		assert_field(f, COOKIE, "syns_unseen", cases[i].unseen);
+		assert_field(f, COOKIE, "drops_seen", cases[i].drops_seen);
+		close_table(&fresh);
 	}
 }
 
@@ -711,6 +919,7 @@ int main(void)
 		TEST(test_fields),
 		TEST(test_unknown_is_unknown),
 		TEST(test_expired),
+		TEST(test_dropped_for_other_reasons),
 		TEST(test_limit_of_the_syn_queue),
 		TEST(test_oldest_request),
 		TEST(test_drops_wrap),
@@ -721,12 +930,14 @@ int main(void)
 		TEST(test_owner_of_a_held_listener),
 		TEST(test_scope),
 		TEST(test_alarms),
+		TEST(test_alarms_of_those_that_go),
 		TEST(test_worst),
 		TEST(test_group_keeps_the_drops_of_who_is_gone),
 		TEST(test_no_alarm_where_all_get_cookies),
 		TEST(test_drops_of_a_new_listener),
 		TEST(test_older_kernels_are_full_at_the_limit),
 		TEST(test_loopback_needs_a_tap_of_its_own),
+		TEST(test_syns_that_no_tap_saw),
 		TEST(test_no_room),
 		TEST(test_namespaces_in_turn),
 		TEST(test_a_namespace_that_is_gone),

@@ -41,12 +41,12 @@ static void test_finds_either_side(void **state)
 	}
 	for (int side = 0; side <= NAT_AFTER; side++) {
 		struct flow_key key = nat.side[side].key;
-		enum nat_side where = NAT_SIDES;
 
 		key.tap = 7;
-		found = nat_table__find(table, &key, &where);
+		found = nat_table__next(table, &key, side, NULL);
 		assert_ptr_equal(found, own);
-		assert_int_equal(where, side);
+		assert_null(nat_table__next(table, &key, side, found));
+		assert_null(nat_table__next(table, &key, !side, NULL));
 	}
 	nat_table__remove(table, &nat);
 	assert_int_equal(nat_table__count(table), 0);
@@ -60,7 +60,6 @@ static void test_finds_what_is_between(void **state)
 {
 	struct nat_table *table = nat_table__new(10);
 	struct nat nat = masquerade(40000, 50000);
-	enum nat_side where = NAT_SIDES;
 	const struct nat *own;
 	struct flow_key key;
 
@@ -69,11 +68,10 @@ static void test_finds_what_is_between(void **state)
 		make_key(&nat.side[NAT_BEFORE].key, INSIDE_IP, 40000, HOST_IP, 8080, 0);
 	assert_int_equal(nat_table__add(table, &nat, &own), 0);
 	make_key(&key, INSIDE_IP, 40000, SERVER_IP, 80, 7);
-	assert_ptr_equal(nat_table__find(table, &key, &where), own);
-	assert_int_equal(where, NAT_BETWEEN);
-	assert_int_equal(nat__ends(own, where), 3);
+	assert_ptr_equal(nat_table__next(table, &key, NAT_BETWEEN, NULL), own);
+	assert_int_equal(nat__ends(own, NAT_BETWEEN), 3);
 	nat_table__remove(table, &nat);
-	assert_null(nat_table__find(table, &key, &where));
+	assert_null(nat_table__next(table, &key, NAT_BETWEEN, NULL));
 	nat_table__free(table);
 }
 
@@ -98,7 +96,6 @@ static void test_lists_anew(void **state)
 	struct nat kept = masquerade(1, 11), lost = masquerade(2, 12),
 		   elsewhere = masquerade(3, 13);
 	const struct nat *own;
-	enum nat_side side;
 
 	(void)state;
 	elsewhere.netns = FAR;
@@ -108,10 +105,78 @@ static void test_lists_anew(void **state)
 	nat_table__begin_list(table);
 	nat_table__add(table, &kept, &own);
 	nat_table__end_list(table, OUTSIDE);
-	assert_non_null(nat_table__find(table, &kept.side[NAT_AFTER].key, &side));
-	assert_null(nat_table__find(table, &lost.side[NAT_AFTER].key, &side));
-	assert_non_null(nat_table__find(table, &elsewhere.side[NAT_AFTER].key, &side));
+	assert_non_null(nat_table__next(table, &kept.side[NAT_AFTER].key, NAT_AFTER, NULL));
+	assert_null(nat_table__next(table, &lost.side[NAT_AFTER].key, NAT_AFTER, NULL));
+	assert_non_null(nat_table__next(table, &elsewhere.side[NAT_AFTER].key, NAT_AFTER, NULL));
 	nat_table__free(table);
+}
+
+/* A tuple has one translation in one place: the next one takes it, whether or not its end was told.
+ */
+static void test_next_takes_the_place(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t port, port_there;
+		size_t n_left;
+	} cases[] = {
+		{"the same", 40000, 50000, 1},
+		{"another way on", 40000, 50001, 1},
+		{"another's way on", 40001, 50000, 1},
+		{"another", 40001, 50001, 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nat_table *table = nat_table__new(10);
+		struct nat former = masquerade(40000, 50000);
+		struct nat next = masquerade(cases[i].port, cases[i].port_there);
+		const struct nat *own;
+
+		assert_int_equal(nat_table__add(table, &former, &own), 0);
+		assert_int_equal(nat_table__add(table, &next, &own), 0);
+		if (nat_table__count(table) != cases[i].n_left)
+			fail_msg("%s", cases[i].name);
+		assert_ptr_equal(nat_table__next(table, &next.side[NAT_AFTER].key, NAT_AFTER, NULL),
+				 own);
+		nat_table__free(table);
+	}
+}
+
+/* The same tuple in another zone is another translation, and ends by itself. */
+static void test_zones_are_apart(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t netns;
+		uint16_t port, port_there, zone[NAT_SIDES];
+		bool is_same;
+	} cases[] = {
+		{"no zone", OUTSIDE, 40000, 50000, {0, 0}, true},
+		{"a zone of both sides", OUTSIDE, 40000, 50000, {1, 1}, false},
+		{"a zone of one side", OUTSIDE, 40000, 50001, {1, 0}, false},
+		{"a zone of the other", OUTSIDE, 40001, 50000, {0, 1}, false},
+		{"another namespace", FAR, 40000, 50000, {0, 0}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nat_table *table = nat_table__new(10);
+		struct nat nat = masquerade(40000, 50000);
+		struct nat other = masquerade(cases[i].port, cases[i].port_there);
+		const struct nat *own, *its;
+
+		other.netns = cases[i].netns;
+		memcpy(other.zone, cases[i].zone, sizeof(other.zone));
+		assert_int_equal(nat_table__add(table, &nat, &own), 0);
+		assert_int_equal(nat_table__add(table, &other, &its), 0);
+		if ((own == its) != cases[i].is_same)
+			fail_msg("%s", cases[i].name);
+		nat_table__remove(table, &nat);
+		if (nat_table__count(table) != !cases[i].is_same)
+			fail_msg("%s: the end", cases[i].name);
+		nat_table__free(table);
+	}
 }
 
 /* Which endpoints are themselves. */
@@ -153,12 +218,16 @@ static void test_ends(void **state)
 
 static struct nat_table *known;
 
-static const struct nat *lookup(void *ctx, const struct flow_key *key, bool is_new,
-				enum nat_side *side)
+static const struct nat *lookup(void *ctx, const struct flow_key *key, enum nat_side side,
+				const struct nat *after)
 {
 	(void)ctx;
-	(void)is_new;
-	return nat_table__find(known, key, side);
+	return nat_table__next(known, key, side, after);
+}
+
+static void no_news(void *ctx)
+{
+	(void)ctx;
 }
 
 static bool is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
@@ -173,6 +242,7 @@ static void init(struct fixture *fx, bool with_events, bool prefer_sockets)
 	fixture__init(fx, with_events, prefer_sockets, 100);
 	known = nat_table__new(10);
 	fx->env.nat = lookup;
+	fx->env.nat_news = no_news;
 	fx->env.is_local = is_local;
 	session_table__free(fx->table);
 	fx->table = session_table__new(&fx->env, 100);
@@ -264,6 +334,57 @@ static void test_both_sides_are_one(void **state)
 					 row->taps, row->is_forwarded, row->local.port);
 			fini(&fx);
 		}
+}
+
+/* Two containers with the same address in two zones: which is whose, the sequence numbers tell. */
+static void test_same_tuple_in_two_zones(void **state)
+{
+	/* By tap, in which order; each session's own tap is 1 or 2. */
+	static const uint16_t orders[][4] = {
+		{1, 2, NIC_TAP, NIC_TAP + 1},
+		{1, NIC_TAP, 2, NIC_TAP + 1},
+		{NIC_TAP + 1, NIC_TAP, 1, 2},
+		{2, 1, NIC_TAP, NIC_TAP + 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct nat nats[] = {masquerade(40000, 50000), masquerade(40000, 50001)};
+		struct rows rows;
+		struct fixture fx;
+
+		init(&fx, true, false);
+		for (uint16_t n = 0; n < 2; n++) {
+			nats[n].zone[NAT_BEFORE] = n + 1;
+			learn(&fx, &nats[n]);
+		}
+		for (size_t at = 0; at < 4; at++) {
+			bool is_beyond = orders[i][at] >= NIC_TAP;
+			uint16_t n = is_beyond ? orders[i][at] - NIC_TAP : orders[i][at] - 1;
+			struct talk t;
+
+			talk__init(&t, is_beyond ? HOST_IP : INSIDE_IP,
+				   is_beyond ? 50000 + n : 40000, SERVER_IP, 80);
+			t.key.tap = is_beyond ? NIC_TAP : orders[i][at];
+			t.client_isn += n * 70000000u;
+			t.server_isn += n * 90000000u;
+			talk__whole(&fx, &t);
+		}
+		fixture__settle(&fx);
+		rows = fixture__rows(&fx);
+		assert_int_equal(rows.count, 2);
+		for (size_t r = 0; r < 2; r++) {
+			const struct session *row = rows.items[r];
+			uint16_t n = strstr(row->taps, "eth1") != NULL;
+			const struct nat_tuple *there;
+
+			assert_int_equal(row->n_legs, 2);
+			assert_non_null(row->nat);
+			there = &row->nat->side[NAT_AFTER];
+			assert_int_equal(there->key.port[there->client], TW_BE16(50000 + n));
+		}
+		fini(&fx);
+	}
 }
 
 /* What this host's address stands in for is no session of its own. */
@@ -549,6 +670,9 @@ int main(void)
 		cmocka_unit_test(test_finds_what_is_between),
 		cmocka_unit_test(test_is_bounded),
 		cmocka_unit_test(test_lists_anew),
+		cmocka_unit_test(test_next_takes_the_place),
+		cmocka_unit_test(test_zones_are_apart),
+		cmocka_unit_test(test_same_tuple_in_two_zones),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_both_sides_are_one),
 		cmocka_unit_test(test_stand_in_is_forwarded),

@@ -161,6 +161,88 @@ static void test_all(void **state)
 	netns_list__free(&list);
 }
 
+/* ---- what may not be looked at --------------------------------------------------------------- */
+
+static bool become_nobody(void)
+{
+	return !setgid(65534) && !setuid(65534);
+}
+
+/* All capabilities, but none over the processes outside. */
+static bool enter_user_namespace(void)
+{
+	return !unshare(CLONE_NEWUSER);
+}
+
+static bool hide_others(void)
+{
+	return !mount("proc", "/proc", "proc", 0, "hidepid=2") && become_nobody();
+}
+
+/* What a process says that cannot look at its parent: in a child, which then ends. */
+static void say_as_child(bool (*change)(void), const char *word, char *text, size_t size)
+{
+	int status, fds[2];
+	pid_t child;
+	ssize_t n;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (!child) {
+		struct netns_list list;
+
+		if (dup2(fds[1], STDERR_FILENO) < 0 || unshare(CLONE_NEWNS) || !change())
+			_exit(77);
+		_exit(netns_list__resolve(&list, &word, 1) == -EPERM);
+	}
+	close(fds[1]);
+	n = read(fds[0], text, size - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(fds[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WEXITSTATUS(status) == 77)
+		snprintf(text, size, "SKIP");
+	else
+		assert_int_equal(WEXITSTATUS(status), strcmp(word, "all") != 0);
+}
+
+static void test_denied(void **state)
+{
+	char pid[16], text[512];
+	const struct {
+		const char *name;
+		bool (*change)(void);
+		const char *word, *said, *remedy;
+	} cases[] = {
+		{"a user asks for all", become_nobody, "all", "may not be looked at",
+		 "run as root, or with CAP_SYS_PTRACE"},
+		{"a user asks for a process", become_nobody, pid, "may not look into",
+		 "run as root, or with CAP_SYS_PTRACE"},
+		{"who has all capabilities asks for all", enter_user_namespace, "all",
+		 "may not be looked at", "CAP_SYS_PTRACE is there"},
+		{"who has all capabilities asks for a process", enter_user_namespace, pid,
+		 "may not look into", "CAP_SYS_PTRACE is there"},
+		{"of nobody else anything is seen", hide_others, "all", "hidden (hidepid",
+		 "run as root, or with CAP_SYS_PTRACE"},
+	};
+
+	(void)state;
+	need_namespaces();
+	if (getuid())
+		skip();
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		print_message("%s\n", cases[i].name);
+		say_as_child(cases[i].change, cases[i].word, text, sizeof(text));
+		if (!strcmp(text, "SKIP")) {
+			print_message("SKIP: not possible here\n");
+			continue;
+		}
+		if (!strstr(text, cases[i].said) || !strstr(text, cases[i].remedy))
+			fail_msg("%s", text);
+	}
+}
+
 /* ---- coming and going ------------------------------------------------------------------------ */
 
 static bool unshare_net(void *ctx)
@@ -276,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_no_namespace),
 		cmocka_unit_test(test_each_is_listed_once),
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_process_comes_and_goes),
 		cmocka_unit_test(test_name_goes_before_the_process),
 		cmocka_unit_test(test_enter_and_leave),

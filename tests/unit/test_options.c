@@ -103,6 +103,15 @@ static uint64_t n_fields(const struct options *o)
 	return o->fields.count;
 }
 
+/* Where the namespace stands among the columns, from 1; 0: nowhere. */
+static uint64_t netns_column(const struct options *o)
+{
+	for (size_t i = 0; i < o->fields.count; i++)
+		if (!strcmp(o->fields.items[i]->key, "netns"))
+			return i + 1;
+	return 0;
+}
+
 static uint64_t is_descending(const struct options *o)
 {
 	return o->sort.field && o->sort.descending;
@@ -146,6 +155,15 @@ static const struct good {
 	{"-n 3", count, 3},
 	{"", n_fields, 3},
 	{"--fields +rtt", n_fields, 4},
+	{"", netns_column, 0},
+	{"-N blue", netns_column, 0},
+	{"--container web", netns_column, 0},
+	{"-N self -N blue", netns_column, 2},
+	{"-N all", netns_column, 2},
+	{"--container web --container db", netns_column, 2},
+	{"-N all --fields +rtt", netns_column, 2},
+	{"-N all --fields +netns", n_fields, 4},
+	{"-N all --fields state,rtt", netns_column, 0},
 	{"--fields rtt", n_fields, 1},
 	{"--sort -rtt", is_descending, true},
 	{"--sort rtt", is_descending, false},

@@ -113,6 +113,44 @@ static void test_seen_along_the_way(void **state)
 	}
 }
 
+/* A port of a bond has every other segment: it is counted only as long as nothing else is. */
+static void test_port_of_a_bond(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t share, whole, gone;
+		const char *shown;
+		uint32_t n_segments; /* of the client's */
+	} cases[] = {
+		{"the port first", INSIDE_TAP, BRIDGE_TAP, 0, "br0,eth0", CLIENT_SEGMENTS},
+		{"the bond first", BRIDGE_TAP, INSIDE_TAP, 0, "eth0,br0", CLIENT_SEGMENTS},
+		{"the bond is gone", INSIDE_TAP, BRIDGE_TAP, BRIDGE_TAP, "eth0,br0", 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk share = at_tap(cases[i].share), whole = at_tap(cases[i].whole);
+		const struct session *row;
+		struct fixture fx;
+
+		fixture__init(&fx, false, false, 100);
+		fx.share_tap = cases[i].share;
+		fx.gone_tap = cases[i].gone;
+		talk__open(&fx, &whole);
+		talk__client(&fx, &share, TCPF_ACK, 1, 1, 0);
+		talk__data(&fx, &whole);
+		talk__client(&fx, &share, TCPF_ACK | TCPF_FIN, 1 + C, 1 + S, 0);
+		talk__close(&fx, &whole);
+		fixture__settle(&fx);
+		fixture__scan(&fx);
+		row = only_row(&fx);
+		if (strcmp(row->taps, cases[i].shown) ||
+		    row->wire->half[whole.client].segments != cases[i].n_segments)
+			fail_msg("%s: at %s", cases[i].name, row->taps);
+		session_table__free(fx.table);
+	}
+}
+
 /* More taps than are kept: the list says that there are others. */
 static void test_list_that_is_cut(void **state)
 {
@@ -331,6 +369,19 @@ static void test_same_addresses(void **state)
 	assert_int_equal(fixture__rows(&fx).count, 2);
 	session_table__free(fx.table);
 
+	/* Likewise behind two interfaces of one namespace. */
+	mine.key.tap = PORT_TAP;
+	fixture__init(&fx, false, false, 100);
+	for (int i = 0; i < 2; i++) {
+		talk__open(&fx, i ? &mine : &theirs);
+		talk__data(&fx, i ? &theirs : &mine);
+	}
+	fixture__scan(&fx);
+	assert_int_equal(fixture__rows(&fx).count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(fixture__rows(&fx).items[i]->n_legs, 0);
+	session_table__free(fx.table);
+
 	/* Whose of two sockets the bridge saw, nobody can tell. */
 	twin.cookie++;
 	fixture__init(&fx, false, true, 100);
@@ -473,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seen_along_the_way),
 		cmocka_unit_test(test_met_late),
+		cmocka_unit_test(test_port_of_a_bond),
 		cmocka_unit_test(test_list_that_is_cut),
 		cmocka_unit_test(test_met_midstream),
 		cmocka_unit_test(test_socket_elsewhere),

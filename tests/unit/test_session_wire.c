@@ -128,9 +128,6 @@ static void test_midstream(void **state)
 
 /* ---- order ---- */
 
-#define CLIENT_SEGMENTS 6 /* SYN, ACK, data, ACK, FIN, ACK */
-#define SERVER_SEGMENTS 4 /* SYN-ACK, data, ACK, FIN */
-
 static void check_whole(struct fixture *fx, const struct talk *t, const char *name)
 {
 	const struct session *row = only_row(fx);

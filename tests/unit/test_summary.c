@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "user/tap/tap_internal.h"
+#include "user/ui/flow.h"
 #include "user/ui/summary.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -136,11 +138,70 @@ static void test_what_it_says(void **state __attribute__((unused)))
 	strbuf__free(&sb);
 }
 
+/* ---- taps ------------------------------------------------------------------------------------ */
+
+/* Taps in the order of their ids, each a letter: L is live, d one that went just now, n likewise
+ * but named, p past. */
+static void write_taps(struct strbuf *sb, const char *taps)
+{
+	struct slot slots[32], *list[32];
+	struct tap_set set = {.slots = list};
+	struct flow flow;
+
+	for (const char *at = taps; *at; at++) {
+		struct slot *slot = &slots[set.n_slots];
+
+		*slot = (struct slot){.tap = {.iface.flags = IFF_UP, .ingress = ATTACH_TCX}};
+		slot->tap.is_gone = *at != 'L';
+		slot->tap.is_named = *at == 'n';
+		slot->tap.is_past = *at == 'p';
+		set.n_went += slot->tap.is_gone;
+		snprintf(slot->tap.iface.name, IF_NAMESIZE, "%c%zu", *at, set.n_slots);
+		snprintf(slot->tap.note, sizeof(slot->tap.note), "%s",
+			 slot->tap.is_gone ? "why" : "");
+		list[set.n_slots++] = slot;
+	}
+	flow__init(&flow, sb, 0);
+	summary__add_taps(&flow, &set);
+	flow__fini(&flow);
+}
+
+static void test_taps(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *name, *taps, *line;
+	} cases[] = {
+		{"none", "", "no interface is watched\n"},
+		{"the newest first", "LL", "L1 tcx  L0 tcx\n"},
+		{"one went", "LdL", "L2 tcx  d1 gone: why  L0 tcx\n"},
+		{"that is past", "Lp", "L0 tcx  1 gone so far\n"},
+		{"the only one went", "n", "n0 gone: why  no interface is watched\n"},
+		{"the only one is past", "p", "no interface is watched  1 gone so far\n"},
+		{"many went at once", "Ldddddd",
+		 "d6 gone: why  d5 gone: why  d4 gone: why  L0 tcx  6 gone so far\n"},
+		{"those that were named stay", "nnnnnL",
+		 "L5 tcx  n4 gone: why  n3 gone: why  n2 gone: why  n1 gone: why  n0 gone: why\n"},
+		{"those that went take no room from the live", "LLLLLLLLLLLLLLpppppppppppppp",
+		 "L13 tcx  L12 tcx  L11 tcx  L10 tcx  L9 tcx  L8 tcx  L7 tcx  L6 tcx  L5 tcx  "
+		 "L4 tcx  L3 tcx  L2 tcx  and 2 more  14 gone so far\n"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct strbuf sb = STRBUF_INIT;
+
+		write_taps(&sb, cases[i].taps);
+		if (strcmp(sb.data, cases[i].line) != 0)
+			fail_msg("%s: %s", cases[i].name, sb.data);
+		strbuf__free(&sb);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_any_width),
+		cmocka_unit_test(test_taps),
 		cmocka_unit_test(test_what_it_says),
 	};
 

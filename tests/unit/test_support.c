@@ -13,6 +13,7 @@
 
 #include "user/model/session.h"
 #include "user/source/support.h"
+#include "user/util/caps.h"
 #include "user/tap/hook.h"
 #include "user/tap/hook_query.h"
 

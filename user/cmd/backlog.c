@@ -15,6 +15,7 @@ struct backlog {
 	const struct options *options;
 	struct live *live;
 	bool needs_owners;
+	struct syn_fates chosen; /* of the listeners that the filter lets through */
 };
 
 static int refresh(void *ctx, uint64_t n_frames)
@@ -31,7 +32,7 @@ static int refresh(void *ctx, uint64_t n_frames)
 
 struct collecting {
 	struct rows *rows;
-	const struct options *options;
+	struct backlog *backlog;
 	const struct moment *now;
 };
 
@@ -39,16 +40,19 @@ static void collect_one(void *ctx, const struct listener *listener)
 {
 	struct collecting *c = ctx;
 
-	if (filter__match(c->options->filter, &listener->session, c->now))
-		rows__add(c->rows, listener);
+	if (!filter__match(c->backlog->options->filter, &listener->session, c->now))
+		return;
+	rows__add(c->rows, listener);
+	syn_fates__add(&c->backlog->chosen, listener);
 }
 
 static int collect(void *ctx, struct rows *rows, const struct moment *now, size_t limit)
 {
 	struct backlog *b = ctx;
-	struct collecting c = {rows, b->options, now};
+	struct collecting c = {rows, b, now};
 
 	rows__clear(rows);
+	b->chosen = (struct syn_fates){0};
 	listener_table__visit(live__listeners(b->live), collect_one, &c);
 	return rows__finish(rows, &listener_fields, b->options, now, limit);
 }
@@ -60,7 +64,8 @@ static void write_header(void *ctx, struct strbuf *sb, size_t n_rows __attribute
 	struct syn_totals totals;
 
 	syn_totals__take(&totals, b->live, 0);
-	backlog_summary__write(sb, &totals, live__taps(b->live), width);
+	backlog_summary__write(sb, &totals, b->options->filter ? &b->chosen : NULL,
+			       live__taps(b->live), width);
 }
 
 /* The two accounts of each namespace. */
@@ -142,7 +147,8 @@ const struct command cmd_backlog = {
 	.default_fields = "local,comm,syn_queue,syn_queue_limit,accept_queue,accept_queue_limit,"
 			  "accept_queue_oldest_seconds,drops,syns_per_second,"
 			  "syns_dropped_accept_queue,syns_dropped_syn_queue,syns_cookie,"
-			  "syns_queued,completed,syn_queue_young,syn_queue_oldest_seconds,"
+			  "syns_queued,completed,syns_unseen,drops_difference,syn_queue_young,syn_"
+			  "queue_oldest_seconds,"
 			  "synack_retransmits,expired",
 	.default_sort = "-badness",
 	.run = run,

@@ -26,6 +26,13 @@ struct counting {
 	bool is_short; /* of memory: some groups are missing, said by then */
 };
 
+static void note_result(struct counting *c, int err)
+{
+	if (err && !c->is_short)
+		log_error("out of memory: some handshakes are in the totals alone");
+	c->is_short |= err != 0;
+}
+
 static void count(void *ctx, const struct event *event)
 {
 	struct counting *c = ctx;
@@ -33,10 +40,15 @@ static void count(void *ctx, const struct event *event)
 	/* That something was lost is for everybody. */
 	if (event->session && !options__wants(c->options, event->session, &c->now))
 		return;
-	if (handshake_stats__add(c->stats, event) && !c->is_short) {
-		log_error("out of memory: some handshakes are in the totals alone");
-		c->is_short = true;
-	}
+	note_result(c, handshake_stats__add(c->stats, event));
+}
+
+static void count_pending(void *ctx, const struct attempt *attempt)
+{
+	struct counting *c = ctx;
+
+	if (options__wants(c->options, attempt->session, &c->now))
+		note_result(c, handshake_stats__add_pending(c->stats, attempt, c->now.mono_ns));
 }
 
 /* What is in the ring by now, and then the ends that waited for all of their fragments. */
@@ -48,6 +60,8 @@ static int refresh(void *ctx, uint64_t n_frames __attribute__((unused)))
 	c->now = live__now();
 	for (int i = 0; i < 2 && !err; i++)
 		err = live__poll(c->live, 0);
+	handshake_stats__forget_pending(c->stats);
+	session_table__visit_attempts(live__table(c->live), c->now.mono_ns, count_pending, c);
 	live__kernel_counts(c->live, 0, false, &c->kernel);
 	session_table__stats(live__table(c->live), &c->table);
 	return err == -EINTR ? 0 : err;
@@ -174,6 +188,8 @@ static enum exit_status run(struct options *options)
 	if (!c.stats)
 		return exit_status__of(-ENOMEM);
 	options->live.want_events = true;
+	/* Which queue dropped a SYN. */
+	options->live.want_listeners = options->live.watch_listeners = true;
 	options->live.on_event = count;
 	options->live.ctx = &c;
 	options->live.figures = FIGURES;
@@ -190,7 +206,7 @@ static const char *const examples[] = {
 	"tcpwatch handshakes",
 	"tcpwatch handshakes --duration 30 --by server",
 	"tcpwatch handshakes --watch -d 5 sport = :443",
-	"tcpwatch handshakes -N all --prefix 16,48 --fields +netns",
+	"tcpwatch handshakes -N all --prefix 16,48",
 	"tcpwatch handshakes --duration 60 --json | jq 'select(.failed > 0)'",
 	NULL,
 };
@@ -204,7 +220,8 @@ const struct command cmd_handshakes = {
 	.views = VIEW_BOTH,
 	.table = &handshake_fields,
 	/* What matters most is within 80 columns. */
-	.default_fields = "side,server,client_network,completed,failed,broke,total_p50,total_p99,"
+	.default_fields = "side,server,client_network,completed,failed,broke,pending,held_up,total_"
+			  "p50,total_p99,"
 			  "network_p50,network_p99,host_p50,host_p99,syn_retransmits,"
 			  "syn_ack_retransmits",
 	.default_sort = "-failed",

@@ -120,6 +120,25 @@ const struct field_table *options__table(const struct options *options,
 	return options->by ? &session_group_fields : usual;
 }
 
+static bool has_many_netns(const struct live_options *live)
+{
+	return live->n_netns > 1 || live->n_containers > 1 ||
+	       (live->n_netns && !strcmp(live->netns[0], "all"));
+}
+
+/* Rows of several namespaces say of which they are, before whose they are. */
+static void add_netns(struct field_list *fields, const struct field_table *table)
+{
+	static const char key[] = "netns";
+	const struct field *netns = field__find(table, key, strlen(key));
+	size_t at = 0;
+
+	while (at < fields->count && fields->items[at]->kind != VALUE_ENDPOINT)
+		at++;
+	if (netns && at < fields->count)
+		field_list__insert(fields, netns, fields->items[at]->key);
+}
+
 static int choose_rows(struct reading *r)
 {
 	const struct command *command = r->command;
@@ -134,6 +153,8 @@ static int choose_rows(struct reading *r)
 		return option__said(help__fields(table));
 	err = field_list__parse(&options->fields, table,
 				options->by ? GROUP_FIELDS : command->default_fields);
+	if (!err && !options->by && has_many_netns(&options->live))
+		add_netns(&options->fields, table);
 	if (!err && r->fields)
 		err = field_list__parse(&options->fields, table, r->fields);
 	if (r->sort)

@@ -113,7 +113,7 @@ static enum exit_status run(struct options *options)
 static const char *const examples[] = {
 	"tcpwatch sessions state established '( dport = :443 or dst 10.0.0.0/8 )'",
 	"tcpwatch sessions --sort -rtt --fields state,local,remote,rtt,comm",
-	"tcpwatch sessions -N all --fields +netns,pid,comm state time-wait",
+	"tcpwatch sessions -N all --fields +pid,comm state time-wait",
 	"tcpwatch sessions --json | jq -r 'select(.retransmits > 0) | .remote_addr'",
 	"tcpwatch sessions -N all --by container --json",
 	"tcpwatch sessions -i 'veth*' --duration 10",

@@ -14,11 +14,19 @@
 static int stop_fd = -1;
 static volatile sig_atomic_t is_asked;
 
-static void on_signal(int signum __attribute__((unused)))
+/* The SIGPIPE of a write() of our own comes with its EPIPE, which says what cannot be written. */
+static bool is_of_write(int signum, const siginfo_t *info)
+{
+	return signum == SIGPIPE && info->si_pid == getpid();
+}
+
+static void on_signal(int signum, siginfo_t *info, void *context __attribute__((unused)))
 {
 	const uint64_t one = 1;
 	int saved = errno;
 
+	if (is_of_write(signum, info))
+		return;
 	is_asked = 1;
 	if (write(stop_fd, &one, sizeof(one)) < 0)
 		errno = 0; /* the flag is set, that will do */
@@ -27,8 +35,8 @@ static void on_signal(int signum __attribute__((unused)))
 
 int stop__install(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	struct sigaction action = {.sa_handler = on_signal};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 
 	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (stop_fd < 0)
@@ -36,8 +44,7 @@ int stop__install(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &action, NULL))
 			return -errno;
-	action.sa_handler = SIG_IGN;
-	return sigaction(SIGPIPE, &action, NULL) ? -errno : 0;
+	return 0;
 }
 
 bool stop__is_asked(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * SIGINT, SIGTERM and SIGHUP as a wish to end; a closed pipe as an error of write(). Not here: what
- * has to be undone then.
+ * SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGPIPE as a wish to end, but for the SIGPIPE of a closed
+ * pipe, which is an error of write(). Not here: what has to be undone then.
  */
 #ifndef TCPWATCH_STOP_H
 #define TCPWATCH_STOP_H

@@ -10,6 +10,8 @@
 
 #include "board.h"
 #include "cmd_list.h"
+#include "gather.h"
+#include "stop.h"
 #include "user/model/timewait_fields.h"
 #include "user/output/output.h"
 #include "user/source/timewait_figures.h"
@@ -269,6 +271,20 @@ static int prepare(struct counting *c)
 	return 0;
 }
 
+/* Rates and ends are those between two looks: without --watch, this one and the report's. */
+static int measure(struct counting *c, const struct options *options)
+{
+	int err;
+
+	if (options->watch || !options->duration_ns)
+		return 0;
+	err = refresh(c, 0);
+	if (!err)
+		err = gather(c->live, options->duration_ns);
+	stop__forget(); /* a signal ended the wait for the report */
+	return err;
+}
+
 static enum exit_status show(struct counting *c, struct options *options)
 {
 	const struct board board = {
@@ -280,8 +296,10 @@ static enum exit_status show(struct counting *c, struct options *options)
 		.write_header = write_header,
 		.write_json = write_json,
 	};
-	enum exit_status status = board__run(&board, options);
+	enum exit_status status = EXIT_RUNTIME;
 
+	if (!measure(c, options))
+		status = board__run(&board, options);
 	while (c->n_accounts)
 		timewait__free(c->accounts[--c->n_accounts]);
 	free(c->accounts);
@@ -300,7 +318,7 @@ static enum exit_status run(struct options *options)
 	if (!options->rows && options->batch && !options->json)
 		options->rows = ROWS_SHOWN;
 	live->lean = true;
-	live->follow = options->watch;
+	live->follow = options->watch || options->duration_ns;
 	live->figures = TIMEWAIT_FIGURES;
 	live->on_record = follow;
 	live->ctx = &c;
@@ -315,7 +333,8 @@ static enum exit_status run(struct options *options)
 static const char *const examples[] = {
 	"tcpwatch timewait",
 	"tcpwatch timewait --watch -d 5",
-	"tcpwatch timewait -N all --fields +netns --rows 3",
+	"tcpwatch timewait --duration 30",
+	"tcpwatch timewait -N all --rows 3",
 	"tcpwatch timewait --json | jq 'select(.ports_low)'",
 	NULL,
 };
@@ -325,7 +344,7 @@ const struct command cmd_timewait = {
 	.summary = "say what TIME_WAIT costs and how near ports are to running out",
 	.examples = examples,
 	.options = OPT_NETNS | OPT_CHOICE | OPT_FIELDS | OPT_SORT | OPT_OUTPUT | OPT_REFRESH |
-		   OPT_AGAIN | OPT_CUT,
+		   OPT_DURATION | OPT_AGAIN | OPT_CUT,
 	.views = VIEW_SOCKET,
 	.table = &timewait_fields,
 	/* What matters most is within 80 columns. */

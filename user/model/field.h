@@ -39,6 +39,7 @@ struct value {
 	enum value_kind kind;
 	bool is_guess; /* VALUE_TEXT: text marks it with "?" */
 	bool is_v6; /* of an AF_INET6 socket: text shows a mapped IPv4 address as ::ffff:1.2.3.4 */
+	bool is_dual; /* of one that takes IPv4 too: text shows an endpoint's :: as * */
 	size_t text_len;
 	const char
 		*scope; /* of .addr and .endpoint: text shows it behind the address; NULL: none */
@@ -103,6 +104,7 @@ static inline void value__set_addr(struct value *out, const struct ip_addr *addr
 {
 	out->kind = VALUE_ADDR;
 	out->is_v6 = is_v6;
+	out->is_dual = false;
 	out->scope = NULL;
 	out->addr = addr;
 }
@@ -112,6 +114,7 @@ static inline void value__set_endpoint(struct value *out, const struct endpoint 
 {
 	out->kind = VALUE_ENDPOINT;
 	out->is_v6 = is_v6;
+	out->is_dual = false;
 	out->scope = NULL;
 	out->endpoint = endpoint;
 }

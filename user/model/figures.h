@@ -85,8 +85,9 @@ struct figures {
 	bool has_fates; /* taps look at the listener of each SYN */
 	uint64_t syn_fate[SYN_FATE_COUNT];
 	/* The kernel's own counters since the tool's start, summed over namespaces. */
-	struct figure server_timeouts; /* SYN-ACKs that the kernel gave up */
-	struct figure embryonic_resets, listen_overflows, out_of_order, zero_windows;
+	struct figure server_timeouts;	/* SYN-ACKs that the kernel gave up */
+	struct figure server_overflows; /* … whose acknowledgement the accept queue had dropped */
+	struct figure embryonic_resets, out_of_order, zero_windows;
 	struct figure time_wait_begun, time_wait_ended, time_wait_recycled, time_wait_overflow;
 	/* Of the tool itself. */
 	struct lost_counters lost;

@@ -70,10 +70,25 @@ static void set_mask(struct host_condition *host, unsigned bits)
 	host->addr.quads[1] &= host->mask.quads[1];
 }
 
+/* "10.77/16" is 10.77.0.0/16, as for ss(8). Without a prefix "10.77" is 10.77.0.0 there and
+ * 10.0.0.77 elsewhere, and likely a mistake. */
+static bool parse_dotted(const struct host_parts *parts, struct in_addr *v4)
+{
+	char whole[VALUE_MAX + sizeof(".0.0.0")];
+	int dots = 0;
+
+	for (const char *at = parts->addr; *at; at++)
+		dots += *at == '.';
+	if (dots > 3 || (dots < 3 && !parts->prefix))
+		return false;
+	snprintf(whole, sizeof(whole), "%s%s", parts->addr, &".0.0.0"[2 * dots]);
+	return inet_pton(AF_INET, whole, v4) == 1;
+}
+
 static bool parse_addr(const struct host_parts *parts, struct host_condition *host)
 {
 	struct in_addr v4;
-	bool is_dotted = inet_pton(AF_INET, parts->addr, &v4) == 1;
+	bool is_dotted = parse_dotted(parts, &v4);
 	uint64_t bits = is_dotted ? 32 : 128;
 
 	if (is_dotted)

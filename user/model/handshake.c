@@ -60,6 +60,24 @@ uint64_t handshake__patience_ns(unsigned timeouts)
 	return timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
 }
 
+/* RFC 1122 section 4.2.3.1; a second since RFC 6298. */
+#define FIRST_SYN_TIMEOUT_NS (3 * TW_NSEC_PER_SEC)
+
+/* A timer that doubles lasts as long as all before it and the first, or for less. */
+uint64_t handshake__syn_patience_ns(uint64_t asked_ns)
+{
+	uint64_t timeout_ns = asked_ns + FIRST_SYN_TIMEOUT_NS;
+
+	if (timeout_ns > LAST_TIMEOUT_NS)
+		timeout_ns = LAST_TIMEOUT_NS;
+	return timeout_ns + (timeout_ns >> LATE_SHIFT) + BUSY_NS;
+}
+
+bool handshake__is_held_up(uint64_t since_ns, uint64_t now_ns)
+{
+	return now_ns >= since_ns + FIRST_TIMEOUT_NS;
+}
+
 /* ---- how long ---- */
 
 static uint64_t interval(uint64_t from_ns, uint64_t to_ns)
@@ -151,7 +169,8 @@ static enum handshake_break break_of_connect(const struct session *s)
 		return info->born_ns ? BREAK_FILTERED : BREAK_REFUSED;
 	if (is_icmp_error(error))
 		return BREAK_FILTERED;
-	if (error == ETIMEDOUT)
+	/* Whoever gave up first, the kernel or the program with a time-out of its own. */
+	if (error == ETIMEDOUT || (!error && info->tx_segments > 1))
 		return has_answer(s) ? BREAK_LOST_IN_HOST : BREAK_SYN_UNANSWERED;
 	return error ? BREAK_OTHER : BREAK_ABANDONED;
 }
@@ -171,6 +190,20 @@ enum handshake_break handshake__break_of_request(const struct session *s)
 						     : BREAK_SYN_ACK_UNANSWERED;
 }
 
+/* Nothing answered the SYN that the wire saw last. */
+static enum handshake_break break_of_syn(enum syn_fate fate)
+{
+	switch (fate) {
+	case SYN_ACCEPT_FULL:
+		return BREAK_ACCEPT_FULL;
+	case SYN_SYN_FULL:
+	case SYN_BACKLOG_FULL:
+		return BREAK_SYN_FULL;
+	default:
+		return BREAK_SYN_UNANSWERED;
+	}
+}
+
 enum handshake_break handshake__break_of_wire(const struct session *s)
 {
 	const struct evidence_verdict *v = s->verdict;
@@ -179,5 +212,14 @@ enum handshake_break handshake__break_of_wire(const struct session *s)
 		return v->end == END_RESET ? BREAK_SYN_ACK_RESET : BREAK_SYN_ACK_UNANSWERED;
 	if (v->end == END_REFUSED)
 		return BREAK_REFUSED;
-	return v->end == END_RESET ? BREAK_ABANDONED : BREAK_SYN_UNANSWERED;
+	return v->end == END_RESET ? BREAK_ABANDONED : break_of_syn(s->syn_fate);
+}
+
+enum handshake_break handshake__break_so_far(const struct session *s)
+{
+	if (!s->sock)
+		return handshake__break_of_wire(s);
+	if (s->sock->state == TCPS_SYN_RECV)
+		return handshake__break_of_request(s);
+	return has_answer(s) ? BREAK_LOST_IN_HOST : BREAK_SYN_UNANSWERED;
 }

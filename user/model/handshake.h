@@ -46,10 +46,15 @@ enum handshake_side {
 	  "views")                                                                            \
 	X(COOKIE_REJECTED, cookie_rejected, "COOKIE",                                         \
 	  "the acknowledgement did not have a valid SYN cookie")                              \
-	X(ABANDONED, abandoned, "ABANDONED", "whoever asked gave up before an answer came")   \
+	X(ABANDONED, abandoned, "ABANDONED", "whoever asked gave up before it asked again")   \
 	X(NOT_SENT, not_sent, "NOT-SENT",                                                     \
 	  "no SYN was sent: no local port was free, or the tuple was in use")                 \
-	X(OTHER, other_error, "ERROR", "another error of the socket")
+	X(OTHER, other_error, "ERROR", "another error of the socket")                         \
+	X(ACCEPT_FULL, dropped_accept_queue, "ACCEPT-FULL",                                   \
+	  "a full accept queue dropped the last SYN; inferred from the listener's queues as " \
+	  "they were when a tap saw it")                                                      \
+	X(SYN_FULL, dropped_syn_queue, "SYN-FULL",                                            \
+	  "a full SYN queue dropped the last SYN; inferred likewise")
 
 enum handshake_break {
 	BREAK_NONE,
@@ -84,6 +89,20 @@ struct handshake_parts handshake__parts(const struct session *s);
  * has expired @timeouts times; a half-open connection that is silent for longer is gone
  */
 uint64_t handshake__patience_ns(unsigned timeouts);
+
+/*
+ * handshake__syn_patience_ns() - whoever asks sends its SYN again within this time, ns, if the last
+ * one came @asked_ns after the first; one that is silent for longer has given up
+ */
+uint64_t handshake__syn_patience_ns(uint64_t asked_ns);
+
+/* handshake__is_held_up() - the answer should have come by @now_ns: whoever waits for it since
+ * @since_ns (0: unknown) has begun to send again */
+bool handshake__is_held_up(uint64_t since_ns, uint64_t now_ns);
+
+/* handshake__break_so_far() - of one that is held up: where it would have broken if it failed now
+ */
+enum handshake_break handshake__break_so_far(const struct session *s);
 
 /* handshake__break_of_sock() - of a socket that left SYN_SENT or SYN_RECV for CLOSED */
 enum handshake_break handshake__break_of_sock(const struct session *s, uint8_t old_state);

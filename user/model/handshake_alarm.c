@@ -127,26 +127,59 @@ static int get(struct handshake_alarm *alarm, const struct place_key *key, uint6
 	return 0;
 }
 
+/* Its place among the servers. Returns 0 or -errno; *out is NULL if it has none. */
+static int place_of(struct handshake_alarm *alarm, const struct session *session, uint64_t now_ns,
+		    struct place **out)
+{
+	enum handshake_side side;
+	struct place_key key;
+	int err;
+
+	*out = NULL;
+	if (!handshake__side(session, &side))
+		return 0;
+	key = key_of(session, side);
+	err = get(alarm, &key, now_ns, out);
+	if (*out && session->sock)
+		(*out)->family = session->sock->family;
+	return err;
+}
+
+void handshake_alarm__forget_stalled(struct handshake_alarm *alarm)
+{
+	for (struct place *place = alarm->places; place; place = place->hh.next)
+		place->failing.stalled = 0;
+}
+
+int handshake_alarm__add_attempt(struct handshake_alarm *alarm, const struct attempt *attempt,
+				 uint64_t now_ns)
+{
+	struct place *place;
+	int err;
+
+	/* Of a cookie nobody knows when the client has given up. */
+	if (attempt->may_be_forgotten || !attempt->since_ns ||
+	    now_ns < attempt->since_ns + STALLED_NS)
+		return 0;
+	err = place_of(alarm, attempt->session, now_ns, &place);
+	if (place)
+		place->failing.stalled++;
+	return err;
+}
+
 int handshake_alarm__add(struct handshake_alarm *alarm, const struct event *event)
 {
 	bool is_failed = event->kind == EVENT_HANDSHAKE_FAILED;
-	enum handshake_side side;
-	struct place_key key;
 	struct place *place;
 	int err;
 
 	if (!is_failed && event->kind != EVENT_ESTABLISHED)
 		return 0;
-	if (!handshake__side(event->session, &side))
-		return 0;
-	key = key_of(event->session, side);
-	err = get(alarm, &key, event->time_ns, &place);
-	if (err || !place)
-		return err;
-	failing__add(&place->failing, (struct handshake_ends){1, is_failed}, event->time_ns);
-	if (event->session->sock)
-		place->family = event->session->sock->family;
-	return 0;
+	err = place_of(alarm, event->session, event->time_ns, &place);
+	if (place)
+		failing__add(&place->failing, (struct handshake_ends){1, is_failed},
+			     event->time_ns);
+	return err;
 }
 
 static void tell_place(const struct place *place, enum threshold_change change,

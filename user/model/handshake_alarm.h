@@ -7,11 +7,13 @@
 #define TCPWATCH_HANDSHAKE_ALARM_H
 
 #include "event.h"
+#include "session_table.h"
 #include "threshold.h"
 
 /* The last FAILING_SPAN_NS to twice that are judged. */
 #define FAILING_SPAN_NS (10 * TW_NSEC_PER_SEC)
-#define FAILING_LEAST	5    /* fewer failures are nobody's trouble */
+#define FAILING_LEAST	5		      /* fewer failures are nobody's trouble */
+#define STALLED_NS	(3 * TW_NSEC_PER_SEC) /* so long under way is as good as failed */
 #define FAILING_PLACES	1024 /* servers at a time; those without failures give way */
 
 /* How many handshakes ended lately, and how many of them in vain. Zeroed at first. */
@@ -20,6 +22,7 @@ struct failing {
 		uint64_t all, failed;
 	} newer, older;
 	uint64_t newer_ns; /* when .newer began */
+	uint64_t stalled;  /* under way for STALLED_NS by now, which will count when they end */
 	bool is_raised;
 };
 
@@ -29,8 +32,9 @@ void failing__add(struct failing *failing, struct handshake_ends ends, uint64_t 
 /* failing__recent() - those that count, as of the last call */
 static inline struct handshake_ends failing__recent(const struct failing *failing)
 {
-	return (struct handshake_ends){failing->newer.all + failing->older.all,
-				       failing->newer.failed + failing->older.failed};
+	return (struct handshake_ends){failing->newer.all + failing->older.all + failing->stalled,
+				       failing->newer.failed + failing->older.failed +
+					       failing->stalled};
 }
 
 /*
@@ -48,6 +52,14 @@ void handshake_alarm__free(struct handshake_alarm *alarm);
 /* handshake_alarm__add() - count what @event says of a handshake; other events are left alone.
  * Returns 0 or -ENOMEM */
 int handshake_alarm__add(struct handshake_alarm *alarm, const struct event *event);
+
+/*
+ * handshake_alarm__forget_stalled() - those under way are about to be told anew
+ * handshake_alarm__add_attempt() - this one is. Returns 0 or -ENOMEM
+ */
+void handshake_alarm__forget_stalled(struct handshake_alarm *alarm);
+int handshake_alarm__add_attempt(struct handshake_alarm *alarm, const struct attempt *attempt,
+				 uint64_t now_ns);
 
 /*
  * handshake_alarm__observe() - call @tell for each server whose handshakes began or ceased to fail

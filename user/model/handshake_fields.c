@@ -70,6 +70,11 @@ GETTER(failed)
 	value__set_u64(out, VALUE_COUNT, handshake_counts__failed(COUNTS));
 }
 
+GETTER(pending)
+{
+	value__set_u64(out, VALUE_COUNT, handshake_counts__pending(COUNTS));
+}
+
 #define GET_BREAK(id, key, title, help)                                       \
 	GETTER(key)                                                           \
 	{                                                                     \
@@ -95,6 +100,11 @@ GETTER(server_resets)
 GETTER(broke)
 {
 	value__set_string(out, GROUP->broke[0] ? GROUP->broke : NULL);
+}
+
+GETTER(held_up)
+{
+	value__set_string(out, GROUP->held_up[0] ? GROUP->held_up : NULL);
 }
 
 /* ---- times ---- */
@@ -143,19 +153,22 @@ PARTS(GET_PART)
 #define SIDE_CHOICE(id, name) name "|"
 
 /* X(key, title, unit, kind, min_width, choices, help) */
-#define GROUP_FIELDS(X)                                                                        \
-	X(side, "SIDE", "", VALUE_TEXT, 7, HANDSHAKE_SIDES(SIDE_CHOICE),                       \
-	  "where this host stands: client, server, or forward (it passes through)")            \
-	X(server_addr, "SERVER ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the server")    \
-	X(server_port, "SPORT", "", VALUE_PORT, 5, NULL, "port of the server")                 \
-	X(client_network, "CLIENTS", "", VALUE_TEXT, 12, NULL,                                 \
-	  "network of the clients, as long as --prefix says")                                  \
-	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number") \
-	X(other, "OTHER", "", VALUE_BOOL, 5, NULL, "the sum of the groups that had no room")   \
-	X(age_seconds, "AGE", "seconds", VALUE_DURATION, 6, NULL,                              \
-	  "time since the first handshake that the row counts")                                \
-	X(completed, "DONE", "", VALUE_COUNT, 6, NULL, "handshakes that were completed")       \
-	X(failed, "FAILED", "", VALUE_COUNT, 6, NULL, "handshakes that were not, of all kinds")
+#define GROUP_FIELDS(X)                                                                         \
+	X(side, "SIDE", "", VALUE_TEXT, 7, HANDSHAKE_SIDES(SIDE_CHOICE),                        \
+	  "where this host stands: client, server, or forward (it passes through)")             \
+	X(server_addr, "SERVER ADDRESS", "", VALUE_ADDR, 15, NULL, "address of the server")     \
+	X(server_port, "SPORT", "", VALUE_PORT, 5, NULL, "port of the server")                  \
+	X(client_network, "CLIENTS", "", VALUE_TEXT, 12, NULL,                                  \
+	  "network of the clients, as long as --prefix says")                                   \
+	X(netns, "NETNS", "", VALUE_TEXT, 5, NULL, "network namespace: name, or inode number")  \
+	X(other, "OTHER", "", VALUE_BOOL, 5, NULL, "the sum of the groups that had no room")    \
+	X(age_seconds, "AGE", "seconds", VALUE_DURATION, 6, NULL,                               \
+	  "time since the first handshake that the row counts")                                 \
+	X(completed, "DONE", "", VALUE_COUNT, 6, NULL, "handshakes that were completed")        \
+	X(failed, "FAILED", "", VALUE_COUNT, 6, NULL, "handshakes that were not, of all kinds") \
+	X(pending, "PENDING", "", VALUE_COUNT, 7, NULL, "handshakes under way")                 \
+	X(held_up, "HELD UP", "", VALUE_TEXT, 7, NULL,                                          \
+	  "what holds those under way up for a second or longer, most first")
 
 #define RESEND_FIELDS(X)                                                                    \
 	X(syn_retransmits, "SYN-RETR", "segments", VALUE_COUNT, 8, NULL, "SYNs sent again") \

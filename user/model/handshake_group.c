@@ -10,8 +10,10 @@
 void handshake_counts__merge(struct handshake_counts *into, const struct handshake_counts *from)
 {
 	into->completed += from->completed;
-	for (unsigned at = 0; at < BREAK_COUNT; at++)
+	for (unsigned at = 0; at < BREAK_COUNT; at++) {
 		into->failed[at] += from->failed[at];
+		into->pending[at] += from->pending[at];
+	}
 	into->syn_retransmits += from->syn_retransmits;
 	into->syn_ack_retransmits += from->syn_ack_retransmits;
 	into->server_resets += from->server_resets;
@@ -26,6 +28,15 @@ uint64_t handshake_counts__failed(const struct handshake_counts *counts)
 
 	for (unsigned at = BREAK_NONE + 1; at < BREAK_COUNT; at++)
 		sum += counts->failed[at];
+	return sum;
+}
+
+uint64_t handshake_counts__pending(const struct handshake_counts *counts)
+{
+	uint64_t sum = 0;
+
+	for (unsigned at = 0; at < BREAK_COUNT; at++)
+		sum += counts->pending[at];
 	return sum;
 }
 
@@ -46,34 +57,39 @@ void handshake_group__write_network(struct handshake_group *group)
 
 /* The kind after @before by count, most first, then in their order; BREAK_NONE: that was the last.
  */
-static enum handshake_break next_break(const uint64_t *failed, enum handshake_break before)
+static enum handshake_break next_break(const uint64_t *counts, enum handshake_break before)
 {
-	uint64_t most = 0, limit = before ? failed[before] : UINT64_MAX;
+	uint64_t most = 0, limit = before ? counts[before] : UINT64_MAX;
 	enum handshake_break next = BREAK_NONE;
 
 	for (unsigned at = BREAK_NONE + 1; at < BREAK_COUNT; at++) {
-		bool follows = failed[at] < limit || (failed[at] == limit && at > before);
+		bool follows = counts[at] < limit || (counts[at] == limit && at > before);
 
-		if (!follows || failed[at] <= most)
+		if (!follows || counts[at] <= most)
 			continue;
-		most = failed[at];
+		most = counts[at];
 		next = at;
 	}
 	return next;
 }
 
-void handshake_group__write_broke(struct handshake_group *group)
+static void write_breaks(char *text, const uint64_t *counts)
 {
-	const uint64_t *failed = group->counts.failed;
 	enum handshake_break at = BREAK_NONE;
-	char *out = group->broke;
+	char *out = text;
 
-	while ((at = next_break(failed, at))) {
-		if (out > group->broke)
+	while ((at = next_break(counts, at))) {
+		if (out > text)
 			out = stpcpy(out, ", ");
 		out = stpcpy(out, handshake_break__name(at));
 		*out++ = ' ';
-		out += fmt__u64(out, failed[at]);
+		out += fmt__u64(out, counts[at]);
 	}
 	*out = '\0';
+}
+
+void handshake_group__write_broke(struct handshake_group *group)
+{
+	write_breaks(group->broke, group->counts.failed);
+	write_breaks(group->held_up, group->counts.pending);
 }

@@ -178,24 +178,25 @@ static void fold(struct handshake_stats *stats, struct handshake_group *group)
 	pool__delete(&stats->groups, group);
 }
 
-/* The group for @event, "other" if there is no room for it, or NULL (ENOMEM). */
-static struct handshake_group *group_for(struct handshake_stats *stats, const struct event *event,
-					 enum handshake_side side)
+/* The group for @session, "other" if there is no room for it, or NULL (ENOMEM). */
+static struct handshake_group *group_for(struct handshake_stats *stats,
+					 const struct session *session, enum handshake_side side,
+					 bool is_completed)
 {
 	struct handshake_group *group, *oldest;
 	struct handshake_key key;
 
-	make_key(&stats->grouping, event->session, side, &key);
+	make_key(&stats->grouping, session, side, &key);
 	group = find(stats, &key, hash_of(stats, &key));
 	if (group)
 		return group;
 	if (stats->groups.count >= stats->grouping.max_groups) {
 		oldest = pool__get(&stats->groups, stats->oldest_failing);
-		if (event->kind != EVENT_ESTABLISHED || !oldest)
+		if (!is_completed || !oldest)
 			return &stats->other[side];
 		fold(stats, oldest);
 	}
-	return create(stats, &key, event->session);
+	return create(stats, &key, session);
 }
 
 /* ---- counting ---- */
@@ -292,7 +293,7 @@ int handshake_stats__add(struct handshake_stats *stats, const struct event *even
 	    !counts(stats, event, side))
 		return 0;
 	count(&stats->total[side], event);
-	group = group_for(stats, event, side);
+	group = group_for(stats, event->session, side, event->kind == EVENT_ESTABLISHED);
 	if (!group)
 		return -ENOMEM;
 	if (event->kind == EVENT_ESTABLISHED && !group->is_other && !group->counts.completed)
@@ -306,14 +307,67 @@ int handshake_stats__add(struct handshake_stats *stats, const struct event *even
 	return 0;
 }
 
+/* ---- those under way ---- */
+
+static void forget_pending(struct handshake_counts *counts)
+{
+	memset(counts->pending, 0, sizeof(counts->pending));
+}
+
+void handshake_stats__forget_pending(struct handshake_stats *stats)
+{
+	for (unsigned side = 0; side < SIDE_COUNT; side++) {
+		forget_pending(&stats->total[side]);
+		forget_pending(&stats->other[side].counts);
+		stats->other[side].held_up[0] = '\0';
+	}
+	for (uint32_t id = 1; id <= stats->groups.end; id++) {
+		struct handshake_group *group = pool__get(&stats->groups, id);
+
+		if (!group)
+			continue;
+		forget_pending(&group->counts);
+		group->held_up[0] = '\0';
+	}
+}
+
+int handshake_stats__add_pending(struct handshake_stats *stats, const struct attempt *attempt,
+				 uint64_t now_ns)
+{
+	const struct session *session = attempt->session;
+	bool is_held_up = handshake__is_held_up(attempt->since_ns, now_ns);
+	enum handshake_break at = is_held_up ? handshake__break_so_far(session) : BREAK_NONE;
+	struct handshake_group *group;
+	enum handshake_side side;
+
+	if (!handshake__side(session, &side))
+		return 0;
+	stats->total[side].pending[at]++;
+	group = group_for(stats, session, side, false);
+	if (!group)
+		return -ENOMEM;
+	if (!group->first_ns)
+		group->first_ns = attempt->since_ns ? attempt->since_ns : now_ns;
+	group->counts.pending[at]++;
+	if (is_held_up)
+		handshake_group__write_broke(group);
+	return 0;
+}
+
 /* ---- reading ---- */
+
+/* Of those that were under way none is left, for what it became is not wanted. */
+static bool is_empty(const struct handshake_group *group)
+{
+	return !group->last_ns && !handshake_counts__pending(&group->counts);
+}
 
 void handshake_stats__visit(const struct handshake_stats *stats, handshake_visitor visit, void *ctx)
 {
 	for (uint32_t id = 1; id <= stats->groups.end; id++) {
 		const struct handshake_group *group = pool__get(&stats->groups, id);
 
-		if (group)
+		if (group && !is_empty(group))
 			visit(ctx, group);
 	}
 	for (unsigned side = 0; side < SIDE_COUNT; side++)

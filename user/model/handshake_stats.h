@@ -11,6 +11,7 @@
 
 #include "field.h"
 #include "pool.h"
+#include "session_table.h"
 #include "user/util/fmt.h"
 
 #define MAPPED_BITS	      96 /* before an IPv4 address in its IPv6 form */
@@ -39,6 +40,8 @@ int handshake_grouping__parse_prefix(struct handshake_grouping *grouping, const 
 struct handshake_counts {
 	uint64_t completed;
 	uint64_t failed[BREAK_COUNT];
+	/* Under way: by what holds them up, BREAK_NONE: nothing yet. */
+	uint64_t pending[BREAK_COUNT];
 	uint64_t syn_retransmits, syn_ack_retransmits;
 	uint64_t server_resets; /* RSTs that this host's listeners answered acknowledgements with */
 	struct histogram total, network, host; /* of the completed ones */
@@ -63,6 +66,7 @@ struct handshake_group {
 	struct endpoint server;
 	char network[HANDSHAKE_NETWORK_MAX]; /* "10.9.0.0/24", NUL-terminated; "": not grouped */
 	char broke[HANDSHAKE_BROKE_MAX];     /* "refused 3, filtered 1", most first; "": nothing */
+	char held_up[HANDSHAKE_BROKE_MAX];   /* likewise, of those under way */
 	char *netns_name;		     /* hostile bytes, or NULL */
 	uint64_t first_ns, last_ns;	     /* of the events it sums up, CLOCK_MONOTONIC */
 	struct handshake_counts counts;
@@ -83,6 +87,14 @@ void handshake_stats__free(struct handshake_stats *stats);
  */
 int handshake_stats__add(struct handshake_stats *stats, const struct event *event);
 
+/*
+ * handshake_stats__forget_pending() - those under way are about to be told anew
+ * handshake_stats__add_pending() - this one is. Returns 0 or -ENOMEM: it is in the totals alone
+ */
+void handshake_stats__forget_pending(struct handshake_stats *stats);
+int handshake_stats__add_pending(struct handshake_stats *stats, const struct attempt *attempt,
+				 uint64_t now_ns);
+
 /* handshake_stats__visit() - each group, then "other" of each side if anything is in it */
 typedef void (*handshake_visitor)(void *ctx, const struct handshake_group *group);
 void handshake_stats__visit(const struct handshake_stats *stats, handshake_visitor visit,
@@ -100,12 +112,13 @@ extern const struct field_table handshake_fields; /* rows are struct handshake_g
 /* handshake_counts__merge() - @into counts what both did */
 void handshake_counts__merge(struct handshake_counts *into, const struct handshake_counts *from);
 
-/* handshake_group__write_network() - .network, of its key; __write_broke() - .broke, of its counts
- */
+/* handshake_group__write_network() - .network, of its key; __write_broke() - .broke and .held_up,
+ * of its counts */
 void handshake_group__write_network(struct handshake_group *group);
 void handshake_group__write_broke(struct handshake_group *group);
 
-/* handshake_counts__failed() - of all kinds */
+/* handshake_counts__failed() - of all kinds; __pending() - held up or not */
 uint64_t handshake_counts__failed(const struct handshake_counts *counts);
+uint64_t handshake_counts__pending(const struct handshake_counts *counts);
 
 #endif

@@ -41,10 +41,12 @@ struct listener {
 	uint64_t syn_queue_0;	    /* in its SYN queue when first seen */
 	uint64_t syn_queue_limit;   /* UNKNOWN_U64: not known */
 	bool has_counts;	    /* .counts.value mean something: transitions are followed */
-	bool has_fates;		    /* .counts.fate do: a tap watches this namespace */
+	bool has_fates;		    /* .counts.fate do: taps see what comes for it */
 	bool has_expired; /* … and tell how many half-open connections came to nothing */
+	bool has_other;	  /* … and how many SYNs were dropped though no queue was full: .other */
+	uint64_t other;
 	struct listener_counters counts, before;
-	uint64_t drops_before, counted_ns;
+	uint64_t drops_before, queued_before, counted_ns;
 	struct listener_rates rates;
 	struct listener_alarm alarm[QUEUE_COUNT];
 	bool refuses_by_choice;	 /* SYN cookies for all: that one is sent means nothing */
@@ -56,6 +58,10 @@ struct listener {
 /* What became of SYNs in one namespace or in all: by our look at the queues. */
 struct syn_fates {
 	uint64_t fate[SYN_FATE_COUNT], n_inferred;
+	/* Of .fate[SYN_QUEUED] those that were dropped all the same; in each namespace is it known
+	 * how many? */
+	uint64_t other;
+	bool has_other;
 	uint64_t half_open, n_listeners, n_accept_full, n_syn_full; /* now */
 };
 
@@ -71,6 +77,10 @@ struct listener_place {
 	/* Likewise, since the tool began: SyncookiesSent, SyncookiesRecv. */
 	bool has_cookie_counts;
 	uint64_t cookies_sent, cookies_received;
+	/* Since boot: ListenDrops less those for a full queue, ListenOverflows and
+	 * TCPReqQFullDrop. */
+	bool has_other_drops;
+	uint64_t other_drops;
 };
 
 struct listener_table;
@@ -138,9 +148,16 @@ void listener_table__edit(struct listener_table *table,
  */
 size_t listener_table__unowned(const struct listener_table *table, uint64_t *cookies, size_t room);
 
+/* syn_fates__add() - count @listener, its queues and SYNs, in @sum */
+void syn_fates__add(struct syn_fates *sum, const struct listener *listener);
+
 /* listener_table__fates() - of the namespace @netns, or of all of them together for 0 */
 void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			   struct syn_fates *out);
+
+/* listener__syns_unseen() - handshakes completed beyond what was queued or got a cookie: at least
+ * as many SYNs came that no tap saw */
+uint64_t listener__syns_unseen(const struct listener *listener);
 
 /* listener__syns() - all SYNs that came for it; listener__refused() - those of them dropped */
 uint64_t listener__syns(const struct listener_counters *counts);
@@ -150,6 +167,11 @@ uint64_t listener__refused(const struct listener_counters *counts);
  * answered, and counted there all the same (tcp_check_req() has nothing for tcp_v4_rcv() to go on
  * with) */
 uint64_t listener__drops_seen(const struct listener_counters *counts);
+
+/* listener__queued(), syn_fates__queued() - SYNs that found room and, as far as it is known of how
+ * many, were not dropped all the same */
+uint64_t listener__queued(const struct listener *listener);
+uint64_t syn_fates__queued(const struct syn_fates *fates);
 
 /* listener__shares_port() - both are on one address and port (SO_REUSEPORT) */
 static inline bool listener__shares_port(const struct listener *one, const struct listener *other)
@@ -172,6 +194,11 @@ uint64_t listener__fullness(const struct listener *listener);
 /* listener__badness() - orders them: drops lately before fullness, as who refuses now is worse off
  * than who is about to */
 uint64_t listener__badness(const struct listener *listener);
+
+/* Of SYNs: what .other of a listener, and of all fates, is. */
+#define LISTENER_OTHER_HELP                                                                  \
+	"dropped though no queue was full, as the kernel counts them: no route back to the " \
+	"client, no memory, a security module"
 
 extern const struct field_table listener_fields; /* rows are struct listener */
 

@@ -4,6 +4,10 @@
  */
 #include "listener_alarm.h"
 
+#include <stdlib.h>
+
+#include "listener_internal.h"
+
 static const struct threshold full = {.raise_permille = 1000, .clear_permille = 500};
 
 const char *listener_queue__name(enum listener_queue queue)
@@ -67,10 +71,36 @@ static void observe_both(void *ctx, struct listener *listener)
 		observe(listener, queue, o->tell, o->ctx);
 }
 
+/* Whoever is gone refuses nobody. */
+static void clear_both(const struct listener *listener, const struct observing *o)
+{
+	for (enum listener_queue queue = 0; queue < QUEUE_COUNT; queue++) {
+		struct queue_level level;
+
+		if (!listener->alarm[queue].is_raised)
+			continue;
+		(void)listener__level(listener, queue, &level);
+		level.used = 0;
+		o->tell(o->ctx, listener, queue, &level, THRESHOLD_CLEARED);
+	}
+}
+
+static void observe_lapsed(struct listener_table *table, const struct observing *o)
+{
+	while (table->lapsed) {
+		struct listener *listener = table->lapsed;
+
+		table->lapsed = listener->next_gone;
+		clear_both(listener, o);
+		free(listener);
+	}
+}
+
 void listener_table__observe(struct listener_table *table, listener_alarm_fn tell, void *ctx)
 {
 	struct observing o = {tell, ctx};
 
+	observe_lapsed(table, &o);
 	listener_table__edit(table, observe_both, &o);
 }
 

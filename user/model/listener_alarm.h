@@ -25,7 +25,8 @@ bool listener__level(const struct listener *listener, enum listener_queue queue,
  * last time
  *
  * It refuses while it is full, or when SYNs came to grief for it in between (SYNs answered by a
- * cookie too). It no longer does once it is half empty and none did. Each time the counts are new.
+ * cookie too). It no longer does once it is half empty and none did, or once the listener is gone.
+ * Each time the counts are new.
  */
 /* @level: as it was, or full if it was so in between */
 typedef void (*listener_alarm_fn)(void *ctx, const struct listener *listener,

@@ -67,6 +67,12 @@ GETTER(syns)
 	set_fate(out, LISTENER, listener__syns(&LISTENER->counts));
 }
 
+GETTER(syns_unseen)
+{
+	value__set_known(out, LISTENER->has_fates && LISTENER->has_counts, VALUE_COUNT,
+			 listener__syns_unseen(LISTENER));
+}
+
 GETTER(syns_per_second)
 {
 	set_rate(out, LISTENER, LISTENER->rates.syns);
@@ -78,16 +84,23 @@ GETTER(syns_inferred)
 }
 
 /* Each fate, as a total and as a rate. */
-#define FATE_GETTERS(id, key, help)                                       \
-	GETTER(syns_##id)                                                 \
-	{                                                                 \
-		set_fate(out, LISTENER, LISTENER->counts.fate[SYN_##id]); \
-	}                                                                 \
-	GETTER(syns_##id##_per_second)                                    \
-	{                                                                 \
-		set_rate(out, LISTENER, LISTENER->rates.fate[SYN_##id]);  \
+#define FATE_GETTERS(id, key, help)                                                 \
+	GETTER(syns_##id)                                                           \
+	{                                                                           \
+		set_fate(out, LISTENER,                                             \
+			 SYN_##id == SYN_QUEUED ? listener__queued(LISTENER)        \
+						: LISTENER->counts.fate[SYN_##id]); \
+	}                                                                           \
+	GETTER(syns_##id##_per_second)                                              \
+	{                                                                           \
+		set_rate(out, LISTENER, LISTENER->rates.fate[SYN_##id]);            \
 	}
 LISTENER_FATES(FATE_GETTERS)
+
+GETTER(syns_dropped_other)
+{
+	value__set_known(out, LISTENER->has_other, VALUE_COUNT, LISTENER->other);
+}
 
 static void set_counter(struct value *out, const struct listener *listener,
 			enum listener_counter which)
@@ -113,7 +126,7 @@ GETTER(completed)
 GETTER(expired)
 {
 	const struct listener_counters *counts = &LISTENER->counts;
-	uint64_t began = counts->fate[SYN_QUEUED] + LISTENER->syn_queue_0;
+	uint64_t began = listener__queued(LISTENER) + LISTENER->syn_queue_0;
 	uint64_t went_on = counts->value[LISTENER_COMPLETED] + SOCK->syn_queue;
 
 	value__set_known(out, LISTENER->has_expired && went_on <= began, VALUE_COUNT,
@@ -202,8 +215,12 @@ static const struct field rows[] = {
 	ROW(syns, "SYNS", "", VALUE_COUNT, "SYNs that came for it since tcpwatch began"),
 	ROW(syns_per_second, "SYN/S", "per second", VALUE_RATE, "SYNs that came for it, lately"),
 	LISTENER_FATES(FATE_ROW)
+	ROW(syns_dropped_other, "NOOTHER", "", VALUE_COUNT, "SYNs " LISTENER_OTHER_HELP),
 	ROW(syns_inferred, "INFERRED", "", VALUE_COUNT,
 	    "of the SYNs: those that share the answer of one just before, as too many came at once"),
+	ROW(syns_unseen, "UNSEEN", "", VALUE_COUNT,
+	    "SYNs that no tap saw, at least: handshakes completed beyond the SYNs that were queued or got "
+	    "a cookie"),
 	ROW(synack_retransmits, "SYNACK-R", "", VALUE_COUNT, "SYN-ACKs sent again"),
 	ROW(completed, "DONE", "", VALUE_COUNT, "handshakes completed"),
 	ROW(expired, "EXPIRED", "", VALUE_COUNT,

@@ -196,6 +196,7 @@ void listener_table__forget_netns(struct listener_table *table, uint32_t netns)
 			continue;
 		listener_counters__add(&table->past, &place->past);
 		listener_counters__add(&table->past, &place->stray);
+		table->past_other += place->other;
 		*place = table->places[--table->n_places];
 		return;
 	}

@@ -19,14 +19,42 @@ struct listener_table *listener_table__new(const struct listener_table_env *env)
 	return table;
 }
 
+static bool is_raised(const struct listener *listener)
+{
+	for (enum listener_queue queue = 0; queue < QUEUE_COUNT; queue++)
+		if (listener->alarm[queue].is_raised)
+			return true;
+	return false;
+}
+
+void listeners__let_go(struct listener_table *table, struct listener *listener)
+{
+	if (!is_raised(listener)) {
+		free(listener);
+		return;
+	}
+	listener->next_gone = table->lapsed;
+	table->lapsed = listener;
+}
+
 /* Nothing was counted for them. */
 static void drop_gone(struct listener_table *table)
 {
 	while (table->gone) {
-		struct listener *next = table->gone->next_gone;
+		struct listener *listener = table->gone;
 
-		free(table->gone);
-		table->gone = next;
+		table->gone = listener->next_gone;
+		listeners__let_go(table, listener);
+	}
+}
+
+static void free_list(struct listener *list)
+{
+	while (list) {
+		struct listener *next = list->next_gone;
+
+		free(list);
+		list = next;
 	}
 }
 
@@ -36,7 +64,8 @@ void listener_table__free(struct listener_table *table)
 		return;
 	for (size_t i = 0; i < table->count; i++)
 		free(table->items[i]);
-	drop_gone(table);
+	free_list(table->gone);
+	free_list(table->lapsed);
 	free(table->items);
 	free(table->places);
 	free(table);
@@ -139,6 +168,8 @@ int listener_table__set_place(struct listener_table *table, const struct listene
 
 static double rate_of(uint64_t now, uint64_t before, uint64_t elapsed_ns)
 {
+	if (now < before)
+		return 0; /* readings of different instants */
 	return (double)(now - before) * TW_NSEC_PER_SEC / (double)elapsed_ns;
 }
 
@@ -158,7 +189,10 @@ static void take_rates(struct listener *listener, uint64_t now_ns)
 						 elapsed_ns);
 		for (int i = 0; i < SYN_FATE_COUNT; i++)
 			rates->fate[i] = rate_of(now->fate[i], before->fate[i], elapsed_ns);
+		rates->fate[SYN_QUEUED] =
+			rate_of(listener__queued(listener), listener->queued_before, elapsed_ns);
 	}
+	listener->queued_before = listener__queued(listener);
 	listener->before = *now;
 	listener->drops_before = listener->drops;
 	listener->counted_ns = now_ns;
@@ -177,7 +211,7 @@ static bool bury(struct listener_table *table, const struct listener_key *key,
 			continue;
 		listener_counters__add(place ? &place->past : &table->past, counts);
 		*at = listener->next_gone;
-		free(listener);
+		listeners__let_go(table, listener);
 		return true;
 	}
 	return false;
@@ -219,13 +253,13 @@ int listener_table__count(struct listener_table *table, const struct listener_ke
  * as is counted? Each SYN is counted, so they were if as many were answered by a cookie or dropped
  * as the kernel says.
  */
-static bool are_queued_known(const struct listener_table *table, const struct listener *listener)
+static bool are_queued_known(const struct listener_table *table, const struct place *place,
+			     const struct listener *listener)
 {
-	const struct place *place = places__find(table, listener->sock.netns);
 	const struct listener_counters *counts = &listener->counts;
 	struct syn_fates all;
 
-	if (!listener->has_fates || !listener->has_counts || !place)
+	if (!listener->has_other || !listener->has_counts)
 		return false;
 	if (counts->fate[SYN_COOKIE] &&
 	    (!place->about.has_cookie_counts || place->about.cookies_received))
@@ -235,18 +269,33 @@ static bool are_queued_known(const struct listener_table *table, const struct li
 	listener_table__fates(table, listener->sock.netns, &all);
 	return place->about.has_cookie_counts &&
 	       place->about.cookies_sent == all.fate[SYN_COOKIE] &&
-	       listener->drops == listener__drops_seen(counts);
+	       listener->drops == listener__drops_seen(counts) + listener->other;
+}
+
+/* SYNs came, as the sockets and the kernel tell, and not by a way that is watched. */
+static bool comes_by_no_tap(const struct listener *listener)
+{
+	uint64_t before = listener->syn_queue_0;
+
+	return !listener__syns(&listener->counts) &&
+	       (listener__syns_unseen(listener) || listener->drops > before);
 }
 
 void listener_table__end_counts(struct listener_table *table, uint64_t now_ns, bool is_full)
 {
 	drop_gone(table);
+	listeners__take_other(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct listener *listener = table->items[i];
+		const struct place *place = places__find(table, listener->sock.netns);
 
 		if (is_full && !listener->is_counted)
 			listener->has_fates = listener->has_counts = false;
-		listener->has_expired = are_queued_known(table, listener);
+		if (comes_by_no_tap(listener))
+			listener->has_fates = false;
+		if (place)
+			listener__share_other(listener, place);
+		listener->has_expired = place && are_queued_known(table, place, listener);
 		take_rates(listener, now_ns);
 	}
 }
@@ -268,6 +317,16 @@ uint64_t listener__syns(const struct listener_counters *counts)
 	for (int i = 0; i < SYN_FATE_COUNT; i++)
 		sum += counts->fate[i];
 	return sum;
+}
+
+uint64_t listener__syns_unseen(const struct listener *listener)
+{
+	const struct listener_counters *counts = &listener->counts;
+	uint64_t completed = counts->value[LISTENER_COMPLETED];
+	uint64_t began =
+		counts->fate[SYN_QUEUED] + counts->fate[SYN_COOKIE] + listener->syn_queue_0;
+
+	return listener->has_counts && completed > began ? completed - began : 0;
 }
 
 uint64_t listener__refused(const struct listener_counters *counts)
@@ -362,7 +421,7 @@ static void add_fates(struct syn_fates *sum, const struct listener_counters *cou
 	sum->n_inferred += counts->n_inferred;
 }
 
-static void add_listener(struct syn_fates *sum, const struct listener *listener)
+void syn_fates__add(struct syn_fates *sum, const struct listener *listener)
 {
 	add_fates(sum, &listener->counts);
 	if (!listener->is_listed)
@@ -376,9 +435,11 @@ static void add_listener(struct syn_fates *sum, const struct listener *listener)
 void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			   struct syn_fates *out)
 {
-	*out = (struct syn_fates){0};
-	if (!netns)
+	*out = (struct syn_fates){.has_other = true};
+	if (!netns) {
 		add_fates(out, &table->past);
+		out->other = table->past_other;
+	}
 	for (size_t i = 0; i < table->n_places; i++) {
 		const struct place *place = &table->places[i];
 
@@ -386,8 +447,10 @@ void listener_table__fates(const struct listener_table *table, uint32_t netns,
 			continue;
 		add_fates(out, &place->past);
 		add_fates(out, &place->stray);
+		out->other += place->other;
+		out->has_other &= place->has_other;
 	}
 	for (size_t i = 0; i < table->count; i++)
 		if (!netns || table->items[i]->sock.netns == netns)
-			add_listener(out, table->items[i]);
+			syn_fates__add(out, table->items[i]);
 }

@@ -90,25 +90,52 @@ static bool has_tuple(const struct nat *nat, enum nat_side side, const struct fl
 	return flow_key__same_ends(&nat->side[side].key, key);
 }
 
-static struct nat *find_on(const struct nat_table *table, enum nat_side side,
-			   const struct flow_key *key, uint32_t hash)
+bool nat__has_side(const struct nat *nat, enum nat_side side)
 {
-	struct nat *nat = hash_index__first(&table->by_side[side], hash);
+	const struct flow_key *between = &nat->side[NAT_BETWEEN].key;
 
+	return side != NAT_BETWEEN ||
+	       !(has_tuple(nat, NAT_BEFORE, between) || has_tuple(nat, NAT_AFTER, between));
+}
+
+const struct nat *nat_table__next(const struct nat_table *table, const struct flow_key *key,
+				  enum nat_side side, const struct nat *after)
+{
+	const struct nat *nat;
+
+	if (!table->pool.count)
+		return NULL;
+	nat = after ? hash_index__next(&table->by_side[side], after)
+		    : hash_index__first(&table->by_side[side], hash_of(table, key));
 	while (nat && !has_tuple(nat, side, key))
 		nat = hash_index__next(&table->by_side[side], nat);
 	return nat;
 }
 
-/* A tuple is translated once at a time in one namespace. */
+static bool is_beside(const struct nat *nat, const struct nat *like, enum nat_side side)
+{
+	return nat->netns == like->netns && nat->zone[side] == like->zone[side];
+}
+
+/* What has the tuple that @like has on @side, in the same zone of the same namespace, or NULL. */
+static struct nat *find_in_place(const struct nat_table *table, const struct nat *like,
+				 enum nat_side side)
+{
+	const struct flow_key *key = &like->side[side].key;
+	const struct nat *nat = nat_table__next(table, key, side, NULL);
+
+	while (nat && !is_beside(nat, like, side))
+		nat = nat_table__next(table, key, side, nat);
+	return (struct nat *)nat;
+}
+
 static struct nat *find_same(const struct nat_table *table, const struct nat *like)
 {
-	const struct flow_key *key = &like->side[NAT_BEFORE].key;
-	struct nat *nat = find_on(table, NAT_BEFORE, key, hash_of(table, key));
+	struct nat *nat = find_in_place(table, like, NAT_BEFORE);
 
-	while (nat && (nat->netns != like->netns || !has_tuple(nat, NAT_BEFORE, key) ||
-		       !has_tuple(nat, NAT_AFTER, &like->side[NAT_AFTER].key)))
-		nat = hash_index__next(&table->by_side[NAT_BEFORE], nat);
+	if (!nat || !is_beside(nat, like, NAT_AFTER) ||
+	    !has_tuple(nat, NAT_AFTER, &like->side[NAT_AFTER].key))
+		return NULL;
 	return nat;
 }
 
@@ -119,15 +146,6 @@ static void drop(struct nat_table *table, struct nat *nat)
 	pool__delete(&table->pool, nat);
 }
 
-/* Where one endpoint alone is translated there is nothing between. */
-static bool has_side(const struct nat *nat, enum nat_side side)
-{
-	const struct flow_key *between = &nat->side[NAT_BETWEEN].key;
-
-	return side != NAT_BETWEEN ||
-	       !(has_tuple(nat, NAT_BEFORE, between) || has_tuple(nat, NAT_AFTER, between));
-}
-
 static struct nat *insert(struct nat_table *table, const struct nat *like)
 {
 	struct nat *nat = pool__new(&table->pool);
@@ -136,9 +154,10 @@ static struct nat *insert(struct nat_table *table, const struct nat *like)
 		return NULL;
 	nat->netns = like->netns;
 	memcpy(nat->side, like->side, sizeof(nat->side));
+	memcpy(nat->zone, like->zone, sizeof(nat->zone));
 	set_between(nat);
 	for (int side = 0; side < NAT_SIDES; side++) {
-		if (!has_side(nat, side) ||
+		if (!nat__has_side(nat, side) ||
 		    !hash_index__insert(&table->by_side[side], nat,
 					hash_of(table, &nat->side[side].key)))
 			continue;
@@ -150,10 +169,24 @@ static struct nat *insert(struct nat_table *table, const struct nat *like)
 	return nat;
 }
 
+/* A tuple is translated once at a time. That the former one ended may not have been told: of
+ * connections older than who listens the kernel says nothing (nf_conntrack_events 2). */
+static void displace(struct nat_table *table, const struct nat *nat)
+{
+	for (int side = NAT_BEFORE; side <= NAT_AFTER; side++) {
+		struct nat *former = find_in_place(table, nat, side);
+
+		if (former)
+			drop(table, former);
+	}
+}
+
 int nat_table__add(struct nat_table *table, const struct nat *nat, const struct nat **out)
 {
 	struct nat *own = find_same(table, nat);
 
+	if (!own)
+		displace(table, nat);
 	if (!own && table->pool.count >= table->max)
 		return -ENOSPC;
 	if (!own)
@@ -171,21 +204,6 @@ void nat_table__remove(struct nat_table *table, const struct nat *nat)
 
 	if (own)
 		drop(table, own);
-}
-
-const struct nat *nat_table__find(const struct nat_table *table, const struct flow_key *key,
-				  enum nat_side *side)
-{
-	const struct nat *nat = NULL;
-	uint32_t hash;
-
-	if (!table->pool.count)
-		return NULL;
-	hash = hash_of(table, key);
-	for (*side = NAT_BEFORE; !nat && *side < NAT_SIDES; (*side)++)
-		nat = find_on(table, *side, key, hash);
-	(*side)--;
-	return nat;
 }
 
 void nat_table__begin_list(struct nat_table *table)

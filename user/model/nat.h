@@ -34,6 +34,9 @@ struct nat {
 	uint32_t netns; /* inode number of the namespace that translates */
 	uint32_t epoch;
 	struct nat_tuple side[NAT_SIDES];
+	/* conntrack's zone, where the tuple before or after is looked up: another may have the same
+	 * one. */
+	uint16_t zone[NAT_SIDES];
 };
 
 /* nat__is_swapped() - what is low in the key of one side is high in that of the other */
@@ -48,6 +51,9 @@ static inline bool nat__is_swapped(const struct nat *nat, enum nat_side a, enum 
  */
 uint8_t nat__ends(const struct nat *nat, enum nat_side side);
 
+/* nat__has_side() - where one endpoint alone is translated there is nothing between */
+bool nat__has_side(const struct nat *nat, enum nat_side side);
+
 struct nat_table;
 
 /* nat_table__new() - for @max translations at most. NULL: ENOMEM */
@@ -56,8 +62,8 @@ void nat_table__free(struct nat_table *table);
 size_t nat_table__count(const struct nat_table *table);
 
 /*
- * nat_table__add() - @nat, of which .netns and the sides before and after are read, holds from now
- * on
+ * nat_table__add() - @nat, of which .netns and the sides before and after with their zones are
+ * read, holds from now on
  *
  * *@out: the table's own, which may have been there. Returns 0, -ENOSPC: there are as many as may
  * be, or -ENOMEM.
@@ -65,10 +71,14 @@ size_t nat_table__count(const struct nat_table *table);
 int nat_table__add(struct nat_table *table, const struct nat *nat, const struct nat **out);
 /* nat_table__remove() - it no longer holds, if it did */
 void nat_table__remove(struct nat_table *table, const struct nat *nat);
-/* nat_table__find() - the translation that has the tuple @key (its tap is not looked at) on any
- * side, and on which; NULL: none. Valid until it is removed */
-const struct nat *nat_table__find(const struct nat_table *table, const struct flow_key *key,
-				  enum nat_side *side);
+/*
+ * nat_table__next() - the translations that have the tuple @key (its tap is not looked at) on @side
+ *
+ * One after the other, @after NULL: the first. Namespaces and zones each have theirs. NULL: there
+ * is none more. Valid until it is removed.
+ */
+const struct nat *nat_table__next(const struct nat_table *table, const struct flow_key *key,
+				  enum nat_side side, const struct nat *after);
 
 /*
  * nat_table__begin_list() - all translations of a namespace are added next;

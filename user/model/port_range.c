@@ -54,6 +54,11 @@ static uint16_t highest_tried(uint16_t low, uint16_t high)
 	return high - low == 2 ? high - 1 : high;
 }
 
+bool port_range__has_untried(const struct port_range *range)
+{
+	return highest_tried(range->low, range->high) < range->high;
+}
+
 void port_range__parse(struct port_range *range, const char *text, const char *reserved)
 {
 	uint16_t low, high;

@@ -34,6 +34,9 @@ static inline bool port_range__has(const struct port_range *range, uint16_t port
 	return range->bits[port / 64] >> port % 64 & 1;
 }
 
+/* port_range__has_untried() - for lack of an even number, connect() leaves the last port alone */
+bool port_range__has_untried(const struct port_range *range);
+
 /*
  * port_range__listen() - a listener is on @port
  *

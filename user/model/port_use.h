@@ -13,7 +13,7 @@
 
 /* TIME_WAIT lasts so long (TCP_TIMEWAIT_LEN in include/net/tcp.h). */
 #define TIME_WAIT_NS (60 * TW_NSEC_PER_SEC)
-/* A trend is what changed over the last so many nanoseconds, up to twice as many. */
+/* A trend is what changed over the last so many nanoseconds, up to twice as many and two looks. */
 #define TREND_NS (5 * TW_NSEC_PER_SEC)
 /* Without a second look: what began and what will end within so long. */
 #define AGES_NS (10 * TW_NSEC_PER_SEC)

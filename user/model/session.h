@@ -67,6 +67,7 @@ struct session {
 	const struct close_wait_holder *close_wait;
 	const struct nat *nat;	/* of its addresses, NULL: none is known … */
 	enum nat_side nat_side; /* … and the side that .local and .remote are of */
+	enum syn_fate syn_fate; /* of its last SYN that came to a listener here, as taps tell */
 	bool tap_is_gone;	/* the interface vanished: what the wire view shows is old */
 };
 

@@ -20,17 +20,16 @@ uint32_t table__hash(const struct session_table *table, const struct flow_key *k
 	return flow_key__hash(&bare, table->seed);
 }
 
-const struct tap_memo *table__tap(struct session_table *table, uint32_t tap)
+const struct tap_facts *table__tap(struct session_table *table, uint32_t tap)
 {
 	struct tap_memo *memo = &table->tap;
 
 	if (memo->is_set && memo->tap == tap)
-		return memo;
+		return &memo->facts;
 	*memo = (struct tap_memo){.tap = tap, .is_set = true};
-	if (table->env.tap_ifname && tap)
-		memo->ifname =
-			table->env.tap_ifname(table->env.ctx, tap, &memo->netns, &memo->is_gone);
-	return memo;
+	if (table->env.tap_facts && tap)
+		table->env.tap_facts(table->env.ctx, tap, &memo->facts);
+	return &memo->facts;
 }
 
 const char *table__netns_name(struct session_table *table, uint32_t netns)
@@ -53,7 +52,7 @@ static const struct nat *find_nat(const struct session_table *table, struct sess
 		return NULL;
 	flow_key__set(&key, &row->local.addr, TW_BE16(row->local.port), &row->remote.addr,
 		      TW_BE16(row->remote.port), 0);
-	return table__nat(table, &key, &row->nat_side);
+	return table__nat_of(table, row, &key, &row->nat_side);
 }
 
 static const char *name_of_bound(struct session_table *table, const struct sock_info *sock)
@@ -82,7 +81,7 @@ static const char *find_scope(struct session_table *table, const struct session 
 
 void table__name_row(struct session_table *table, struct session *row)
 {
-	const struct tap_memo *tap = table__tap(table, row->tap);
+	const struct tap_facts *tap = table__tap(table, row->tap);
 
 	row->ifname = tap->ifname;
 	row->tap_is_gone = tap->is_gone;
@@ -112,7 +111,7 @@ void table__count(struct session_table *table, uint8_t *counted, uint8_t state)
 }
 
 /* Whatever was asked of the environment may have changed since the last batch. */
-static void begin_batch(struct session_table *table, uint64_t now_ns)
+void table__begin_batch(struct session_table *table, uint64_t now_ns)
 {
 	table->now_ns = now_ns;
 	table->tap.is_set = false;
@@ -170,8 +169,8 @@ void session_table__free(struct session_table *table)
 	pool__fini(&table->wires);
 	pool__fini(&table->aliases);
 	free(table->pending);
-	free(table->requests.ids);
-	free(table->answered.ids);
+	due_list__fini(&table->requests);
+	due_list__fini(&table->attempts);
 	free(table->marks);
 	free(table);
 }
@@ -256,11 +255,11 @@ void session_table__expect(struct session_table *table, const union record *reco
 
 void session_table__settle(struct session_table *table, uint64_t now_ns)
 {
-	begin_batch(table, now_ns);
+	table__begin_batch(table, now_ns);
 	if (table->sweep_is_due)
 		socks__sweep(table);
 	requests__expire(table);
-	answers__expire(table);
+	attempts__expire(table);
 	wire__settle(table);
 }
 
@@ -275,7 +274,7 @@ void session_table__caught_up(struct session_table *table, uint64_t until_ns)
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx)
 {
-	begin_batch(table, now_ns);
+	table__begin_batch(table, now_ns);
 	for (uint32_t id = 1; id <= table->socks.end; id++) {
 		struct sock_row *sock = pool__get(&table->socks, id);
 		struct wire_session *wire;

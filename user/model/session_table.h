@@ -14,6 +14,14 @@
 
 struct session_table;
 
+/* What is known of a tap. */
+struct tap_facts {
+	const char *ifname; /* NULL: unknown */
+	uint32_t netns;
+	bool is_gone;
+	bool is_share; /* of the segments of a session it may see some alone: another shows all */
+};
+
 #define ANY_TAP 0 /* no tap has this number */
 
 /* What the table asks of its surroundings; constant while it lives. */
@@ -22,8 +30,9 @@ struct session_table_env {
 	/* Is @addr an address of the namespace that @tap is in, or with ANY_TAP of any that the
 	 * socket view covers? NULL: nothing is (all wire-only rows forward). */
 	bool (*is_local)(void *ctx, uint32_t tap, const struct ip_addr *addr);
+	/* Fill @out, which is all zero, if @tap is known. */
+	void (*tap_facts)(void *ctx, uint32_t tap, struct tap_facts *out);
 	/* Names for rows; may return NULL. */
-	const char *(*tap_ifname)(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
 	const char *(*netns_name)(void *ctx, uint32_t netns);
 	/* The interface numbered @ifindex of @netns; may return NULL, and be NULL. */
 	const char *(*ifname)(void *ctx, uint32_t netns, uint32_t ifindex);
@@ -31,14 +40,13 @@ struct session_table_env {
 	const struct container *(*container)(void *ctx, const struct session *session);
 	/* What the process of a row in CLOSE_WAIT has of them; may return NULL, and be NULL. */
 	const struct close_wait_holder *(*close_wait)(void *ctx, const struct session *session);
-	/*
-	 * The translation that has the tuple @key (any tap) on either side, and on which; NULL:
-	 * none is known. @is_new: something was just seen on it, so a translation of it has been
-	 * made by now; it may be told of by session_table__add_nat() before this returns. NULL:
-	 * nobody tells.
-	 */
-	const struct nat *(*nat)(void *ctx, const struct flow_key *key, bool is_new,
-				 enum nat_side *side);
+	/* The translations that have the tuple @key (any tap) on @side, as nat_table__next() gives
+	 * them. NULL: nobody tells. */
+	const struct nat *(*nat)(void *ctx, const struct flow_key *key, enum nat_side side,
+				 const struct nat *after);
+	/* Something was just seen on a tuple, so a translation of it has been made by now: it may
+	 * be told of by session_table__add_nat() before this returns. Only with .nat. */
+	void (*nat_news)(void *ctx);
 	/*
 	 * Bring the live fragments of @key into the table (apply REC_FRAGMENT for each CPU that has
 	 * one): called before the totals of an ended session are told. NULL: there are none.
@@ -96,7 +104,7 @@ void session_table__settle(struct session_table *table, uint64_t now_ns);
  *
  * A fragment may stay in a cache, or wait in the ring, long after its session has ended. So no
  * session is forgotten before that is said of its end, and of what ended before that was said
- * nothing is told or counted again.
+ * nothing is told or counted again. Nor has who is silent since given up.
  */
 void session_table__caught_up(struct session_table *table, uint64_t until_ns);
 
@@ -105,6 +113,19 @@ void session_table__caught_up(struct session_table *table, uint64_t until_ns);
 typedef void (*session_visitor)(void *ctx, const struct session *session);
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx);
+
+/* A handshake under way. */
+struct attempt {
+	const struct session *session;
+	uint64_t since_ns;     /* CLOCK_MONOTONIC, 0: unknown */
+	bool may_be_forgotten; /* its SYN-ACK may be a cookie: nobody waits for the answer */
+};
+
+/* session_table__visit_attempts() - call @visit for each whose end will be told. With events only
+ */
+typedef void (*attempt_visitor)(void *ctx, const struct attempt *attempt);
+void session_table__visit_attempts(struct session_table *table, uint64_t now_ns,
+				   attempt_visitor visit, void *ctx);
 
 /*
  * session_table__forget_owners() - OWNER records of every process follow: those known so far may be
@@ -138,9 +159,10 @@ struct session_table_stats {
 	uint64_t bad_records;
 	uint64_t wire_retransmits; /* segments of payload, each at the tap that is counted */
 	/* Sessions that taps saw and no socket counts: both ends are elsewhere, or there is no
-	 * socket view; of those that failed also attempts that this host refused without a socket.
+	 * socket view; of those that failed also attempts at this host that came to no socket.
 	 * Since the start, each once. */
 	uint64_t wire_opened, wire_closed, wire_failed;
+	uint64_t wire_failed_here; /* of these: at this host's addresses */
 	uint64_t stragglers; /* fragments and segments of a session that a newer one had replaced */
 };
 void session_table__stats(const struct session_table *table, struct session_table_stats *stats);

@@ -369,6 +369,11 @@ static bool is_end_muted(const struct session_table *table, const struct wire_se
 	       (wire->verdict.established || is_ours(wire, wire->verdict.originator));
 }
 
+bool events__will_tell_end(const struct session_table *table, const struct wire_session *wire)
+{
+	return !(wire->told & TOLD_END) && !is_end_muted(table, wire);
+}
+
 bool events__has_end(const struct session_table *table, struct wire_session *wire)
 {
 	if (!table->env.on_event || wire->verdict.end == END_NOT || wire->told & TOLD_END)

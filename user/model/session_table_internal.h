@@ -8,6 +8,7 @@
 #ifndef TCPWATCH_SESSION_TABLE_INTERNAL_H
 #define TCPWATCH_SESSION_TABLE_INTERNAL_H
 
+#include "due_list.h"
 #include "pool.h"
 #include "session_table.h"
 
@@ -55,20 +56,11 @@ struct wire_part {
 #define TODO_PULL	 (1u << 2) /* fragments of this incarnation may have joined the one before */
 #define TODO_WAITED	 (1u << 3) /* … and one settle has passed since */
 
-/* The SYN-ACKs with which a socket of this host answers. */
-struct wire_answers {
-	uint64_t last_ns;	    /* 0: none was seen */
+/* How far a handshake has come that no socket tells of. */
+struct wire_attempt {
+	uint64_t answered_ns;	    /* the last SYN-ACK, 0: none was reported */
 	uint8_t again, asked_again; /* sent again; SYNs that came again, which are answered too */
-	bool is_queued;		    /* a SYN went to the listener's SYN queue */
-	bool is_over;		    /* the kernel has given it up */
-	bool is_listed;		    /* in table->answered */
-};
-
-/* Numbers of objects to look at again and again. */
-struct id_list {
-	uint32_t *ids;
-	size_t count, room;
-	uint64_t looked_ns;
+	bool is_over;		    /* whoever had to send again has given up */
 };
 
 /* The counted one among them. Of more than so many the others go unnamed. */
@@ -114,7 +106,7 @@ struct wire_session {
 	uint8_t counted; /* the state it is counted under, or NOT_SHOWN */
 	uint8_t tally;	 /* what it was counted for (session_table_tally.c) */
 	bool is_half_open;
-	struct wire_answers answers;
+	struct wire_attempt attempt;
 };
 
 /* What a session is called beyond a translation of addresses. */
@@ -162,7 +154,6 @@ struct sock_row {
 	bool in_tuples;	      /* listeners and half-made sockets have no tuple */
 	bool is_unowned;      /* a process may hold it, none is known */
 	bool owner_is_listed; /* told by the iterator, which beats the tracepoints */
-	bool is_followed;     /* a request: it is in table->requests */
 };
 
 /* The last whole snapshot of a namespace. */
@@ -175,9 +166,9 @@ struct netns_mark {
 
 /* What the environment said of a tap, and the name of a namespace: asked once per batch. */
 struct tap_memo {
-	uint32_t tap, netns;
-	const char *ifname;
-	bool is_gone, is_set;
+	uint32_t tap;
+	bool is_set;
+	struct tap_facts facts;
 };
 struct scope_memo {
 	uint32_t netns, ifindex; /* 0: nothing was asked */
@@ -203,8 +194,8 @@ struct session_table {
 	uint64_t expiry_ns; /* … and when it was there */
 	uint32_t *pending;  /* numbers of wire sessions with something to do at the next settle */
 	size_t n_pending, pending_room;
-	struct id_list requests; /* socket rows whose end no record will tell */
-	struct id_list answered; /* wire sessions that wait for an acknowledgement, likewise */
+	struct due_list requests; /* socket rows whose end no record will tell */
+	struct due_list attempts; /* half-open wire sessions, likewise */
 	/* Of its counted tap fragments are given; those of other incarnations are to be left alone.
 	 */
 	struct wire_session *pulling;
@@ -224,17 +215,25 @@ struct session_table {
 /* table__hash() - of a canonical key; its tap is not looked at */
 uint32_t table__hash(const struct session_table *table, const struct flow_key *key);
 /* table__tap() - what is known of @tap; valid until the next call */
-const struct tap_memo *table__tap(struct session_table *table, uint32_t tap);
+const struct tap_facts *table__tap(struct session_table *table, uint32_t tap);
 /* table__netns_name() - NULL: nobody knows */
 const char *table__netns_name(struct session_table *table, uint32_t netns);
 /* table__name_row() - bring the texts of @row up to date */
 void table__name_row(struct session_table *table, struct session *row);
+/* table__begin_batch() - what was asked of the environment may have changed */
+void table__begin_batch(struct session_table *table, uint64_t now_ns);
 /* table__count() - a row is now in @state (or NOT_SHOWN); @counted is what it was counted under */
 void table__count(struct session_table *table, uint8_t *counted, uint8_t state);
 
 /* ---- session_table_nat.c ---- */
 
-/* table__nat() - the translation that is known of @key, or NULL */
+/* table__nat_of() - the translation of @row, whose tuple is @key: of several the one on whose other
+ * side its session was seen */
+const struct nat *table__nat_of(const struct session_table *table, const struct session *row,
+				const struct flow_key *key, enum nat_side *side);
+
+/* table__nat() - the translation that is known of @key, and on which side it has it. NULL: there is
+ * none, or more than one, of which it may be any */
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side);
 /* ends__swap() - @ends, a bit for each enum flow_dir, in a key that has them the other way round */
@@ -310,11 +309,6 @@ void socks__sweep(struct session_table *table);
 
 /* ---- session_table_requests.c ---- */
 
-/* id_list__add() - returns 0 or -ENOMEM */
-int id_list__add(struct id_list *list, uint32_t id);
-/* id_list__is_due() - there are some, and it is time to look at them: it is done now */
-bool id_list__is_due(struct id_list *list, uint64_t now_ns);
-
 /* requests__has() - @sock is a request: half open, without a socket of its own */
 bool requests__has(const struct sock_row *sock);
 /* requests__follow() - if @sock is a request, tell when it fails */
@@ -325,15 +319,16 @@ void requests__gone(struct session_table *table, struct sock_row *sock, uint64_t
 /* requests__expire() - those whose timer ought to have told of them by now are gone */
 void requests__expire(struct session_table *table);
 
-/* ---- session_table_answers.c ---- */
+/* ---- session_table_attempts.c ---- */
 
-/* answers__take() - a segment of @wire that may be a SYN or a SYN-ACK */
-void answers__take(struct session_table *table, struct wire_session *wire,
-		   const struct rec_segment *rec);
-/* answers__expire() - where the SYN-ACK ought to have been sent again by now, the kernel has given
- * up
- */
-void answers__expire(struct session_table *table);
+/* attempts__take() - a segment of @wire that may be a SYN or a SYN-ACK; @before: it was joined */
+void attempts__take(struct session_table *table, struct wire_session *wire,
+		    const struct rec_segment *rec, const struct wire_before *before);
+/* attempts__follow() - if @wire is half open, see to it that its end is noticed */
+void attempts__follow(struct session_table *table, struct wire_session *wire);
+/* attempts__expire() - where a SYN or SYN-ACK ought to have been sent again by now, its sender has
+ * given up */
+void attempts__expire(struct session_table *table);
 
 /* ---- session_table_wire.c ---- */
 
@@ -441,6 +436,8 @@ void events__syn_ignored(struct session_table *table, struct wire_session *wire,
 /* events__wire_changed() - establishment and state; @time_ns is when */
 void events__wire_changed(struct session_table *table, struct wire_session *wire,
 			  const struct wire_before *before, uint64_t time_ns);
+/* events__will_tell_end() - its end is still to be told, and no socket will do it */
+bool events__will_tell_end(const struct session_table *table, const struct wire_session *wire);
 /* events__has_end() - the session has ended and that is still to be told */
 bool events__has_end(const struct session_table *table, struct wire_session *wire);
 /* events__wire_end() - tell the end; @why overrides what the verdict says, NULL: it does not */

@@ -121,7 +121,7 @@ static struct way find_translated(const struct session_table *table, const struc
 	for (enum nat_side other = NAT_BEFORE; !way.wire && other < NAT_SIDES; other++) {
 		const struct flow_key *there = &nat->side[other].key;
 
-		if (other == side)
+		if (other == side || !nat__has_side(nat, other))
 			continue;
 		way.is_swapped = nat__is_swapped(nat, side, other);
 		if (translating_netns)
@@ -230,6 +230,6 @@ void socks__link_wire(struct session_table *table, struct wire_session *wire)
 	for (; alias; alias = pool__get(&table->aliases, alias->next))
 		link_on(table, wire, &alias->key);
 	for (enum nat_side other = NAT_BEFORE; nat && other < NAT_SIDES; other++)
-		if (other != side)
+		if (other != side && nat__has_side(nat, other))
 			link_on(table, wire, &nat->side[other].key);
 }

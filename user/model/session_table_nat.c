@@ -8,10 +8,22 @@
 
 #include "session_table_internal.h"
 
+static const struct nat *next_nat(const struct session_table *table, const struct flow_key *key,
+				  enum nat_side side, const struct nat *after)
+{
+	return table->env.nat ? table->env.nat(table->env.ctx, key, side, after) : NULL;
+}
+
 const struct nat *table__nat(const struct session_table *table, const struct flow_key *key,
 			     enum nat_side *side)
 {
-	return table->env.nat ? table->env.nat(table->env.ctx, key, false, side) : NULL;
+	for (*side = NAT_BEFORE; *side < NAT_SIDES; (*side)++) {
+		const struct nat *nat = next_nat(table, key, *side, NULL);
+
+		if (nat)
+			return next_nat(table, key, *side, nat) ? NULL : nat;
+	}
+	return NULL;
 }
 
 /* ---- aliases ---- */
@@ -128,20 +140,25 @@ static void name_as_socket(struct session_table *table, struct wire_session *wir
 	wire->shown_alias = alias->head.id;
 }
 
+/* @key is what @nat has on @side. */
+static uint8_t find_ends_by(struct session_table *table, struct wire_session *wire,
+			    const struct flow_key *key, const struct nat *nat, enum nat_side side)
+{
+	uint8_t locals = find_locals(table, key, nat, side);
+
+	if (table__tap(table, key->tap)->netns == nat->netns &&
+	    (!wire->locals || wire->row.netns == nat->netns))
+		name_as_socket(table, wire, locals, nat, side);
+	return locals;
+}
+
 uint8_t nat__find_ends(struct session_table *table, struct wire_session *wire,
 		       const struct flow_key *key)
 {
 	enum nat_side side;
 	const struct nat *nat = table__nat(table, key, &side);
-	uint8_t locals;
 
-	if (!nat)
-		return wire__find_locals(table, key);
-	locals = find_locals(table, key, nat, side);
-	if (table__tap(table, key->tap)->netns == nat->netns &&
-	    (!wire->locals || wire->row.netns == nat->netns))
-		name_as_socket(table, wire, locals, nat, side);
-	return locals;
+	return nat ? find_ends_by(table, wire, key, nat, side) : wire__find_locals(table, key);
 }
 
 /* @wire was not known to be translated. */
@@ -155,10 +172,45 @@ static void correct_ends(struct session_table *table, struct wire_session *wire,
 	if (side == NAT_SIDES)
 		return;
 	wire->locals &= nat__ends(nat, side);
-	wire->locals |= nat__find_ends(table, wire, &wire->ev.key);
+	wire->locals |= find_ends_by(table, wire, &wire->ev.key, nat, side);
 }
 
 /* ---- one session, two tuples ---- */
+
+/* @nat has a name for @wire on another side than @side, by which it is known. */
+static bool is_called_by(const struct session_table *table, const struct wire_session *wire,
+			 const struct nat *nat, enum nat_side side)
+{
+	for (enum nat_side other = NAT_BEFORE; other < NAT_SIDES; other++) {
+		const struct flow_key *key = &nat->side[other].key;
+
+		if (other == side || !nat__has_side(nat, other))
+			continue;
+		if (flow_key__same_ends(&wire->ev.key, key) || has_alias(table, wire, key))
+			return true;
+	}
+	return false;
+}
+
+static const struct wire_session *session_of(const struct session *row)
+{
+	const char *evidence = (const char *)row->wire;
+
+	return evidence ? (const void *)(evidence - offsetof(struct wire_session, ev)) : NULL;
+}
+
+const struct nat *table__nat_of(const struct session_table *table, const struct session *row,
+				const struct flow_key *key, enum nat_side *side)
+{
+	const struct wire_session *wire = session_of(row);
+	const struct nat *nat = table__nat(table, key, side);
+
+	for (; !nat && wire && *side < NAT_SIDES; (*side)++)
+		while ((nat = next_nat(table, key, *side, nat)))
+			if (is_called_by(table, wire, nat, *side))
+				return nat;
+	return nat;
+}
 
 /* The session on the tuple @key or on an alias of that name that @seen, in other words, is of. */
 static struct wire_session *find_by_evidence(const struct session_table *table,
@@ -214,7 +266,7 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 
 		if (!wire || !is_called_so(alias, seen->netns) ||
 		    (alias->is_between && sighting__is_of_other(seen, wire, alias->is_swapped)) ||
-		    !(legs__has_netns(wire, seen->netns) ||
+		    !(legs__has_tap(wire, seen->key->tap, seen->netns) ||
 		      sighting__kin(seen, wire, alias->is_swapped) != KIN_NONE))
 			continue;
 		note_leg(table, wire, alias, seen);
@@ -223,31 +275,52 @@ bool aliases__take(struct session_table *table, const struct sighting *seen)
 	return false;
 }
 
-bool nat__take(struct session_table *table, struct sighting *seen)
+/* By evidence it is of the session on the other side of @nat. */
+static bool takes_by(struct session_table *table, const struct sighting *seen,
+		     const struct nat *nat, enum nat_side side)
 {
 	struct wire_session *wire = NULL;
 	struct alias *alias;
 	bool is_swapped;
 
-	if (!table->env.nat)
-		return false;
-	seen->nat = table->env.nat(table->env.ctx, seen->key, true, &seen->side);
-	if (!seen->nat)
-		return false;
-	for (enum nat_side side = NAT_BEFORE; !wire && side < NAT_SIDES; side++) {
-		is_swapped = nat__is_swapped(seen->nat, side, seen->side);
-		if (side != seen->side)
-			wire = find_by_evidence(table, &seen->nat->side[side].key, seen,
-						&is_swapped);
+	for (enum nat_side other = NAT_BEFORE; !wire && other < NAT_SIDES; other++) {
+		is_swapped = nat__is_swapped(nat, other, side);
+		if (other != side && nat__has_side(nat, other))
+			wire = find_by_evidence(table, &nat->side[other].key, seen, &is_swapped);
 	}
 	alias = wire ? add(table, wire, seen->key, is_swapped) : NULL;
 	if (!alias)
 		return false;
-	alias->ends = nat__ends(seen->nat, seen->side);
-	alias->is_between = seen->side == NAT_BETWEEN;
-	correct_ends(table, wire, seen->nat);
+	alias->ends = nat__ends(nat, side);
+	alias->is_between = side == NAT_BETWEEN;
+	correct_ends(table, wire, nat);
 	note_leg(table, wire, alias, seen);
 	return true;
+}
+
+static bool takes_known(struct session_table *table, const struct sighting *seen)
+{
+	for (enum nat_side side = NAT_BEFORE; side < NAT_SIDES; side++) {
+		const struct nat *nat = NULL;
+
+		while ((nat = next_nat(table, seen->key, side, nat)))
+			if (takes_by(table, seen, nat, side))
+				return true;
+	}
+	return false;
+}
+
+bool nat__take(struct session_table *table, struct sighting *seen)
+{
+	if (!table->env.nat)
+		return false;
+	if (takes_known(table, seen))
+		return true;
+	table->env.nat_news(table->env.ctx);
+	if (takes_known(table, seen))
+		return true;
+	seen->nat = table__nat(table, seen->key, &seen->side);
+	return false;
 }
 
 /* Sessions that began before it was known. */
@@ -257,6 +330,8 @@ void session_table__add_nat(struct session_table *table, const struct nat *nat)
 		const struct flow_key *key = &nat->side[side].key;
 		struct wire_session *wire = wire__next_on(table, key, NULL);
 
+		if (next_nat(table, key, side, NULL) != nat || next_nat(table, key, side, nat))
+			continue; /* which one is on it, evidence will tell */
 		for (; wire; wire = wire__next_on(table, key, wire)) {
 			correct_ends(table, wire, nat);
 			tally__ask_again(wire);

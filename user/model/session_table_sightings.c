@@ -87,12 +87,11 @@ static bool have_ends_apart(const struct session_table *table, const struct wire
 
 /*
  * The sessions on a tuple that @seen may be of: the one it shares an ISN with, which needs no more
- * proof; of those seen in other namespaces alone the nearest that it might be; and the one that
- * this tap saw before, else one of its namespace.
+ * proof; of those seen at other taps alone, were it of the same namespace, the nearest that it
+ * might be; and the one that this tap saw before.
  */
 struct choice {
 	struct wire_session *same, *near, *former;
-	bool is_of_tap; /* .former is of this tap */
 };
 
 static void consider(const struct session_table *table, const struct sighting *seen,
@@ -102,16 +101,11 @@ static void consider(const struct session_table *table, const struct sighting *s
 
 	if (kin == KIN_SAME && !choice->same)
 		choice->same = wire;
-	if (legs__has_tap(wire, seen->key->tap, seen->netns)) {
+	if (legs__has_tap(wire, seen->key->tap, seen->netns))
 		choice->former = wire;
-		choice->is_of_tap = true;
-	} else if (legs__has_netns(wire, seen->netns)) {
-		choice->former = choice->former ? choice->former : wire;
-	} else if (kin == KIN_NEAR &&
-		   !has_end_elsewhere(table, wire, seen->key->tap, seen->netns) &&
-		   (!choice->near || is_nearer(seen, wire, choice->near))) {
+	else if (kin == KIN_NEAR && !has_end_elsewhere(table, wire, seen->key->tap, seen->netns) &&
+		 (!choice->near || is_nearer(seen, wire, choice->near)))
 		choice->near = wire;
-	}
 }
 
 static bool is_over(const struct wire_session *wire, const struct wire_session *other)
@@ -150,8 +144,7 @@ static bool gives_way_to_same(const struct choice *choice)
 {
 	const struct wire_session *former = choice->former;
 
-	return choice->is_of_tap &&
-	       (is_over(former, choice->same) || may_be_one(former, choice->same));
+	return is_over(former, choice->same) || may_be_one(former, choice->same);
 }
 
 static bool gives_way_to_near(const struct session_table *table, const struct choice *choice)
@@ -168,11 +161,12 @@ struct wire_session *sighting__find(struct session_table *table, const struct si
 	struct wire_session *wire = wire__next_on(table, seen->key, NULL);
 	struct choice choice = {0};
 
-	if (!wire || (!wire__next_on(table, seen->key, wire) && legs__has_netns(wire, seen->netns)))
+	if (!wire || (!wire__next_on(table, seen->key, wire) &&
+		      legs__has_tap(wire, seen->key->tap, seen->netns)))
 		return wire;
 	for (; wire; wire = wire__next_on(table, seen->key, wire)) {
 		consider(table, seen, wire, &choice);
-		if (choice.same && choice.same == choice.former && choice.is_of_tap)
+		if (choice.same && choice.same == choice.former)
 			return wire;
 	}
 	if (choice.same) {

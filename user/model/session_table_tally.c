@@ -12,13 +12,15 @@
 #define FAILED	     (1u << 2)
 #define ASKED	     (1u << 3) /* the next two are known */
 #define WATCHED(dir) (1u << (4 + (dir)))
-#define COUNTED	     (OPENED | CLOSED | FAILED)
+#define FAILED_HERE  (1u << 6)
+#define COUNTED	     (OPENED | CLOSED | FAILED | FAILED_HERE)
 
 static void add(struct session_table *table, uint8_t what, int64_t n)
 {
 	table->stats.wire_opened += what & OPENED ? n : 0;
 	table->stats.wire_closed += what & CLOSED ? n : 0;
 	table->stats.wire_failed += what & FAILED ? n : 0;
+	table->stats.wire_failed_here += what & FAILED_HERE ? n : 0;
 }
 
 /* The ends of @key that have the address of a namespace whose sockets count: a bit for each. */
@@ -86,18 +88,29 @@ static uint8_t established_as(const struct wire_session *wire)
 	       (closing_ns(wire) > since_ns ? CLOSED : 0);
 }
 
-/*
- * What AttemptFails does not count: refused without a socket, or never answered. A client that
- * takes its attempt back is counted by the listener (tcp_check_req() in net/ipv4/tcp_minisocks.c).
- */
-static bool is_failure(const struct session_table *table, struct wire_session *wire)
+static bool has_failed(const struct wire_session *wire)
 {
 	const struct evidence_verdict *v = &wire->verdict;
 
-	if (v->end == END_NOT || v->end_ns <= wire->told_ns || !evidence__has_syn(&wire->ev) ||
+	if (v->end == END_NOT)
+		return wire->attempt.is_over && wire->ev.last_ns > wire->told_ns;
+	return v->end_ns > wire->told_ns;
+}
+
+/*
+ * Of attempts at this host those that came to no socket: refused, or never answered. Once there
+ * was a SYN-ACK there was a request, or a cookie, and the kernel counts what becomes of it.
+ */
+static uint8_t failed_as(const struct session_table *table, struct wire_session *wire)
+{
+	const struct evidence_verdict *v = &wire->verdict;
+
+	if (!has_failed(wire) || !evidence__has_syn(&wire->ev) ||
 	    is_of_socket(table, wire, v->originator))
-		return false;
-	return v->end != END_RESET || !is_of_socket(table, wire, !v->originator);
+		return 0;
+	if (!is_of_socket(table, wire, !v->originator))
+		return FAILED;
+	return v->end != END_RESET && !v->synack_ns ? FAILED | FAILED_HERE : 0;
 }
 
 void tally__update(struct session_table *table, struct wire_session *wire)
@@ -105,9 +118,9 @@ void tally__update(struct session_table *table, struct wire_session *wire)
 	uint8_t had = wire->tally & COUNTED, has = had;
 
 	if (!wire->verdict.established)
-		has = (had & ~FAILED) | (is_failure(table, wire) ? FAILED : 0);
+		has = (had & ~(FAILED | FAILED_HERE)) | failed_as(table, wire);
 	else
-		has = (had & ~FAILED) | established_as(wire);
+		has = (had & ~(FAILED | FAILED_HERE)) | established_as(wire);
 	if (has & (OPENED | CLOSED) &&
 	    (is_of_socket(table, wire, DIR_LOW) || is_of_socket(table, wire, DIR_HIGH)))
 		has &= ~(OPENED | CLOSED);

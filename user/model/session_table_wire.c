@@ -115,7 +115,8 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
-	wire->answers = (struct wire_answers){.is_listed = wire->answers.is_listed};
+	wire->attempt = (struct wire_attempt){0};
+	wire->row.syn_fate = SYN_FATE_NONE;
 	legs__clear(wire);
 	aliases__clear(table, wire);
 	wire->row.netns = table__tap(table, key.tap)->netns;
@@ -140,20 +141,31 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 	socks__link_wire(table, wire);
 }
 
+/* The tap to count at: one that sees the whole session rather than a share, then the lower one. */
+static bool is_preferred(struct session_table *table, uint16_t tap, uint16_t counted)
+{
+	const struct tap_facts facts = *table__tap(table, tap), other = *table__tap(table, counted);
+
+	if (facts.is_gone || other.is_gone)
+		return !facts.is_gone;
+	if (facts.is_share != other.is_share)
+		return other.is_share;
+	return tap < counted;
+}
+
 /*
- * Several taps may see the same segments. The session is what the one with the lowest number sees,
- * so that nothing counts twice; another takes over when that one is gone.
+ * Several taps may see the same segments. The session is what one of them sees, so that nothing
+ * counts twice; another takes over when that one is gone.
  */
 static bool takes_tap(struct session_table *table, struct wire_session *wire,
 		      const struct sighting *seen)
 {
 	uint16_t counted = wire->ev.key.tap, tap = seen->key->tap;
-	bool is_lower = tap < counted;
 
 	if (tap == counted)
 		return true;
 	add_leg(table, wire, seen);
-	if (table__tap(table, is_lower ? tap : counted)->is_gone == is_lower)
+	if (!is_preferred(table, tap, counted))
 		return false;
 	table->stats.wire_retransmits -= evidence__retransmits(&wire->ev);
 	forget_evidence(table, wire, seen->key);
@@ -269,6 +281,7 @@ static void finish(struct session_table *table, struct wire_session *wire,
 	events__wire_changed(table, wire, before, time_ns);
 	if (events__has_end(table, wire))
 		wire__put_off(table, wire, TODO_END);
+	attempts__follow(table, wire);
 }
 
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec)
@@ -357,7 +370,7 @@ int wire__apply_segment(struct session_table *table, const struct rec_segment *r
 	rec = hear(wire, rec, &heard);
 	evidence__add_segment(&wire->ev, rec);
 	wire->cpus_heard |= 1ULL << (rec->hdr.cpu & 63);
+	attempts__take(table, wire, rec, &before);
 	finish(table, wire, rec, &before, rec->hdr.time_ns);
-	answers__take(table, wire, rec);
 	return 0;
 }

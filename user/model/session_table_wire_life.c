@@ -121,7 +121,7 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 	bool is_half_open;
 
 	evidence__judge(&wire->ev, table->now_ns, &wire->verdict);
-	if (wire->answers.is_over && !v->established && v->end == END_NOT)
+	if (table->env.on_event && wire->attempt.is_over && !v->established && v->end == END_NOT)
 		evidence__judge(&wire->ev, wire->ev.last_ns + HALF_OPEN_KEPT_NS + 1,
 				&wire->verdict);
 	orient(table, wire);

@@ -18,6 +18,11 @@ static bool is_v6_sock(const struct session *s)
 	return s->sock && s->sock->family == AF_INET6;
 }
 
+static bool is_dual_sock(const struct session *s)
+{
+	return is_v6_sock(s) && !s->sock->is_v6only;
+}
+
 static void set_state(struct value *out, unsigned state)
 {
 	if (state == TCPS_UNKNOWN || state >= TCPS_COUNT)
@@ -60,6 +65,7 @@ SESSION_VALUE(local)
 	const struct session *s = row;
 
 	value__set_endpoint(out, &s->local, is_v6_sock(s));
+	out->is_dual = is_dual_sock(s);
 	out->scope = s->scope;
 }
 
@@ -68,6 +74,7 @@ SESSION_VALUE(remote)
 	const struct session *s = row;
 
 	value__set_endpoint(out, &s->remote, is_v6_sock(s));
+	out->is_dual = is_dual_sock(s);
 }
 
 /* The socket of this host knows its role; else it is as good as the wire's. */

@@ -72,13 +72,16 @@
 	X(handshake_seconds, "HANDSHAKE", "seconds", VALUE_DURATION, 9, NULL, \
 	  "time from the SYN to the acknowledgement that completed the handshake")
 
-#define TOTAL_FIELDS(X)                                                                \
-	X(tx_bytes, "TX", "bytes", VALUE_BYTES, 5, NULL,                               \
-	  "payload sent: acknowledged by the peer (socket), seen once each (wire)")    \
-	X(rx_bytes, "RX", "bytes", VALUE_BYTES, 5, NULL, "payload received")           \
-	X(tx_segments, "TXSEG", "segments", VALUE_COUNT, 6, NULL, "segments sent")     \
-	X(rx_segments, "RXSEG", "segments", VALUE_COUNT, 6, NULL, "segments received") \
-	X(retransmits, "RETR", "segments", VALUE_COUNT, 4, NULL,                       \
+#define TOTAL_FIELDS(X)                                                              \
+	X(tx_bytes, "TX", "bytes", VALUE_BYTES, 5, NULL,                             \
+	  "payload sent: acknowledged by the peer (socket), seen once each (wire)")  \
+	X(rx_bytes, "RX", "bytes", VALUE_BYTES, 5, NULL, "payload received")         \
+	X(tx_segments, "TXSEG", "segments", VALUE_COUNT, 6, NULL,                    \
+	  "segments sent; a socket's as the kernel counts them, without a server's " \
+	  "SYN-ACK and what answers in TIME_WAIT")                                   \
+	X(rx_segments, "RXSEG", "segments", VALUE_COUNT, 6, NULL,                    \
+	  "segments received; a socket's without what comes in TIME_WAIT")           \
+	X(retransmits, "RETR", "segments", VALUE_COUNT, 4, NULL,                     \
 	  "segments that the local endpoint sent again, SYN and FIN included")
 
 #define CONN_STATE_CHOICE(id, help) #id "|"

@@ -273,7 +273,8 @@ GETTER(why)
 	X(ports_free, "FREE", "", VALUE_COUNT, 5, NULL,                                         \
 	  "ports that connect() can have now, reusable ones included")                          \
 	X(ports_per_second, "TREND", "", VALUE_RATE, 7, NULL,                                   \
-	  "change of the ports that connect() cannot have, over 5 to 10 seconds")               \
+	  "change of the ports that connect() cannot have, over 5 to 10 seconds, and up to "    \
+	  "two looks longer")                                                                   \
 	X(trend_inferred, "INF", "", VALUE_BOOL, 3, NULL,                                       \
 	  "the trend follows from the ages of TIME_WAIT, for lack of a second look")            \
 	X(ports_left_seconds, "LEFT", "seconds", VALUE_DURATION, 6, NULL,                       \

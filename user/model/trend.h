@@ -17,8 +17,8 @@ struct trend {
 /*
  * trend__follow() - @value is what the figure is at @now_ns
  *
- * Returns its change per second since a moment @span_ns to twice that ago, or since the first one;
- * NAN: this is the first.
+ * Returns its change per second since a moment @span_ns to twice that ago, or up to two calls
+ * before that, or since the first one; NAN: this is the first.
  */
 static inline double trend__follow(struct trend *trend, uint64_t now_ns, uint64_t value,
 				   uint64_t span_ns)

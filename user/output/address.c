@@ -42,15 +42,26 @@ char *scope__put(char *out, const char *scope)
 	return out;
 }
 
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, const char *scope)
+static char *put_host(char *out, const struct ip_addr *addr, bool is_v6, bool is_dual)
 {
-	bool has_brackets = is_v6 || !ip_addr__is_v4(&endpoint->addr);
+	bool has_brackets = is_v6 || !ip_addr__is_v4(addr);
 
+	if (is_dual && !(addr->quads[0] | addr->quads[1])) {
+		*out++ = '*';
+		return out;
+	}
 	if (has_brackets)
 		*out++ = '[';
-	out = address__put(out, &endpoint->addr, is_v6);
+	out = address__put(out, addr, is_v6);
 	if (has_brackets)
 		*out++ = ']';
+	return out;
+}
+
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, bool is_dual,
+		    const char *scope)
+{
+	out = put_host(out, &endpoint->addr, is_v6, is_dual);
 	out = scope__put(out, scope);
 	*out++ = ':';
 	if (endpoint->port)

@@ -22,7 +22,9 @@ char *address__put(char *out, const struct ip_addr *addr, bool is_v6);
 /* scope__put() - "%eth0", nothing for NULL; bytes that are no printable ASCII as \xNN */
 char *scope__put(char *out, const char *scope);
 
-/* endpoint__put() - "10.0.0.1:80", "[2001:db8::1]:80", "[fe80::1]%eth0:80"; port 0 is "*" */
-char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, const char *scope);
+/* endpoint__put() - "10.0.0.1:80", "[2001:db8::1]:80", "[fe80::1]%eth0:80"; port 0 is "*",
+ * and so is :: with @is_dual (inet_addr_print() in misc/ss.c of iproute2) */
+char *endpoint__put(char *out, const struct endpoint *endpoint, bool is_v6, bool is_dual,
+		    const char *scope);
 
 #endif

@@ -152,7 +152,7 @@ static char *put_value(char *out, const struct value *value)
 	else if (value->kind == VALUE_ADDR)
 		out = address__put(out, value->addr, false);
 	else
-		out = endpoint__put(out, value->endpoint, false, NULL);
+		out = endpoint__put(out, value->endpoint, false, false, NULL);
 	*out++ = '"';
 	return out;
 }

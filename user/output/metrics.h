@@ -28,10 +28,11 @@
 	  "Sockets of established connections that ended, by what ended them and by who closed "   \
 	  "first; what times out this host closes. TIME_WAIT comes after.")                        \
 	X(handshakes_total, "counter", "side, outcome", "11",                                      \
-	  "tracepoints; server `reset`, `overflow`: EmbryonicRsts and ListenOverflows of "         \
-	  "/proc/net/netstat; server `timeout`, inferred: a SYN-ACK that was sent again, and "     \
-	  "then not for longer than the kernel's timer runs",                                      \
-	  "Handshakes of this host's sockets, by how they ended.")                                 \
+	  "tracepoints; server `reset`: EmbryonicRsts of /proc/net/netstat; server `timeout` and " \
+	  "`overflow`, inferred: a SYN-ACK that was sent again, and then not for longer than the " \
+	  "kernel's timer runs, `overflow` where a full accept queue dropped the acknowledgement", \
+	  "Handshakes of this host's sockets, by how they ended. A SYN that is dropped begins "    \
+	  "none: see `tcpwatch_syn_fate_total`.")                                                  \
 	X(handshake_seconds, "histogram", "side, part", "5 histograms of 24 buckets",              \
 	  "tracepoints; `network`: the kernel's first round trip, none if the SYN or SYN-ACK was " \
 	  "sent again; client's `host`: what is left of `total`; server's `host`, by tc: SYN to "  \

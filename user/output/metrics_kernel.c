@@ -115,7 +115,7 @@ static void put_ports(struct writing *w, const struct port_figures *ports, uint6
 {
 	char remote[ENDPOINT_TEXT_MAX + 1];
 
-	*endpoint__put(remote, &ports->remote, false, NULL) = '\0';
+	*endpoint__put(remote, &ports->remote, false, false, NULL) = '\0';
 	writing__put_by_two(w, (struct prom_label){"netns", ports->netns},
 			    (struct prom_label){"remote", remote}, value);
 }

@@ -81,8 +81,8 @@ void metrics_write__handshakes_total(struct writing *w)
 		put_handshakes(w, "server", "timeout", f->server_timeouts.value);
 	if (f->embryonic_resets.is_known)
 		put_handshakes(w, "server", "reset", f->embryonic_resets.value);
-	if (f->listen_overflows.is_known)
-		put_handshakes(w, "server", "overflow", f->listen_overflows.value);
+	if (f->server_overflows.is_known)
+		put_handshakes(w, "server", "overflow", f->server_overflows.value);
 }
 
 static void put_handshake_part(struct writing *w, const char *side, const char *part,

@@ -66,7 +66,8 @@ static char *put_short_value(char *out, const struct value *value)
 	case VALUE_ADDR:
 		return scope__put(address__put(out, value->addr, value->is_v6), value->scope);
 	case VALUE_ENDPOINT:
-		return endpoint__put(out, value->endpoint, value->is_v6, value->scope);
+		return endpoint__put(out, value->endpoint, value->is_v6, value->is_dual,
+				     value->scope);
 	}
 	return out;
 }

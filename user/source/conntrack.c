@@ -159,11 +159,11 @@ static bool take_addr(struct ip_addr *addr, const struct nlattr *v4, const struc
 	return true;
 }
 
-static bool take_port(uint16_t *port, const struct nlattr *attr)
+static bool take_u16(uint16_t *value, const struct nlattr *attr)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U16) < 0)
 		return false;
-	*port = mnl_attr_get_u16(attr);
+	*value = mnl_attr_get_u16(attr);
 	return true;
 }
 
@@ -183,10 +183,27 @@ static bool take_tuple(const struct nlattr *attr, struct tuple_end *src, struct 
 	if (!proto[CTA_PROTO_NUM] || mnl_attr_validate(proto[CTA_PROTO_NUM], MNL_TYPE_U8) < 0 ||
 	    mnl_attr_get_u8(proto[CTA_PROTO_NUM]) != IPPROTO_TCP)
 		return false;
-	return take_port(&src->port, proto[CTA_PROTO_SRC_PORT]) &&
-	       take_port(&dst->port, proto[CTA_PROTO_DST_PORT]) &&
+	return take_u16(&src->port, proto[CTA_PROTO_SRC_PORT]) &&
+	       take_u16(&dst->port, proto[CTA_PROTO_DST_PORT]) &&
 	       take_addr(&src->addr, ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC]) &&
 	       take_addr(&dst->addr, ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST]);
+}
+
+/* Of both tuples, or of one alone; none is zone 0. */
+static void take_zones(uint16_t zone[NAT_SIDES], const struct nlattr *const attrs[])
+{
+	static const uint16_t tuples[] = {
+		[NAT_BEFORE] = CTA_TUPLE_ORIG,
+		[NAT_AFTER] = CTA_TUPLE_REPLY,
+	};
+	const struct nlattr *parts[CTA_TUPLE_MAX + 1];
+
+	for (int side = NAT_BEFORE; side <= NAT_AFTER; side++) {
+		rtnl__nested(attrs[tuples[side]], parts, CTA_TUPLE_MAX);
+		if (!take_u16(&zone[side], parts[CTA_TUPLE_ZONE]))
+			(void)take_u16(&zone[side], attrs[CTA_ZONE]);
+		zone[side] = ntohs(zone[side]);
+	}
 }
 
 static void set_tuple(struct nat_tuple *tuple, const struct tuple_end *client,
@@ -214,6 +231,7 @@ static int take(const struct nlmsghdr *message, void *ctx)
 	if (!take_tuple(attrs[CTA_TUPLE_ORIG], &client, &target) ||
 	    !take_tuple(attrs[CTA_TUPLE_REPLY], &server, &peer))
 		return MNL_CB_OK;
+	take_zones(nat.zone, attrs);
 	set_tuple(&nat.side[NAT_BEFORE], &client, &target);
 	set_tuple(&nat.side[NAT_AFTER], &peer, &server);
 	taking->sink(taking->ctx, &nat, NFNL_MSG_TYPE(message->nlmsg_type) == IPCTNL_MSG_CT_DELETE);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The state files of docker, containerd, cri-o and podman, all of them JSON: a table of where they
- * are and who reads them. Those of LXC and systemd-nspawn are not needed: their ids are names.
+ * are and who reads them. Those of LXC and systemd-nspawn are not needed: their ids are names. Not
+ * here: the pods of podman (podman_pod.c).
  */
 #include "container_state.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <pwd.h>
@@ -17,6 +19,7 @@
 
 #include <jansson.h>
 
+#include "podman_pod.h"
 #include "user/util/log.h"
 
 #define STATE_BYTES_MAX	   (16l << 20) /* podman's file has all of its containers */
@@ -41,8 +44,9 @@ static const char *text_of(const json_t *object, const char *key)
 
 /*
  * What stands for the name, the pod … in the annotations of an OCI configuration or in the labels
- * of docker: "io.kubernetes.cri" of containerd, "io.kubernetes.cri-o" and "io.kubernetes" of the
- * kubelet, nerdctl's own.
+ * of docker: "io.kubernetes.cri" of containerd (pkg/cri/annotations), "io.kubernetes.cri-o" of
+ * cri-o (pkg/annotations), "io.kubernetes" of the kubelet, which cri-o has as annotations too
+ * (internal/factory/container), nerdctl's own.
  */
 static const struct label {
 	const char *key;
@@ -56,6 +60,8 @@ static const struct label {
 	LABEL("io.kubernetes.cri.sandbox-name", pod),
 	LABEL("io.kubernetes.cri.sandbox-namespace", pod_namespace),
 	LABEL("io.kubernetes.cri.sandbox-uid", pod_id),
+	LABEL("io.kubernetes.cri-o.KubeName", pod), /* of a sandbox, whoever asked for it */
+	LABEL("io.kubernetes.cri-o.Namespace", pod_namespace),
 	LABEL("io.kubernetes.container.name", name),
 	LABEL("io.kubernetes.pod.name", pod),
 	LABEL("io.kubernetes.pod.namespace", pod_namespace),
@@ -138,11 +144,16 @@ static bool read_storage(const json_t *json, struct container *out)
 	return false;
 }
 
-#define CONTAINERD	  "/run/containerd/io.containerd.runtime.v2.task/"
-#define CONTAINERD_OF_K3S "/run/k3s/containerd/io.containerd.runtime.v2.task/"
-#define DOCKER_FILE	  "/containers/%s/config.v2.json"
-#define STORAGE_GLOB	  "storage/*-containers/*containers.json" /* volatile-containers.json too */
-#define CONFIG_GLOB	  "storage/*-containers/%s/userdata/config.json"
+/* "--state" of containerd, of that in k3s and RKE2, in k0s, in MicroK8s. */
+#define CONTAINERD_STATES(X)     \
+	X("/run/containerd")     \
+	X("/run/k3s/containerd") \
+	X("/run/k0s/containerd") \
+	X("/var/snap/microk8s/common/run/containerd")
+#define TASKS	     "/io.containerd.runtime.v2.task/"
+#define DOCKER_FILE  "/containers/%s/config.v2.json"
+#define STORAGE_GLOB "storage/*-containers/*containers.json" /* volatile-containers.json too */
+#define CONFIG_GLOB  "storage/*-containers/%s/userdata/config.json"
 
 /* What a pattern is below. */
 enum base {
@@ -164,10 +175,11 @@ static const struct source {
 } sources[] = {
 	{RUNTIME_DOCKER, BASE_ROOT, false, "/var/lib/docker" DOCKER_FILE, read_docker},
 	{RUNTIME_DOCKER, BASE_HOME, false, "/.local/share/docker" DOCKER_FILE, read_docker},
-	{RUNTIME_CONTAINERD, BASE_ROOT, false, CONTAINERD "*/%s/config.json", read_oci},
-	{RUNTIME_CONTAINERD, BASE_ROOT, false, CONTAINERD_OF_K3S "*/%s/config.json", read_oci},
-	{RUNTIME_CRIO, BASE_ROOT, false,
-	 "/run/containers/storage/overlay-containers/%s/userdata/config.json", read_crio},
+#define X(state) {RUNTIME_CONTAINERD, BASE_ROOT, false, state TASKS "*/%s/config.json", read_oci},
+	CONTAINERD_STATES(X)
+#undef X
+		{RUNTIME_CRIO, BASE_ROOT, false, "/run/containers/" CONFIG_GLOB, read_crio},
+	{RUNTIME_CRIO, BASE_ROOT, false, "/var/lib/containers/" CONFIG_GLOB, read_crio},
 	{RUNTIME_PODMAN, BASE_ROOT, false, "/var/lib/containers/" STORAGE_GLOB, read_storage},
 	{RUNTIME_PODMAN, BASE_ROOT, false, "/run/containers/" STORAGE_GLOB, read_storage},
 	{RUNTIME_PODMAN, BASE_HOME, false, "/.local/share/containers/" STORAGE_GLOB, read_storage},
@@ -285,15 +297,14 @@ static bool read_any(struct state_reader *reader, struct state_file *file, struc
 	return is_told;
 }
 
-/* False: there is none. */
-static bool find_home(char *base, uint32_t uid)
+bool state_dir__home(char *dir, size_t size, uint32_t uid)
 {
 	const struct passwd *user = uid ? getpwuid(uid) : NULL;
 
-	return user && snprintf(base, PATTERN_MAX, "%s", user->pw_dir) < PATTERN_MAX;
+	return user && (size_t)snprintf(dir, size, "%s", user->pw_dir) < size;
 }
 
-/* Likewise. What the daemon was told on its command line is not looked for. */
+/* False: there is none. What the daemon was told on its command line is not looked for. */
 static bool find_docker(char *base, const char *root)
 {
 	char path[PATTERN_MAX];
@@ -315,7 +326,7 @@ static bool find_base(char *base, const struct source *source, const char *root,
 	*base = '\0';
 	switch (source->base) {
 	case BASE_HOME:
-		return find_home(base, uid);
+		return state_dir__home(base, PATTERN_MAX, uid);
 	case BASE_DOCKER:
 		return find_docker(base, root);
 	default:
@@ -360,7 +371,11 @@ static bool is_containerd_name(const char *text, size_t len)
 bool state_reader__find(const struct state_reader *reader, const char *cgroup,
 			struct container *out)
 {
-	static const char *const states[] = {CONTAINERD, CONTAINERD_OF_K3S};
+	static const char *const states[] = {
+#define X(state) state TASKS,
+		CONTAINERD_STATES(X)
+#undef X
+	};
 	const char *namespace = cgroup + (*cgroup == '/'), *id = strchr(namespace, '/');
 	char path[3 * PATTERN_MAX];
 
@@ -380,10 +395,19 @@ bool state_reader__find(const struct state_reader *reader, const char *cgroup,
 	return false;
 }
 
+/* Once: a container stays in its pod. A database that is being written is asked again later. */
+static void find_pod(const char *root, struct state_file *file, struct container *container)
+{
+	if (container->runtime != RUNTIME_PODMAN || file->has_pod)
+		return;
+	file->has_pod = podman_pod__find(root, container) != -EAGAIN;
+}
+
 bool state_reader__complete(struct state_reader *reader, struct state_file *file,
 			    struct container *container)
 {
 	if (container->runtime == RUNTIME_LXC || container->runtime == RUNTIME_NSPAWN)
 		return true;
+	find_pod(reader->root, file, container);
 	return is_unchanged(file) || search(reader, file, container);
 }

@@ -19,6 +19,7 @@ struct state_file {
 	char *path;		 /* NULL: none */
 	struct timespec changed; /* with inode, which version of it it was */
 	ino_t inode;
+	bool has_pod; /* which pod of podman it is of is known, or that it is of none */
 };
 
 /* Where state files are, and the last that was read: podman has one for all of its containers. */
@@ -39,6 +40,9 @@ void state_reader__fini(struct state_reader *reader);
 bool state_reader__complete(struct state_reader *reader, struct state_file *file,
 			    struct container *container);
 void state_file__free(struct state_file *file);
+
+/* state_dir__home() - the home directory of a rootless runtime's user; false: there is none */
+bool state_dir__home(char *dir, size_t size, uint32_t uid);
 
 /*
  * state_reader__find() - the container whose cgroup is @cgroup, whose path says nothing by itself

@@ -46,8 +46,8 @@ void containers__forget_netns(struct containers *all, uint32_t inum);
  * containers__choose() - the container that @word names: its name, its id, or the start of either
  *
  * Only one that runs is found. It is marked as chosen, and kept, until containers__unchoose().
- * Returns 0; or -EINVAL, with @is_told after logging that there is none, or that there are several,
- * with their names.
+ * Returns 0; or, with @is_told after logging it: -EINVAL, there is none, or there are several, with
+ * their names; -EPERM, its processes may not be looked at.
  */
 struct container_choice {
 	const struct container *container;

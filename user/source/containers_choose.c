@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "containers_internal.h"
+#include "user/tap/netns.h"
 #include "user/util/log.h"
 #include "user/util/nearest.h"
 #include "user/util/strbuf.h"
@@ -131,7 +132,7 @@ static int take(struct candidate *candidate, struct container_choice *choice)
 
 	snprintf(path, sizeof(path), "/proc/%u/ns/net", candidate->pid);
 	if (stat(path, &st))
-		return -ENOENT; /* it has just ended */
+		return errno == EACCES || errno == EPERM ? -EPERM : -EINVAL; /* or just ended */
 	candidate->entry->container.is_chosen = true;
 	*choice = (struct container_choice){
 		.container = &candidate->entry->container,
@@ -146,7 +147,7 @@ int containers__choose(struct containers *all, const char *word, bool is_told, u
 {
 	struct candidates candidates = {0};
 	size_t count;
-	int err = -ENOENT;
+	int err = -EINVAL;
 
 	containers__visit_processes(all, 0, now_ns, collect, &candidates);
 	count = *word ? keep_best(&candidates, word) : 0;
@@ -154,10 +155,13 @@ int containers__choose(struct containers *all, const char *word, bool is_told, u
 		err = take(&candidates.items[0], choice);
 	if (err && is_told && count > 1)
 		complain_several(&candidates, count, word);
+	else if (err == -EPERM && is_told)
+		log_error("may not look into the network namespace of container %s: %s", word,
+			  netns__remedy_of_denial());
 	else if (err && is_told)
 		complain_none(&candidates, word);
 	free(candidates.items);
-	return err ? -EINVAL : 0;
+	return err;
 }
 
 void containers__unchoose(struct containers *all, const struct container *container)

@@ -63,9 +63,10 @@ struct container_link *containers__link(struct container_link **links, uint64_t 
 void containers__scan(struct containers *all, uint64_t now_ns);
 
 /*
- * containers__visit_processes() - call @visit with each process whose namespace can be seen
+ * containers__visit_processes() - call @visit with each process
  *
- * @entry: its container, NULL: none. With @skip_netns (0: none) its processes are left out.
+ * @netns: 0 if it may not be looked at. @entry: its container, NULL: none. With @skip_netns (0:
+ * none) its processes are left out.
  */
 typedef void (*process_visitor)(void *ctx, uint32_t pid, uint32_t netns,
 				struct container_entry *entry);

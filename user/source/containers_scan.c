@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,14 +50,16 @@ static bool read_cgroups(int dir_fd, const char *pid, char *text)
 	return true;
 }
 
+/* 0: it may not be looked at. False: the process is gone. */
 static bool netns_of(int dir_fd, const char *pid, uint32_t *inum)
 {
 	char path[32];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%.16s/ns/net", pid);
+	*inum = 0;
 	if (fstatat(dir_fd, path, &st, 0))
-		return false;
+		return errno == EACCES || errno == EPERM;
 	*inum = (uint32_t)st.st_ino;
 	return true;
 }
@@ -154,7 +157,9 @@ static void take_process(void *ctx, uint32_t pid, uint32_t netns, struct contain
 		link->entry = entry;
 		link->scan = all->scan;
 	}
-	link = netns == all->host_netns ? NULL : containers__link(&all->by_netns, netns, s->now_ns);
+	link = !netns || netns == all->host_netns
+		       ? NULL
+		       : containers__link(&all->by_netns, netns, s->now_ns);
 	if (link)
 		join_netns(link, all->scan, entry);
 }

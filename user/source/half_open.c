@@ -19,16 +19,21 @@ static bool is_due(const struct half_open *request, uint64_t now_ns)
 }
 
 /* As it is now: deleted by whoever is first, the program if it was completed just now. */
-static bool has_timed_out(int fd, const struct half_open_key *key, uint64_t now_ns)
+static void count_if_due(int fd, const struct half_open_key *key, uint64_t now_ns,
+			 struct requests_given_up *given_up)
 {
 	struct half_open request;
 
-	if (bpf_map_lookup_elem(fd, key, &request) || !is_due(&request, now_ns))
-		return false;
-	return !bpf_map_delete_elem(fd, key) && !request.is_acked;
+	if (bpf_map_lookup_elem(fd, key, &request) || !is_due(&request, now_ns) ||
+	    bpf_map_delete_elem(fd, key))
+		return;
+	if (request.is_acked)
+		given_up->accept_full++;
+	else
+		given_up->timed_out++;
 }
 
-uint64_t sock_view__timed_out(struct sock_view *view, uint64_t now_ns)
+struct requests_given_up sock_view__given_up(struct sock_view *view, uint64_t now_ns)
 {
 	int fd = bpf_map__fd(view->skel->maps.half_open), err = 0;
 	struct half_open requests[AT_ONCE];
@@ -43,7 +48,7 @@ uint64_t sock_view__timed_out(struct sock_view *view, uint64_t now_ns)
 			break;
 		for (uint32_t i = 0; i < count; i++)
 			if (is_due(&requests[i], now_ns))
-				view->n_timed_out += has_timed_out(fd, &keys[i], now_ns);
+				count_if_due(fd, &keys[i], now_ns, &view->given_up);
 	}
-	return view->n_timed_out;
+	return view->given_up;
 }

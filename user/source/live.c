@@ -123,16 +123,18 @@ bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr)
 	return false;
 }
 
-const char *live__tap_ifname(void *ctx, uint32_t id, uint32_t *netns, bool *is_gone)
+void live__tap_facts(void *ctx, uint32_t id, struct tap_facts *out)
 {
 	const struct live *live = ctx;
 	const struct tap *tap = live->taps ? tap_set__by_id(live->taps, id) : NULL;
 
-	if (!tap)
-		return NULL;
-	*netns = tap->netns;
-	*is_gone = tap->is_gone;
-	return tap->iface.name;
+	if (tap)
+		*out = (struct tap_facts){
+			.ifname = tap->iface.name,
+			.netns = tap->netns,
+			.is_gone = tap->is_gone,
+			.is_share = tap->is_share,
+		};
 }
 
 const char *live__netns_name(void *ctx, uint32_t netns)
@@ -266,6 +268,7 @@ int live__refresh(struct live *live)
 	int err = 0;
 
 	(void)drain(live);
+	live_nat__read(live);
 	live_netns__follow(live);
 	live_scopes__tidy(live, live->now_ns - SCOPES_KEPT_NS);
 	if (live->options.lean)

@@ -102,10 +102,10 @@ const struct listener_table *live__listeners(const struct live *live); /* with w
 int live__find_listener_owners(struct live *live, bool force);
 
 /*
- * live__kernel_counts() - the kernel's own counters since the tool's start, or for @since_boot as
+ * live__kernel_counts() - the kernel's own counters since the tool's start, or for @since_begun as
  * they are; of the namespace @netns, or of all that are watched for 0
  */
-void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
+void live__kernel_counts(const struct live *live, uint32_t netns, bool since_begun,
 			 struct netns_values *out);
 
 /*
@@ -142,9 +142,9 @@ struct live_stats {
 	struct session_table_stats table;
 	struct sock_counters sock;
 	struct wire_view_stats cache;
-	struct wire_counters wire; /* sum over taps */
-	struct lost_counters lost; /* sum over CPUs */
-	uint64_t attempt_fails;	   /* TCP AttemptFails of the chosen namespaces (RFC 4022) */
+	struct wire_counters wire;  /* sum over taps */
+	struct lost_counters lost;  /* sum over CPUs */
+	uint64_t handshakes_failed; /* of this host's sockets, each once; .table has others */
 	uint64_t syn_queue, accept_queue_full; /* half-open requests now; listeners whose accept
 						  queue is full */
 	uint64_t time_wait, time_wait_fin2;    /* TIME_WAIT now; orphaned FIN_WAIT2 minisocks now */
@@ -171,12 +171,12 @@ struct live_stats {
 void live__stats(struct live *live, struct live_stats *stats);
 
 /* What of the kernel's own figures live__figures() takes: to be in live_options.figures. */
-#define LIVE_FIGURES                                                                      \
-	(NETNS_SET(CURR_ESTAB) | NETNS_SET(SOCKETS_IN_USE) | NETNS_SET(SOCKETS6_IN_USE) | \
-	 NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX) | NETNS_SET(TIME_WAITED) |       \
-	 NETNS_SET(TIME_WAIT_RECYCLED) | NETNS_SET(TIME_WAIT_KILLED) |                    \
-	 NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS) |                    \
-	 NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(OUT_OF_ORDER) | NETNS_SET(ZERO_WINDOWS))
+#define LIVE_FIGURES                                                                             \
+	(NETNS_SET(CURR_ESTAB) | NETNS_SET(SOCKETS_IN_USE) | NETNS_SET(SOCKETS6_IN_USE) |        \
+	 NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX) | NETNS_SET(TIME_WAITED) |              \
+	 NETNS_SET(TIME_WAIT_RECYCLED) | NETNS_SET(TIME_WAIT_KILLED) |                           \
+	 NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS) | NETNS_SET(OUT_OF_ORDER) | \
+	 NETNS_SET(ZERO_WINDOWS))
 
 /*
  * live__figures() - all that is counted, in time that does not grow with sockets and sessions

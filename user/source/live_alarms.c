@@ -37,24 +37,39 @@ static void tell(struct live *live, struct session *place, struct event *event,
 
 /* ---- TIME_WAIT ------------------------------------------------------------------------------- */
 
+static void tell_time_wait(struct live *live, const struct netns_counters *counters, uint64_t used,
+			   enum threshold_change change)
+{
+	struct session place = {.netns = netns_stats__inum(counters->stats)};
+	struct event event = {
+		.kind = EVENT_TIME_WAIT_FULL,
+		.used = used,
+		.limit = counters->last.value[NETNS_TIME_WAIT_MAX],
+	};
+
+	if (live->options.want_events)
+		tell(live, &place, &event, change);
+}
+
+void live_alarms__forget_netns(struct live *live, const struct netns_counters *counters)
+{
+	if (counters->time_wait.is_raised)
+		tell_time_wait(live, counters, 0, THRESHOLD_CLEARED);
+}
+
 static void check_time_wait(struct live *live, struct netns_counters *counters)
 {
 	const netns_stat_set needed = NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX);
 	const struct netns_values *now = live_stats__now(live, counters);
-	struct session place = {.netns = netns_stats__inum(counters->stats)};
-	struct event event = {
-		.kind = EVENT_TIME_WAIT_FULL,
-		.used = now->value[NETNS_MINISOCKS],
-		.limit = now->value[NETNS_TIME_WAIT_MAX],
-	};
+	uint64_t used = now->value[NETNS_MINISOCKS], limit = now->value[NETNS_TIME_WAIT_MAX];
 	enum threshold_change change;
 
 	if ((now->known & needed) != needed)
 		return;
-	change = time_wait_alarm__observe(&counters->time_wait, event.used, event.limit,
+	change = time_wait_alarm__observe(&counters->time_wait, used, limit,
 					  now->value[NETNS_TIME_WAIT_OVERFLOW]);
-	if (change != THRESHOLD_NONE && live->options.want_events)
-		tell(live, &place, &event, change);
+	if (change != THRESHOLD_NONE)
+		tell_time_wait(live, counters, used, change);
 }
 
 /* ---- CLOSE_WAIT ------------------------------------------------------------------------------ */
@@ -120,11 +135,29 @@ const struct close_wait_holder *live__close_wait(void *ctx, const struct session
 
 /* ---- handshakes ------------------------------------------------------------------------------ */
 
+static void take_result(struct live *live, int err)
+{
+	if (err && !live->apply_err)
+		live->apply_err = err;
+}
+
+/* Of this host's sockets and requests; what came to neither the table counts. */
+static bool is_failure(const struct event *event)
+{
+	const struct evidence_verdict *v = event->session ? event->session->verdict : NULL;
+	enum handshake_side side;
+
+	if (event->kind != EVENT_HANDSHAKE_FAILED || !handshake__side(event->session, &side) ||
+	    side == SIDE_FORWARD)
+		return false;
+	return event->view == VIEW_SOCKET || (side == SIDE_SERVER && v && v->synack_ns);
+}
+
 void live_alarms__take(struct live *live, const struct event *event)
 {
-	if (live->alarms.handshakes && handshake_alarm__add(live->alarms.handshakes, event) &&
-	    !live->apply_err)
-		live->apply_err = -ENOMEM;
+	live->alarms.n_failed += is_failure(event);
+	if (live->alarms.handshakes)
+		take_result(live, handshake_alarm__add(live->alarms.handshakes, event));
 }
 
 static void tell_failing(void *ctx, const struct session *session,
@@ -142,17 +175,31 @@ static void tell_failing(void *ctx, const struct session *session,
 	tell(live, &place, &event, change);
 }
 
-static void check_handshakes(struct live *live)
+static void take_attempt(void *ctx, const struct attempt *attempt)
 {
-	if (live->alarms.handshakes)
-		handshake_alarm__observe(live->alarms.handshakes, live->now_ns, tell_failing, live);
+	struct live *live = ctx;
+
+	take_result(live,
+		    handshake_alarm__add_attempt(live->alarms.handshakes, attempt, live->now_ns));
 }
 
-/* Of this host's sockets, since the start. What a full accept queue drops is tried again and counts
- * again. */
+static void check_handshakes(struct live *live)
+{
+	struct handshake_alarm *alarm = live->alarms.handshakes;
+
+	if (!alarm)
+		return;
+	handshake_alarm__forget_stalled(alarm);
+	session_table__visit_attempts(live->table, live->now_ns, take_attempt, live);
+	handshake_alarm__observe(alarm, live->now_ns, tell_failing, live);
+}
+
+/* Of this host's sockets and requests, since the start: each once, however often it was repeated.
+ */
 static int count_ends(struct live *live, struct handshake_ends *client,
 		      struct handshake_ends *server)
 {
+	struct requests_given_up given_up;
 	struct sock_counters sock;
 	struct netns_values kernel;
 	int err = sock_view__counters(live->sock, &sock);
@@ -162,17 +209,22 @@ static int count_ends(struct live *live, struct handshake_ends *client,
 	live_stats__as_read(live, &kernel); /* for TIME_WAIT, just now */
 	client->failed = sock.value[SOCKC_CONNECT_FAILED];
 	client->all = client->failed + sock.value[SOCKC_ACTIVE_OPEN];
-	server->failed = kernel.value[NETNS_EMBRYONIC_RESETS] +
-			 kernel.value[NETNS_LISTEN_OVERFLOWS] +
-			 sock_view__timed_out(live->sock, live->now_ns);
+	given_up = sock_view__given_up(live->sock, live->now_ns);
+	server->failed =
+		kernel.value[NETNS_EMBRYONIC_RESETS] + given_up.timed_out + given_up.accept_full;
 	server->all = server->failed + sock.value[SOCKC_PASSIVE_OPEN];
 	return 0;
 }
 
 static void add_since(struct side_failing *side, struct handshake_ends now, uint64_t now_ns)
 {
-	const struct handshake_ends since = {now.all - side->so_far.all,
-					     now.failed - side->so_far.failed};
+	struct handshake_ends since = {0};
+
+	/* What was taken for a failure may turn out to be none. */
+	if (now.all > side->so_far.all)
+		since.all = now.all - side->so_far.all;
+	if (now.failed > side->so_far.failed)
+		since.failed = now.failed - side->so_far.failed;
 
 	failing__add(&side->failing, since, now_ns);
 	side->so_far = now;
@@ -183,9 +235,14 @@ static void add_since(struct side_failing *side, struct handshake_ends now, uint
 static void count_handshakes(struct live *live)
 {
 	struct handshake_ends client, server;
+	struct session_table_stats table;
 
 	if (live->options.want_events || !live->sock || count_ends(live, &client, &server))
 		return;
+	session_table__stats(live->table, &table);
+	live->alarms.n_counted = client.failed + server.failed;
+	server.failed += table.wire_failed_here;
+	server.all += table.wire_failed_here;
 	add_since(&live->alarms.client, client, live->now_ns);
 	add_since(&live->alarms.server, server, live->now_ns);
 }
@@ -207,6 +264,7 @@ static bool is_fuller(const struct netns_values *a, const struct live_stats *sta
 
 void live_alarms__stats(struct live *live, struct live_stats *stats)
 {
+	stats->handshakes_failed = live->alarms.n_failed + live->alarms.n_counted;
 	stats->client_failing = raised(&live->alarms.client);
 	stats->server_failing = raised(&live->alarms.server);
 	for (size_t i = 0; i < live->n_counters; i++) {

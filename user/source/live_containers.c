@@ -49,7 +49,7 @@ void live__close_containers(struct live *live)
 
 /* ---- --container ----------------------------------------------------------------------------- */
 
-/* Its namespace is in the list then. Returns 0 or -EINVAL, logged if @is_told. */
+/* Its namespace is in the list then. Returns 0, -EINVAL or -EPERM, logged if @is_told. */
 static int choose(struct live *live, size_t i, bool is_told)
 {
 	const char *word = live->options.containers[i];

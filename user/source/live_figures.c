@@ -177,7 +177,7 @@ void live_figures__tidy(struct live *live)
 	live->tidied_ns = live->now_ns;
 	(void)sock_tally__young_close_waits(live->sock, live->now_ns - FIGURES_OLD_NS, ignore,
 					    NULL);
-	(void)sock_view__timed_out(live->sock, live->now_ns);
+	(void)sock_view__given_up(live->sock, live->now_ns);
 }
 
 static int read_netns(struct live *live, struct figures *figures)
@@ -285,14 +285,16 @@ static void count_time_wait(struct live *live, struct figures *figures,
 
 static void read_kernel(struct live *live, struct figures *figures)
 {
+	struct requests_given_up given_up;
 	struct netns_values since;
 
 	live__kernel_counts(live, 0, false, &since);
-	if (live->sock)
-		figures->server_timeouts =
-			figure__of(sock_view__timed_out(live->sock, live__now().mono_ns));
+	if (live->sock) {
+		given_up = sock_view__given_up(live->sock, live__now().mono_ns);
+		figures->server_timeouts = figure__of(given_up.timed_out);
+		figures->server_overflows = figure__of(given_up.accept_full);
+	}
 	figures->embryonic_resets = known(&since, NETNS_EMBRYONIC_RESETS);
-	figures->listen_overflows = known(&since, NETNS_LISTEN_OVERFLOWS);
 	figures->out_of_order = known(&since, NETNS_OUT_OF_ORDER);
 	figures->zero_windows = known(&since, NETNS_ZERO_WINDOWS);
 	count_time_wait(live, figures, &since);

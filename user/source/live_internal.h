@@ -48,6 +48,7 @@ struct recount {
 struct alarms {
 	struct pace pace, close_wait_pace;
 	struct handshake_alarm *handshakes; /* NULL: events are not derived */
+	uint64_t n_failed, n_counted;	    /* handshakes, as events or counters tell */
 	/* Of this host's sockets, by what is counted: where no events are derived. */
 	struct side_failing {
 		struct failing failing;
@@ -79,7 +80,9 @@ struct live_nats {
 	struct netns_list home;
 	struct conntrack **sources;
 	size_t n_sources;
-	int epoll_fd; /* of the sources; looked at, never waited for */
+	int epoll_fd;	  /* of the sources; looked at, never waited for */
+	bool is_loaded;	  /* conntrack was there at the last look … */
+	long looked_nsec; /* … which was in this jiffy, by CLOCK_MONOTONIC_COARSE */
 	uint64_t n_relisted, n_not_kept, n_not_asked;
 };
 
@@ -143,7 +146,7 @@ int live__on_ring(void *ctx, void *data, size_t size);
 void live_scopes__tidy(struct live *live, uint64_t before_ns);
 const char *live__ifname(void *ctx, uint32_t netns, uint32_t ifindex);
 bool live__is_local(void *ctx, uint32_t tap, const struct ip_addr *addr);
-const char *live__tap_ifname(void *ctx, uint32_t tap, uint32_t *netns, bool *is_gone);
+void live__tap_facts(void *ctx, uint32_t tap, struct tap_facts *out);
 const char *live__netns_name(void *ctx, uint32_t netns);
 const struct container *live__container(void *ctx, const struct session *session);
 void live__pull(void *ctx, struct session_table *table, const struct flow_key *key);
@@ -160,8 +163,9 @@ void live_nat__add_netns(struct live *live, const struct netns *ns);
 void live_nat__forget_netns(struct live *live, uint32_t inum);
 /* live_nat__read() - take in what is told, without waiting */
 void live_nat__read(struct live *live);
-const struct nat *live__nat(void *ctx, const struct flow_key *key, bool is_new,
-			    enum nat_side *side);
+const struct nat *live__nat(void *ctx, const struct flow_key *key, enum nat_side side,
+			    const struct nat *after);
+void live__nat_news(void *ctx);
 
 /* live_netns__open() - with -N all: watch for signs of new namespaces. Returns 0 or -errno */
 int live_netns__open(struct live *live);
@@ -263,6 +267,9 @@ void live_alarms__fini(struct live *live);
 /* live_alarms__take() - count what an event tells; live_alarms__check() - if it is time, judge */
 void live_alarms__take(struct live *live, const struct event *event);
 void live_alarms__check(struct live *live);
+/* live_alarms__forget_netns() - the namespace of @counters is gone, and what was raised of it over
+ */
+void live_alarms__forget_netns(struct live *live, const struct netns_counters *counters);
 /* live_alarms__stats() - what is raised now */
 void live_alarms__stats(struct live *live, struct live_stats *stats);
 

@@ -110,6 +110,17 @@ static void take(void *ctx, const union record *rec)
 		live->apply_err = err;
 }
 
+/* Since boot: the table knows where it began. */
+static void take_other_drops(struct listener_place *place, const struct netns_values *now)
+{
+	const netns_stat_set all = NETNS_SET(LISTEN_DROPS) | NETNS_SET(LISTEN_OVERFLOWS) |
+				   NETNS_SET(REQ_QUEUE_FULL_DROPS);
+
+	place->has_other_drops = (now->known & all) == all;
+	place->other_drops = now->value[NETNS_LISTEN_DROPS] - now->value[NETNS_LISTEN_OVERFLOWS] -
+			     now->value[NETNS_REQ_QUEUE_FULL_DROPS];
+}
+
 static int set_places(struct live *live)
 {
 	int err = 0;
@@ -134,6 +145,7 @@ static int set_places(struct live *live)
 				     live->counters[i].at_start.value[NETNS_COOKIES_SENT];
 		place.cookies_received = now->value[NETNS_COOKIES_RECEIVED] -
 					 live->counters[i].at_start.value[NETNS_COOKIES_RECEIVED];
+		take_other_drops(&place, now);
 		err = listener_table__set_place(live->listeners, &place);
 	}
 	return err;

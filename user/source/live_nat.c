@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "live_internal.h"
@@ -56,35 +57,6 @@ static void list(struct live *live, struct conntrack *source)
 		log_warn("cannot list translated addresses of network namespace %u: %s; its "
 			 "sessions are shown without those that are not told of later",
 			 inum, strerror(-err));
-}
-
-void live_nat__read(struct live *live)
-{
-	struct epoll_event events[READ_MAX];
-	int n;
-
-	if (!live->nats.n_sources)
-		return;
-	n = epoll_wait(live->nats.epoll_fd, events, READ_MAX, 0);
-	for (int i = 0; i < n; i++) {
-		struct conntrack *source = events[i].data.ptr;
-
-		if (conntrack__read(source, on_nat, live) != -ENOBUFS)
-			continue;
-		live->nats.n_relisted++;
-		list(live, source);
-	}
-}
-
-const struct nat *live__nat(void *ctx, const struct flow_key *key, bool is_new, enum nat_side *side)
-{
-	struct live *live = ctx;
-	const struct nat *nat = nat_table__find(live->nats.table, key, side);
-
-	if (nat || !is_new)
-		return nat;
-	live_nat__read(live);
-	return nat_table__find(live->nats.table, key, side);
 }
 
 /* ---- namespaces ------------------------------------------------------------------------------ */
@@ -143,11 +115,17 @@ static bool open_source(struct live *live, const struct netns *ns)
 
 void live_nat__add_netns(struct live *live, const struct netns *ns)
 {
-	if (!live->nats.table || !conntrack__is_loaded())
+	if (!live->nats.table || !live->nats.is_loaded)
 		return;
 	if (!live->nats.n_sources)
 		(void)open_source(live, &live->nats.home.items[0]);
 	live->nats.n_not_asked += !open_source(live, ns);
+}
+
+static void add_all(struct live *live)
+{
+	for (size_t i = 0; i < live->netns.count; i++)
+		live_nat__add_netns(live, &live->netns.items[i]);
 }
 
 void live_nat__forget_netns(struct live *live, uint32_t inum)
@@ -163,6 +141,56 @@ void live_nat__forget_netns(struct live *live, uint32_t inum)
 		return nat_table__end_list(nats->table, inum);
 	}
 }
+
+/* ---- news --------------------------------------------------------------------------------- */
+
+/* Conntrack is loaded with the first rule that wants it: whatever is translated comes after. */
+static bool has_come(struct live_nats *nats)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (nats->is_loaded || now.tv_nsec == nats->looked_nsec) /* at most once a jiffy */
+		return false;
+	nats->looked_nsec = now.tv_nsec;
+	nats->is_loaded = conntrack__is_loaded();
+	return nats->is_loaded;
+}
+
+void live_nat__read(struct live *live)
+{
+	struct epoll_event events[READ_MAX];
+	int n;
+
+	if (live->nats.table && has_come(&live->nats))
+		add_all(live);
+	if (!live->nats.n_sources)
+		return;
+	n = epoll_wait(live->nats.epoll_fd, events, READ_MAX, 0);
+	for (int i = 0; i < n; i++) {
+		struct conntrack *source = events[i].data.ptr;
+
+		if (conntrack__read(source, on_nat, live) != -ENOBUFS)
+			continue;
+		live->nats.n_relisted++;
+		list(live, source);
+	}
+}
+
+const struct nat *live__nat(void *ctx, const struct flow_key *key, enum nat_side side,
+			    const struct nat *after)
+{
+	const struct live *live = ctx;
+
+	return nat_table__next(live->nats.table, key, side, after);
+}
+
+void live__nat_news(void *ctx)
+{
+	live_nat__read(ctx);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------- */
 
 int live_nat__open(struct live *live)
 {
@@ -180,8 +208,8 @@ int live_nat__open(struct live *live)
 	nats->table = nat_table__new(NATS_MAX);
 	if (!nats->table)
 		return -ENOMEM;
-	for (size_t i = 0; i < live->netns.count; i++)
-		live_nat__add_netns(live, &live->netns.items[i]);
+	nats->is_loaded = conntrack__is_loaded();
+	add_all(live);
 	return 0;
 }
 

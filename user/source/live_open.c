@@ -162,6 +162,7 @@ static int open_cache(struct live *live)
 		.is_stopping = live->options.is_stopping,
 		.has_time = has_time,
 		.ctx = live,
+		.netns_pass = live->netns.all || live->options.n_containers,
 	};
 	uint32_t slots = live->options.cache_slots;
 	int err;
@@ -202,15 +203,10 @@ static int open_taps(struct live *live, const struct netns *ns)
 	return count ? count : err;
 }
 
-static bool is_glob(const char *pattern)
-{
-	return strpbrk(pattern, "*?[");
-}
-
 static bool has_glob(const struct live_options *options)
 {
 	for (size_t i = 0; i < options->n_ifaces; i++)
-		if (is_glob(options->ifaces[i]))
+		if (iface_pattern__is_glob(options->ifaces[i]))
 			return true;
 	return false;
 }
@@ -221,7 +217,8 @@ static int check_names(const struct live *live)
 	const struct live_options *options = &live->options;
 
 	for (size_t i = 0; i < options->n_ifaces; i++) {
-		if (is_glob(options->ifaces[i]) || tap_set__has(live->taps, options->ifaces[i]))
+		if (iface_pattern__is_glob(options->ifaces[i]) ||
+		    tap_set__has(live->taps, options->ifaces[i]))
 			continue;
 		tap_set__complain(live->taps, options->ifaces[i]);
 		return -ENODEV;
@@ -271,7 +268,7 @@ static int open_table(struct live *live)
 	const struct session_table_env env = {
 		.ctx = live,
 		.is_local = live__is_local,
-		.tap_ifname = live__tap_ifname,
+		.tap_facts = live__tap_facts,
 		.netns_name = live__netns_name,
 		.ifname = live__ifname,
 		.container = live->containers ? live__container : NULL,
@@ -280,6 +277,7 @@ static int open_table(struct live *live)
 		.on_event = live->options.want_events ? live__on_event : NULL,
 		.prefer_socket_events = live->options.views == VIEW_BOTH,
 		.nat = live_nat__is_wanted(live) ? live__nat : NULL,
+		.nat_news = live__nat_news,
 		.reset_reason = live__reset_reason,
 	};
 

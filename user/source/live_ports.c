@@ -120,20 +120,6 @@ int live_ports__add_netns(struct live *live, const struct netns *ns)
 	return err == -EPERM || err == -ENOMEM ? err : 0; /* gone: nothing happens in it */
 }
 
-void live_ports__forget_netns(struct live *live, uint32_t inum)
-{
-	struct live_ports *ports = live->ports;
-
-	for (size_t i = 0; ports && i < ports->count; i++) {
-		if (ports->items[i]->netns != inum)
-			continue;
-		free_watch(ports->items[i]);
-		ports->items[i] = ports->items[--ports->count];
-		ports->n_top = 0; /* of rows that may be gone */
-		return;
-	}
-}
-
 /* ---- looking --------------------------------------------------------------------------------- */
 
 static void tell(void *ctx, const struct timewait_row *row, enum threshold_change change)
@@ -158,6 +144,33 @@ static void tell(void *ctx, const struct timewait_row *row, enum threshold_chang
 
 	if (live->options.want_events)
 		live->options.on_event(live->options.ctx, &event);
+}
+
+/* What is gone needs no ports. */
+static void clear_low(struct live *live, struct port_watch *watch)
+{
+	struct looking looking = {.live = live, .watch = watch};
+
+	for (struct timewait_row *row = NULL; (row = timewait_rows__next(&watch->rows, row));) {
+		row->used = row->reusable = 0;
+		if (row->is_low)
+			tell(&looking, row, THRESHOLD_CLEARED);
+	}
+}
+
+void live_ports__forget_netns(struct live *live, uint32_t inum)
+{
+	struct live_ports *ports = live->ports;
+
+	for (size_t i = 0; ports && i < ports->count; i++) {
+		if (ports->items[i]->netns != inum)
+			continue;
+		clear_low(live, ports->items[i]);
+		free_watch(ports->items[i]);
+		ports->items[i] = ports->items[--ports->count];
+		ports->n_top = 0; /* of rows that may be gone */
+		return;
+	}
 }
 
 static void take(void *ctx, const union record *rec)

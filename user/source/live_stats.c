@@ -10,12 +10,11 @@
 
 static netns_stat_set wanted(const struct live *live)
 {
-	netns_stat_set set = live->options.figures | NETNS_SET(ATTEMPT_FAILS);
+	netns_stat_set set = live->options.figures;
 
 	if (live->options.watch_alarms)
 		set |= NETNS_SET(MINISOCKS) | NETNS_SET(TIME_WAIT_MAX) |
-		       NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS) |
-		       NETNS_SET(LISTEN_OVERFLOWS);
+		       NETNS_SET(TIME_WAIT_OVERFLOW) | NETNS_SET(EMBRYONIC_RESETS);
 	if (live->options.want_listeners)
 		set |= NETNS_SET(LISTEN_OVERFLOWS) | NETNS_SET(LISTEN_DROPS) |
 		       NETNS_SET(REQ_QUEUE_FULL_DROPS) | NETNS_SET(COOKIES_SENT) |
@@ -64,7 +63,7 @@ const struct netns_values *live_stats__now(const struct live *live, struct netns
 }
 
 /* What @counters showed when it was read last, less what it showed at the start. */
-static void add_since_start(const struct netns_counters *counters, bool since_boot,
+static void add_since_start(const struct netns_counters *counters, bool since_begun,
 			    struct netns_values *sum)
 {
 	const struct netns_values *now = &counters->last;
@@ -73,7 +72,7 @@ static void add_since_start(const struct netns_counters *counters, bool since_bo
 	for (int id = 0; id < NETNS_STAT_COUNT; id++)
 		if (now->known & (netns_stat_set)1 << id)
 			sum->value[id] +=
-				now->value[id] - (since_boot ? 0 : counters->at_start.value[id]);
+				now->value[id] - (since_begun ? 0 : counters->at_start.value[id]);
 }
 
 /* What was counted in a namespace stays counted; of what was there, nothing is. */
@@ -93,6 +92,7 @@ void live_stats__forget_netns(struct live *live, uint32_t inum)
 
 		if (netns_stats__inum(counters->stats) != inum)
 			continue;
+		live_alarms__forget_netns(live, counters);
 		add_past(live, counters);
 		netns_stats__close(counters->stats);
 		*counters = live->counters[--live->n_counters];
@@ -107,7 +107,7 @@ void live_stats__fini(struct live *live)
 	free(live->counters);
 }
 
-void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boot,
+void live__kernel_counts(const struct live *live, uint32_t netns, bool since_begun,
 			 struct netns_values *out)
 {
 	*out = (struct netns_values){0};
@@ -119,7 +119,7 @@ void live__kernel_counts(const struct live *live, uint32_t netns, bool since_boo
 		if (netns && netns_stats__inum(counters->stats) != netns)
 			continue;
 		(void)live_stats__now(live, counters);
-		add_since_start(counters, since_boot, out);
+		add_since_start(counters, since_begun, out);
 	}
 }
 
@@ -160,14 +160,11 @@ static const struct listener *keep_full(struct live *live, enum listener_queue *
 void live__stats(struct live *live, struct live_stats *stats)
 {
 	const struct timewait_row *low;
-	struct netns_values kernel;
 
-	live__kernel_counts(live, 0, false, &kernel);
 	*stats = (struct live_stats){
 		.now = live__now(),
 		.has_sock = live->sock,
 		.has_wire = live->wire,
-		.attempt_fails = kernel.value[NETNS_ATTEMPT_FAILS],
 		.syn_queue = live->tally.syn_queue,
 		.accept_queue_full = live->tally.accept_queue_full,
 		.time_wait = live->tally.time_wait,

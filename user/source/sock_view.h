@@ -97,14 +97,20 @@ void sock_view__forget_netns(struct sock_view *view, uint32_t inum);
  * -errno */
 int sock_view__owners(struct sock_view *view, record_sink sink, void *ctx);
 
+/* Half-open connections at listeners that the kernel has given up. */
+struct requests_given_up {
+	uint64_t timed_out;   /* nothing acknowledged the SYN-ACK */
+	uint64_t accept_full; /* something did, and a full accept queue dropped it */
+};
+
 /*
- * sock_view__timed_out() - half-open connections at listeners that the kernel has given up so far
+ * sock_view__given_up() - so far, each once
  *
  * Only with time_requests. Inferred: a SYN-ACK that has been sent again, and then was not for
  * longer than the kernel's timer runs. A client's RST to it counts too; where it is never sent
  * again (tcp_synack_retries 0) none is counted.
  */
-uint64_t sock_view__timed_out(struct sock_view *view, uint64_t now_ns);
+struct requests_given_up sock_view__given_up(struct sock_view *view, uint64_t now_ns);
 
 /* sock_view__counters() - sums over CPUs; returns 0 or -errno */
 int sock_view__counters(const struct sock_view *view, struct sock_counters *out);

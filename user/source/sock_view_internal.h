@@ -25,7 +25,7 @@ struct sock_view {
 	void *herald_ctx;
 	struct quiet_netns *quiet;   /* by inode number */
 	struct marked_netns *marked; /* likewise */
-	uint64_t n_timed_out;
+	struct requests_given_up given_up;
 	uint32_t unmarked; /* listeners that could not be, as last read */
 };
 

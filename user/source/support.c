@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
 #include "user/model/session.h"
+#include "user/util/caps.h"
 #include "user/util/log.h"
 #include "user/util/strbuf.h"
 
@@ -36,18 +36,6 @@ static const struct cap_row {
 };
 
 #define N_CAPS (sizeof(cap_rows) / sizeof(cap_rows[0]))
-
-static bool has_bit(uint64_t caps, unsigned cap)
-{
-	return caps >> cap & 1;
-}
-
-bool caps__has(uint64_t caps, unsigned cap)
-{
-	bool is_part = cap == CAP_BPF || cap == CAP_PERFMON;
-
-	return has_bit(caps, cap) || (is_part && has_bit(caps, CAP_SYS_ADMIN));
-}
 
 /* The setcap words of all that tcpwatch ever needs. */
 static void add_setcap(struct strbuf *sb, const struct host *host)
@@ -73,16 +61,6 @@ static void refuse_privilege(struct check *check, const struct host *host)
 }
 
 /* ---- what is the case ------------------------------------------------------------------------ */
-
-static uint64_t read_caps(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	if (syscall(SYS_capget, &header, data))
-		return 0;
-	return (uint64_t)data[1].effective << 32 | data[0].effective;
-}
 
 /* bpf(2) asks for capabilities in the initial user namespace, whatever capget(2) shows
  * (bpf_token_capable() in kernel/bpf/token.c; before 6.9 capable()). */
@@ -110,7 +88,7 @@ void support__look(struct host *host)
 		snprintf(host->release, sizeof(host->release), "%s", name.release);
 	if (access(KERNEL_BTF, R_OK))
 		host->btf_err = -errno;
-	host->caps = read_caps();
+	host->caps = caps__effective();
 	host->is_confined = is_confined();
 	host->max_files = read_max_files();
 	len = readlink("/proc/self/exe", host->program, sizeof(host->program) - 1);
@@ -221,7 +199,7 @@ static void check_sys_admin(struct check_list *list, const struct host *host,
 		return;
 	check->without = needs->has_other_netns ? EXIT_PRIVILEGE : EXIT_OK;
 	check__detail(check, "enters other network namespaces (-N)");
-	if (!host->is_confined && has_bit(host->caps, CAP_SYS_ADMIN))
+	if (!host->is_confined && caps__has(host->caps, CAP_SYS_ADMIN))
 		return;
 	check__detail(check, "missing; only other network namespaces (-N) need it");
 	check__refuse(check, needs->has_other_netns ? CHECK_NO : CHECK_LIMITED,

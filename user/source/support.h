@@ -46,10 +46,6 @@ enum exit_status support__require(unsigned views);
 /* kernel_version__parse() - of "6.1.0-18-amd64": 6 and 1. Returns 0 or -EINVAL */
 int kernel_version__parse(struct kernel_version *version, const char *release);
 
-/* caps__has() - CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON (bpf_capable() and
- * perfmon_capable() in include/linux/capability.h) */
-bool caps__has(uint64_t caps, unsigned cap);
-
 /*
  * support__raise_limits() - as many open files as this process may have: maps, programs and links
  * are files, some hundreds; and locked memory, as which kernels before 5.11 count maps

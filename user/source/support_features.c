@@ -208,6 +208,8 @@ static const char *cause_of(int err)
 	case EOPNOTSUPP:
 	case EINVAL:
 		return "this kernel has none";
+	case E2BIG:
+		return "more than there is";
 	default:
 		return strerror(-err);
 	}

@@ -282,7 +282,10 @@ static void judge(struct check *check, const struct trial *trial, const struct p
 	if (!trial->err)
 		return;
 	describe_failure(check, trial);
-	if (is_refused(trial))
+	if (trial->err == -EMFILE)
+		check__refuse(check, CHECK_NO,
+			      "see the open files limit above; what follows was not tried");
+	else if (is_refused(trial))
 		check__refuse(check, CHECK_NO, "see the privileges above");
 	else if (is_required)
 		check__refuse(check, CHECK_NO,
@@ -292,7 +295,8 @@ static void judge(struct check *check, const struct trial *trial, const struct p
 		check__refuse(check, CHECK_NO, "%s", row->without);
 }
 
-static void check_program(struct check_list *list, struct trial *trial, const struct object *object,
+/* False: no other is worth trying. */
+static bool check_program(struct check_list *list, struct trial *trial, const struct object *object,
 			  const struct bpf_program *program, unsigned views)
 {
 	const struct program_row *row = row_of(bpf_program__name(program));
@@ -300,14 +304,17 @@ static void check_program(struct check_list *list, struct trial *trial, const st
 	struct check *check = check_list__add(list, object->section, title);
 
 	if (!check)
-		return;
+		return false;
 	try_program(trial, object, bpf_program__name(program));
 	judge(check, trial, row, views);
+	if (trial->err == -EMFILE)
+		return false;
 	if (object != &sock_object || !trial->err || is_refused(trial))
-		return;
+		return true;
 	try_program(trial, &sock_blind_object, bpf_program__name(program));
 	if (!trial->err)
 		check__refuse(check, CHECK_LIMITED, "it works without reading packets");
+	return true;
 }
 
 /* The wire programs once more, with the look at each SYN's listener. */
@@ -344,8 +351,8 @@ static void check_object(struct check_list *list, struct trial *trial, const str
 		list->failed = true;
 		return;
 	}
-	bpf_object__for_each_program(program, opened)
-		check_program(list, trial, object, program, views);
+	bpf_object__for_each_program(
+		program, opened) if (!check_program(list, trial, object, program, views)) break;
 	bpf_object__close(opened);
 }
 

@@ -11,10 +11,10 @@ void syn_totals__take(struct syn_totals *totals, const struct live *live, uint32
 	*totals = (struct syn_totals){
 		.netns_name = netns ? netns_list__name(live__netns(live), netns) : NULL,
 		.has_fates = taps && tap_set__has_fates(taps, netns),
-		.since_boot = !live__is_following(live),
+		.since_begun = !live__is_following(live),
 	};
 	listener_table__fates(live__listeners(live), netns, &totals->fates);
-	live__kernel_counts(live, netns, totals->since_boot, &totals->kernel);
+	live__kernel_counts(live, netns, totals->since_begun, &totals->kernel);
 }
 
 #define TOTALS ((const struct syn_totals *)row)
@@ -34,13 +34,20 @@ GETTER(half_open)
 	value__set_u64(out, VALUE_COUNT, TOTALS->fates.half_open);
 }
 
-#define FATE_GETTER(id, key, help)                                    \
-	GETTER(syns_##id)                                             \
-	{                                                             \
-		value__set_known(out, TOTALS->has_fates, VALUE_COUNT, \
-				 TOTALS->fates.fate[SYN_##id]);       \
+#define FATE_GETTER(id, key, help)                                                          \
+	GETTER(syns_##id)                                                                   \
+	{                                                                                   \
+		value__set_known(out, TOTALS->has_fates, VALUE_COUNT,                       \
+				 SYN_##id == SYN_QUEUED ? syn_fates__queued(&TOTALS->fates) \
+							: TOTALS->fates.fate[SYN_##id]);    \
 	}
 SYN_FATES(FATE_GETTER)
+
+GETTER(syns_dropped_other)
+{
+	value__set_known(out, TOTALS->has_fates && TOTALS->fates.has_other, VALUE_COUNT,
+			 TOTALS->fates.other);
+}
 
 GETTER(syns_inferred)
 {
@@ -87,6 +94,7 @@ static const struct field rows[] = {
 	ROW(listeners, VALUE_COUNT, "listeners in it")
 	ROW(half_open, VALUE_COUNT, "connections half open in their SYN queues")
 	SYN_FATES(FATE_ROW)
+	ROW(syns_dropped_other, VALUE_COUNT, "SYNs " LISTENER_OTHER_HELP)
 	ROW(syns_inferred, VALUE_COUNT, "SYNs that share the answer of one just before")
 	SYN_ACCOUNTS(ACCOUNT_ROWS)
 	/* clang-format on */

@@ -28,7 +28,7 @@ struct syn_totals {
 	struct syn_fates fates;
 	bool has_fates; /* taps watch it */
 	struct netns_values kernel;
-	bool since_boot; /* .kernel is; else since the tool's start */
+	bool since_begun; /* .kernel is since the namespace began; else since the tool did */
 };
 
 /* syn_totals__take() - of the namespace @netns, or of all of them for 0 */

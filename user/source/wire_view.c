@@ -11,13 +11,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/shared/cache_layout.h"
+#include "cache_memory.h"
+#include "jiffies.h"
 #include "user/util/log.h"
 
 #define MIN_SETS CACHE_GROUP_SETS
@@ -40,6 +41,7 @@ struct cpu_cache {
 
 struct wire_view {
 	int cache_fd;
+	int template_fd, template_node; /* an array that no CPU has taken yet; -1: none */
 	bool is_read;
 	uint32_t n_sets, n_groups;
 	uint32_t n_cpus; /* possible ones */
@@ -119,10 +121,21 @@ static void unmap_array(struct cpu_cache *cc)
 	*cc = (struct cpu_cache){0};
 }
 
+/* The template of the outer map is an array like any other. */
+static int take_array(struct wire_view *view, int node)
+{
+	int fd = view->template_fd;
+
+	if (fd < 0 || node != view->template_node)
+		return create_array(view, node);
+	view->template_fd = -1;
+	return fd;
+}
+
 static int add_cpu(struct wire_view *view, uint32_t cpu)
 {
 	struct cpu_cache *cc = &view->cpus[cpu];
-	int fd = create_array(view, numa_node_of(cpu)), err = 0;
+	int fd = take_array(view, numa_node_of(cpu)), err = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -136,6 +149,13 @@ static int add_cpu(struct wire_view *view, uint32_t cpu)
 	else
 		cc->has_array = true;
 	return err;
+}
+
+static void drop_template(struct wire_view *view)
+{
+	if (view->template_fd >= 0)
+		close(view->template_fd);
+	view->template_fd = -1;
 }
 
 /* Gives an array to each CPU that is online and has none: at the start, and to those that come
@@ -164,66 +184,25 @@ static int add_online_cpus(struct wire_view *view)
 static int create_outer(struct wire_view *view)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
-	int template = create_array(view, numa_node_of(0));
 
-	if (template <0)
+	view->template_node = numa_node_of(0);
+	view->template_fd = create_array(view, view->template_node);
+	if (view->template_fd < 0)
 		return -errno;
-	opts.inner_map_fd = template;
+	opts.inner_map_fd = view->template_fd;
 	view->cache_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "tcpw_cache", sizeof(uint32_t),
 					sizeof(uint32_t), view->n_cpus, &opts);
-	if (view->cache_fd < 0) {
-		int err = -errno;
-
-		close(template);
-		return err;
-	}
-	close(template);
-	return 0;
+	return view->cache_fd < 0 ? -errno : 0;
 }
 
-/* Runs a program that tells bpf_jiffies64(). Returns 0 or -errno. */
-static int read_jiffies(uint64_t *jiffies)
+/* Returns 0 or -E2BIG, logged. */
+static int check_memory(const struct wire_view *view, uint32_t slots)
 {
-	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1},
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_jiffies64},
-		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_0},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, load, .prog_flags = BPF_F_SLEEPABLE);
-	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = jiffies, .ctx_size_in = sizeof(*jiffies));
-	int fd, err = 0;
+	uint64_t bytes = (uint64_t)n_elements(view) * sizeof(struct cache_set);
 
-	fd = bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "tcpw_jiffies", "Dual BSD/GPL", insns,
-			   sizeof(insns) / sizeof(insns[0]), &load);
-	if (fd < 0)
-		return -errno;
-	if (bpf_prog_test_run_opts(fd, &run))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-/*
- * How jiffies tell CLOCK_MONOTONIC: one is as long as the coarse clock's resolution (TICK_NSEC),
- * and they are counted from that clock, so one look at both gives the offset for good.
- */
-static int read_clock(struct wire_view *view)
-{
-	struct timespec tick, now;
-	uint64_t jiffies = 0;
-	int err;
-
-	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || clock_gettime(CLOCK_MONOTONIC, &now))
-		return -errno;
-	err = read_jiffies(&jiffies);
-	if (err)
-		return err;
-	view->tick_ns = tick.tv_nsec;
-	view->jiffies_0_ns =
-		(int64_t)(now.tv_sec * TW_NSEC_PER_SEC + now.tv_nsec - jiffies * view->tick_ns);
-	return 0;
+	if (view->is_read)
+		bytes += (uint64_t)view->n_sets * CACHE_WAYS * sizeof(view->cpus->generations[0]);
+	return cache_memory__check(slots, bytes);
 }
 
 static uint32_t default_slots(uint32_t n_cpus)
@@ -240,6 +219,21 @@ static uint32_t sets_for(uint32_t slots)
 	return round_up_pow2(sets < MIN_SETS ? MIN_SETS : sets > MAX_SETS ? MAX_SETS : sets);
 }
 
+static int make(struct wire_view *view)
+{
+	int err;
+
+	if (getrandom(&view->hash_seed, sizeof(view->hash_seed), 0) != sizeof(view->hash_seed))
+		return -errno;
+	err = jiffies__read(&view->tick_ns, &view->jiffies_0_ns);
+	if (!err)
+		err = create_outer(view);
+	if (!err)
+		err = add_online_cpus(view);
+	drop_template(view);
+	return err;
+}
+
 static int open_view(struct wire_view **out, uint32_t slots, bool is_read)
 {
 	struct wire_view *view = calloc(1, sizeof(*view));
@@ -248,7 +242,7 @@ static int open_view(struct wire_view **out, uint32_t slots, bool is_read)
 
 	if (!view)
 		goto err_out;
-	view->cache_fd = -1;
+	view->cache_fd = view->template_fd = -1;
 	view->n_cpus = n_cpus > 0 ? (uint32_t)n_cpus : 1;
 	if (!slots)
 		slots = default_slots(view->n_cpus);
@@ -258,15 +252,10 @@ static int open_view(struct wire_view **out, uint32_t slots, bool is_read)
 	view->cpus = calloc(view->n_cpus, sizeof(*view->cpus));
 	if (!view->cpus)
 		goto err_out;
-	if (getrandom(&view->hash_seed, sizeof(view->hash_seed), 0) != sizeof(view->hash_seed)) {
-		err = -errno;
-		goto err_out;
-	}
-	err = read_clock(view);
-	if (!err)
-		err = create_outer(view);
-	if (!err)
-		err = add_online_cpus(view);
+	err = check_memory(view, slots);
+	if (err)
+		goto err_told;
+	err = make(view);
 	if (err)
 		goto err_out;
 	*out = view;
@@ -276,6 +265,7 @@ err_out:
 	log_error("cannot make the session cache of %u sessions for each CPU: %s; "
 		  "try fewer with --cache",
 		  slots, strerror(-err));
+err_told:
 	wire_view__close(view);
 	return err;
 }
@@ -296,6 +286,7 @@ void wire_view__close(struct wire_view *view)
 		return;
 	for (uint32_t cpu = 0; view->cpus && cpu < view->n_cpus; cpu++)
 		unmap_array(&view->cpus[cpu]);
+	drop_template(view);
 	if (view->cache_fd >= 0)
 		close(view->cache_fd);
 	free(view->cpus);

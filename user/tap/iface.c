@@ -163,6 +163,11 @@ static enum fallback choose_fallback(const struct iface_list *list)
 	return fallback;
 }
 
+bool iface_pattern__is_glob(const char *pattern)
+{
+	return strpbrk(pattern, "*?[");
+}
+
 bool iface_list__is_chosen(const struct iface_list *list, const struct iface *iface,
 			   const char *pattern)
 {

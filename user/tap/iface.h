@@ -25,6 +25,7 @@ struct iface {
 	uint32_t peer; /* of a veth: its other end; of macvlan, VLAN …: what it is on; 0: none */
 	uint32_t master;   /* the bridge, bond … that it is a port of; 0: none */
 	int32_t peer_nsid; /* in which namespace that is, by its number here; -1: in this one */
+	uint8_t leaving;   /* > 0: dumps lack it, link_watch.c */
 	bool has_default_route; /* a default route of any table main, IPv4 or IPv6, leaves through
 				   it */
 };
@@ -49,13 +50,22 @@ void iface_list__free(struct iface_list *list);
 bool iface_list__is_chosen(const struct iface_list *list, const struct iface *iface,
 			   const char *pattern);
 
+/* iface_pattern__is_glob() - @pattern may match more than one name */
+bool iface_pattern__is_glob(const char *pattern);
+
 /*
  * link_watch: the addresses of one namespace and the changes of its interfaces.
  * fd() becomes readable when something changed; read() then takes it all in and calls back for each
  * change.
  */
 struct link_watch;
-enum link_change { LINK_NEW, LINK_CHANGED, LINK_DELETED };
+enum link_change {
+	LINK_NEW,
+	LINK_CHANGED,
+	LINK_DELETED,
+	LINK_MOVED, /* to another namespace */
+	LINK_LOST,  /* one of the two: no message told which */
+};
 typedef void (*link_change_fn)(void *ctx, enum link_change change, const struct iface *iface);
 
 struct link_watch *link_watch__new(const struct netns *ns); /* NULL: errno says why */
@@ -63,7 +73,8 @@ void link_watch__free(struct link_watch *watch);
 int link_watch__fd(const struct link_watch *watch);
 /* Returns 0 or -errno. What is missed in an overrun of the socket is found all the same. */
 int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx);
-/* link_watch__is_behind() - the last read() failed: another one is due without anything new */
+/* link_watch__is_behind() - the last read() failed, or an interface has left without a word:
+ * another one is due, a second later, without anything new */
 bool link_watch__is_behind(const struct link_watch *watch);
 /* link_watch__ifaces() - as of the last read */
 const struct iface_list *link_watch__ifaces(const struct link_watch *watch);

@@ -2,8 +2,8 @@
 /*
  * Following the interfaces, addresses and default routes of a namespace. A notification only says
  * that it is time to look: what changed is the difference between two dumps, so that an overrun of
- * the socket, or many changes at once, are nothing special. But for one thing that no dump shows:
- * an interface that was deleted and another made with its index.
+ * the socket, or many changes at once, are nothing special. But for what no dump shows: an
+ * interface that was deleted and another made with its index; and whether it was, or moved.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | \
 	 RTMGRP_IPV6_ROUTE)
 #define DRAIN_BYTES 32768
+#define PATIENCE    2 /* looks without any news, a second apart, to wait for a word */
 
 struct addr_list {
 	struct ip_addr *items; /* sorted */
@@ -28,15 +29,20 @@ struct link_watch {
 	struct mnl_socket *news, *dumps;
 	struct iface_list ifaces;
 	struct addr_list addrs;
-	bool is_behind; /* the last look failed */
+	bool is_behind;	  /* the last look failed */
+	bool has_leaving; /* of .ifaces, some */
 };
 
 /* What the notifications since the last look say. */
 struct news {
-	bool is_any;	   /* a look is due: most routes are of no interest */
-	bool is_overrun;   /* some were lost */
-	uint32_t *deleted; /* indices */
-	size_t n_deleted;
+	bool is_any;	 /* a look is due: most routes are of no interest */
+	bool is_none;	 /* no message at all has come */
+	bool is_overrun; /* some were lost */
+	struct departure {
+		uint32_t ifindex;
+		bool is_move;
+	} * departures;
+	size_t n_departures;
 };
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -116,18 +122,28 @@ static bool is_same(const struct iface *a, const struct iface *b)
 	       a->has_default_route == b->has_default_route;
 }
 
-static bool was_deleted(const struct news *news, uint32_t ifindex)
+/* The first: others may have had the index since. NULL: none was told of. */
+static const struct departure *departure_of(const struct news *news, uint32_t ifindex)
 {
-	for (size_t i = 0; i < news->n_deleted; i++)
-		if (news->deleted[i] == ifindex)
-			return true;
-	return false;
+	for (size_t i = 0; i < news->n_departures; i++)
+		if (news->departures[i].ifindex == ifindex)
+			return &news->departures[i];
+	return NULL;
+}
+
+static enum link_change how_it_went(const struct news *news, uint32_t ifindex)
+{
+	const struct departure *departure = departure_of(news, ifindex);
+
+	if (!departure)
+		return LINK_LOST;
+	return departure->is_move ? LINK_MOVED : LINK_DELETED;
 }
 
 /* @now is not @before with other properties, but another one with its index. */
 static bool is_another(const struct iface *before, const struct iface *now, const struct news *news)
 {
-	if (was_deleted(news, now->ifindex))
+	if (departure_of(news, now->ifindex))
 		return true;
 	return news->is_overrun &&
 	       (strcmp(before->kind, now->kind) != 0 ||
@@ -143,7 +159,7 @@ static void tell_changes(const struct link_watch *watch, const struct iface_list
 		const struct iface *now = find(new, old->items[i].ifindex);
 
 		if (!now || is_another(&old->items[i], now, news))
-			on_change(ctx, LINK_DELETED, &old->items[i]);
+			on_change(ctx, how_it_went(news, old->items[i].ifindex), &old->items[i]);
 	}
 	for (size_t i = 0; i < new->count; i++) {
 		const struct iface *before = find(old, new->items[i].ifindex);
@@ -157,18 +173,22 @@ static void tell_changes(const struct link_watch *watch, const struct iface_list
 
 /* ---- notifications --------------------------------------------------------------------------- */
 
-static int take_deleted(struct news *news, const struct nlmsghdr *message)
+/* One that moves says where to (__dev_change_net_namespace() in net/core/dev.c). */
+static int take_departure(struct news *news, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-	uint32_t *more;
+	const struct nlattr *attrs[IFLA_MAX + 1];
+	struct departure *more;
 
 	if (info->ifi_family != AF_UNSPEC) /* a port left its bridge */
 		return MNL_CB_OK;
-	more = reallocarray(news->deleted, news->n_deleted + 1, sizeof(*more));
+	more = reallocarray(news->departures, news->n_departures + 1, sizeof(*more));
 	if (!more)
 		return MNL_CB_ERROR;
-	news->deleted = more;
-	more[news->n_deleted++] = (uint32_t)info->ifi_index;
+	news->departures = more;
+	rtnl__attributes(message, sizeof(*info), attrs, IFLA_MAX);
+	more[news->n_departures++] =
+		(struct departure){(uint32_t)info->ifi_index, attrs[IFLA_NEW_NETNSID]};
 	return MNL_CB_OK;
 }
 
@@ -177,6 +197,7 @@ static int take_news(const struct nlmsghdr *message, void *ctx)
 	const struct rtmsg *route;
 	struct news *news = ctx;
 
+	news->is_none = false;
 	switch (message->nlmsg_type) {
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
@@ -185,7 +206,7 @@ static int take_news(const struct nlmsghdr *message, void *ctx)
 		return MNL_CB_OK;
 	case RTM_DELLINK:
 		news->is_any = true;
-		return take_deleted(news, message);
+		return take_departure(news, message);
 	default:
 		news->is_any = true;
 		return MNL_CB_OK;
@@ -212,6 +233,40 @@ static int drain(struct link_watch *watch, struct news *news)
 	}
 }
 
+/*
+ * The kernel takes an interface off its list first and tells of it milliseconds later, after a
+ * grace period. Until it has, who knows why: to those who ask the interface is there. Of one whose
+ * making failed in the end it never tells (unregister_netdevice_many_notify() in net/core/dev.c).
+ */
+static int keep_leaving(struct iface_list *new, const struct iface_list *old,
+			const struct news *news)
+{
+	struct iface *more;
+
+	for (size_t i = 0; i < old->count && !news->is_overrun; i++) {
+		const struct iface *iface = &old->items[i];
+
+		if (find(new, iface->ifindex) || departure_of(news, iface->ifindex) ||
+		    iface->leaving > PATIENCE)
+			continue;
+		more = reallocarray(new->items, new->count + 1, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		new->items = more;
+		more[new->count] = *iface;
+		more[new->count++].leaving += !iface->leaving || news->is_none;
+	}
+	return 0;
+}
+
+static bool has_leaving(const struct iface_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].leaving)
+			return true;
+	return false;
+}
+
 static int look(struct link_watch *watch, const struct news *news, link_change_fn on_change,
 		void *ctx)
 {
@@ -222,7 +277,13 @@ static int look(struct link_watch *watch, const struct news *news, link_change_f
 		err = iface_list__dump(&new, watch->dumps);
 	if (err)
 		return err;
+	err = keep_leaving(&new, &old, news);
+	if (err) {
+		iface_list__free(&new);
+		return err;
+	}
 	watch->ifaces = new;
+	watch->has_leaving = has_leaving(&new);
 	tell_changes(watch, &old, news, on_change, ctx);
 	iface_list__free(&old);
 	return 0;
@@ -231,13 +292,15 @@ static int look(struct link_watch *watch, const struct news *news, link_change_f
 int link_watch__read(struct link_watch *watch, link_change_fn on_change, void *ctx)
 {
 	/* What a look that failed was to find may be lost. */
-	struct news news = {.is_any = watch->is_behind, .is_overrun = watch->is_behind};
+	struct news news = {.is_any = link_watch__is_behind(watch),
+			    .is_none = true,
+			    .is_overrun = watch->is_behind};
 	int err = drain(watch, &news);
 
 	if (!err && news.is_any)
 		err = look(watch, &news, on_change, ctx);
 	watch->is_behind = err;
-	free(news.deleted);
+	free(news.departures);
 	return err;
 }
 
@@ -278,7 +341,7 @@ void link_watch__free(struct link_watch *watch)
 
 bool link_watch__is_behind(const struct link_watch *watch)
 {
-	return watch->is_behind;
+	return watch->is_behind || watch->has_leaving;
 }
 
 int link_watch__fd(const struct link_watch *watch)

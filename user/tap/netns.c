@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/util/caps.h"
 #include "user/util/log.h"
 
 #define OWN_PATH "/proc/thread-self/ns/net"
@@ -175,7 +177,7 @@ static void visit_host(path_visitor visit, void *ctx)
 struct adding {
 	struct netns_list *list;
 	int added;
-	bool denied; /* one may not be looked into */
+	size_t denied; /* processes that may not be looked at */
 };
 
 static void set_path(struct netns *ns, const char *path)
@@ -202,7 +204,28 @@ static void add_visited(void *ctx, const char *path, uint32_t inum)
 		return;
 	result = add(adding->list, path);
 	adding->added += result > 0;
-	adding->denied |= result == -EACCES || result == -EPERM;
+	adding->denied += result == -EACCES || result == -EPERM;
+}
+
+const char *netns__remedy_of_denial(void)
+{
+	if (!caps__has(caps__effective(), CAP_SYS_PTRACE))
+		return "run as root, or with CAP_SYS_PTRACE";
+	return "CAP_SYS_PTRACE is there, but a security module or an outer user namespace is in "
+	       "the way";
+}
+
+static void tell_missing(const struct adding *adding)
+{
+	if (adding->denied)
+		log_warn("%zu process%s may not be looked at: network namespaces that only %s "
+			 "in are left out; %s",
+			 adding->denied, adding->denied == 1 ? "" : "es",
+			 adding->denied == 1 ? "it is" : "they are", netns__remedy_of_denial());
+	else if (access("/proc/1", F_OK) && errno == ENOENT)
+		log_warn("processes of others are hidden (hidepid of /proc): network namespaces "
+			 "that only they are in are left out; %s",
+			 netns__remedy_of_denial());
 }
 
 /* The own namespace is the first, whatever else there is. */
@@ -215,9 +238,7 @@ static int add_everything(struct netns_list *list)
 	if (err < 0)
 		return err;
 	visit_host(add_visited, &adding);
-	if (adding.denied)
-		log_warn("some network namespaces are left out: looking into those of every "
-			 "process needs root, or CAP_SYS_PTRACE");
+	tell_missing(&adding);
 	return 0;
 }
 
@@ -270,8 +291,11 @@ int netns_list__rescan(struct netns_list *list)
 
 static int explain(const char *word, int err)
 {
+	bool is_process = !strchr(word, '/') || !strncmp(word, "/proc/", strlen("/proc/"));
+
 	if (err == -EPERM || err == -EACCES) {
-		log_error("may not look into network namespace %s; run as root", word);
+		log_error("may not look into network namespace %s: %s", word,
+			  is_process ? netns__remedy_of_denial() : "run as root");
 		return -EPERM;
 	}
 	if (err == -ENOMEM)

@@ -44,6 +44,14 @@ void netns_list__free(struct netns_list *list);
  */
 int netns_list__add(struct netns_list *list, const char *path);
 
+/*
+ * netns__remedy_of_denial() - what helps who may not look at a process: part of a message
+ *
+ * ptrace_may_access() in kernel/ptrace.c asks for CAP_SYS_PTRACE in the user namespace of the other
+ * process, and then the security modules: who has the capability is not told to get it.
+ */
+const char *netns__remedy_of_denial(void);
+
 /* netns__own() - inode number of the namespace that this thread is in; 0: nobody knows */
 uint32_t netns__own(void);
 

@@ -28,7 +28,7 @@ void slot__release(struct slot *slot)
 	attachment__close(&slot->ingress);
 }
 
-void slot__lose(struct slot *slot, const char *why)
+static void end_row(struct slot *slot, const char *why)
 {
 	slot->tap.ingress = slot->tap.egress = ATTACH_NONE;
 	slot->tap.is_gone = true;
@@ -36,6 +36,36 @@ void slot__lose(struct slot *slot, const char *why)
 	slot->place->set->n_gone++;
 	snprintf(slot->tap.note, sizeof(slot->tap.note), "%s", why);
 	tap_repeats__update(slot->place);
+}
+
+void slot__lose(struct slot *slot, const char *why)
+{
+	end_row(slot, why);
+	slot->place->set->n_went++;
+}
+
+/* Of a namespace that is gone, once the kernel has had the time to take it apart: that detaches
+ * everything in it at once, while closing a link first waits for a grace period. */
+void slot__age(struct slot *slot)
+{
+	slot__release(slot);
+	slot->looks_since++;
+	if (!slot->tap.is_named && slot->looks_since >= NEWS_LOOKS)
+		slot->tap.is_past = true;
+}
+
+/* The interface is there again, perhaps in a namespace that was made anew. */
+static void supersede_others(const struct slot *slot)
+{
+	const struct tap_set *set = slot->place->set;
+
+	for (size_t i = 0; i < set->n_slots; i++) {
+		struct slot *other = set->slots[i];
+
+		if (other->tap.is_gone && !strcmp(other->tap.iface.name, slot->tap.iface.name) &&
+		    !strcmp(other->place->ns.name, slot->place->ns.name))
+			other->tap.is_past = true;
+	}
 }
 
 /* What is not as it was asked for. */
@@ -166,7 +196,8 @@ static void give_up(struct tap_set *set, struct slot *slot)
 {
 	slot__release(slot);
 	if (slot != set->slots[set->n_slots - 1]) {
-		slot__lose(slot, "it could not be watched");
+		end_row(slot, "it could not be watched");
+		slot->tap.is_past = true; /* it never was */
 		return;
 	}
 	free(slot);
@@ -188,6 +219,17 @@ bool tap_set__has_room(struct tap_set *set)
 			  (unsigned long long)limit.rlim_cur);
 	set->is_full_told |= !has_room;
 	return has_room;
+}
+
+static bool is_named(const struct place *place, const char *name)
+{
+	for (size_t i = 0; i < place->n_wishes && !place->set->shared.netns_pass; i++) {
+		const char *pattern = place->wishes[i].pattern;
+
+		if (!pattern || (!iface_pattern__is_glob(pattern) && !strcmp(pattern, name)))
+			return true;
+	}
+	return false;
 }
 
 int slot__add(struct place *place, struct place *inside, const struct iface *iface,
@@ -212,9 +254,12 @@ int slot__add(struct place *place, struct place *inside, const struct iface *ifa
 	slot->tap.is_outer = place != inside;
 	slot->tap.iface = *iface;
 	slot->tap.mode = mode;
+	slot->tap.is_named = is_named(place, iface->name);
 	err = attach(slot);
-	if (!err)
+	if (!err) {
+		supersede_others(slot);
 		return 0;
+	}
 	if (is_first_refusal(place, iface->ifindex))
 		explain(slot, err);
 	give_up(set, slot);

@@ -59,6 +59,7 @@ struct wire_shared {
 	bool (*has_time)(const void *ctx); /* to make more than a few before add() returns; NULL:
 					    * always */
 	const void *ctx;
+	bool netns_pass; /* namespaces were not named one by one: that one goes is no news */
 };
 
 struct tap {
@@ -69,7 +70,11 @@ struct tap {
 	enum attach_kind ingress, egress;
 	bool has_fates; /* it knows what becomes of SYNs */
 	bool is_outer;	/* the interface is the other end of a veth of .netns */
+	bool is_named;	/* asked for by itself, or as that of the default route; by no glob */
 	bool is_gone;	/* interface or namespace vanished */
+	bool is_past;	/* .is_gone, and no news any more: its name has a tap again, or it was not
+			 * .is_named and that is some seconds ago */
+	bool is_share;	/* one of the ports of a bond: of a session it sees some segments alone */
 	char note[160]; /* why it fell back, or what went wrong; "" if all is as asked */
 };
 
@@ -102,7 +107,7 @@ int tap_set__add(struct tap_set *set, const struct netns *ns, const char *patter
 int tap_set__add_young(struct tap_set *set, const struct netns *ns, const char *pattern,
 		       enum hook_mode mode);
 /* tap_set__grow() - a second has passed: a namespace is settled at the second call since it was
- * added, and interfaces are looked at again where the last look failed */
+ * added, interfaces are looked at again where the last look failed, and what is gone gets past */
 void tap_set__grow(struct tap_set *set);
 
 /*
@@ -144,6 +149,8 @@ bool tap_set__has_lo(const struct tap_set *set, uint32_t inum);
 bool tap_set__has_fates(const struct tap_set *set, uint32_t inum);
 
 size_t tap_set__count(const struct tap_set *set);
+/* tap_set__n_gone() - taps that went since the start, those whose rows are no more too */
+uint64_t tap_set__n_gone(const struct tap_set *set);
 const struct tap *tap_set__get(const struct tap_set *set, size_t index);
 const struct tap *tap_set__by_id(const struct tap_set *set, uint16_t id); /* NULL: none */
 bool tap_set__is_local(const struct tap_set *set, uint16_t id, const struct ip_addr *addr);

@@ -9,8 +9,9 @@
 #include "attach.h"
 #include "netnsid.h"
 
-#define MAX_TAPS UINT16_MAX
-#define GONE_MAX 1024
+#define MAX_TAPS   UINT16_MAX
+#define GONE_MAX   1024
+#define NEWS_LOOKS 5 /* calls of tap_set__grow() for which it is news that a tap went */
 
 /* A pattern asked for. */
 struct wish {
@@ -41,7 +42,8 @@ struct slot {
 		*inside; /* whose sessions it shows: that of the other end of a veth, or .place */
 	struct attachment ingress, egress;
 	struct wire_counters past; /* of attachments that are no more */
-	uint64_t lost; /* which of the losses of the set was that of this one; 0: none */
+	uint64_t lost;	      /* which of the losses of the set was that of this one; 0: none */
+	unsigned looks_since; /* calls of tap_set__grow() */
 };
 
 /* An interface that is to be tapped. */
@@ -61,9 +63,9 @@ struct tap_set {
 	size_t n_places;
 	struct pending *pending; /* in the order in which they came */
 	size_t n_pending;
-	int turn_fd;	   /* readable while there are any */
-	uint64_t *repeats; /* shared.repeats_fd, mapped; NULL: there is none */
-	uint64_t n_lost;
+	int turn_fd;		   /* readable while there are any */
+	uint64_t *repeats;	   /* shared.repeats_fd, mapped; NULL: there is none */
+	uint64_t n_lost, n_went;   /* with, and without those that could not be had */
 	size_t n_gone, gone_max;   /* rows of taps that are gone, of which so many are kept */
 	struct wire_counters past; /* of the others */
 	bool is_full_told;
@@ -98,6 +100,8 @@ void tap_turn__make_one(struct tap_set *set);
 /* slot__lose() - its interface or its namespace is gone, @why: keep the row. It is yet to be
  * released */
 void slot__lose(struct slot *slot, const char *why);
+/* slot__age() - of one that is gone: a second has passed */
+void slot__age(struct slot *slot);
 
 /* tap_repeats__open() - returns 0 or -errno; tap_repeats__close() */
 int tap_repeats__open(struct tap_set *set);

@@ -33,6 +33,11 @@ size_t tap_set__count(const struct tap_set *set)
 	return set->n_slots;
 }
 
+uint64_t tap_set__n_gone(const struct tap_set *set)
+{
+	return set->n_went;
+}
+
 const struct tap *tap_set__get(const struct tap_set *set, size_t index)
 {
 	return &set->slots[index]->tap;

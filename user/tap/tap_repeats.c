@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Taps that show the same SYNs for the same sockets: a bridge and its ports, a VLAN and what it is
- * on. The host's own handshakes are counted at one of them. Not here: sessions, which the table
- * joins.
+ * on. The host's own handshakes are counted at one of them. And which show a share alone. Not
+ * here: sessions, which the table joins.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 
 #include "tap_internal.h"
 
-#define BYTES (TAP_BITS_WORDS * sizeof(uint64_t))
+#define BYTES	   (TAP_BITS_WORDS * sizeof(uint64_t))
+#define NESTED_MAX 8 /* the kernel's own limit: MAX_NEST_DEV in include/linux/netdevice.h */
 
 int tap_repeats__open(struct tap_set *set)
 {
@@ -40,7 +41,10 @@ void tap_repeats__close(struct tap_set *set)
 		close(set->shared.repeats_fd);
 }
 
-/* All that it receives came to what it is on first. Not so with VXLAN, which hides it in UDP. */
+/*
+ * All that it receives came to what it is on first; but for what one ipvlan has for another, which
+ * the programs know by its addresses (bpf/wire_tap.h). Not so with VXLAN, which hides it in UDP.
+ */
 static bool is_part_of_peer(const struct iface *iface)
 {
 	static const char *const kinds[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"};
@@ -59,13 +63,44 @@ static bool is_counting(const struct place *place, uint32_t ifindex)
 }
 
 /* A port's frames for this host come up through its master, which has those of other ports too. */
-static bool is_repeat(const struct slot *slot)
+static const struct iface *master_of(const struct place *place, const struct iface *iface)
+{
+	return iface->master ? place__iface(place, iface->master) : NULL;
+}
+
+static const struct iface *whole_of(const struct place *place, const struct iface *iface)
+{
+	return is_part_of_peer(iface) ? place__iface(place, iface->peer) : NULL;
+}
+
+typedef const struct iface *step_fn(const struct place *place, const struct iface *iface);
+
+static bool is_counted_along(const struct slot *slot, step_fn *step)
 {
 	const struct iface *iface = &slot->tap.iface;
 
-	if (iface->master && is_counting(slot->place, iface->master))
-		return true;
-	return is_part_of_peer(iface) && is_counting(slot->place, iface->peer);
+	for (int depth = 0; depth < NESTED_MAX; depth++) {
+		iface = step(slot->place, iface);
+		if (!iface)
+			return false;
+		if (is_counting(slot->place, iface->ifindex))
+			return true;
+	}
+	return false;
+}
+
+/* Not by turns: what a bond's slave hands to a VLAN of its own never comes up through the bond. */
+static bool is_repeat(const struct slot *slot)
+{
+	return is_counted_along(slot, master_of) || is_counted_along(slot, whole_of);
+}
+
+/* Not so of a bridge: what of a session passes one of its ports is all that passes it. */
+static bool is_share(const struct slot *slot)
+{
+	const struct iface *master = master_of(slot->place, &slot->tap.iface);
+
+	return master && (!strcmp(master->kind, "bond") || !strcmp(master->kind, "team"));
 }
 
 void tap_repeats__update(const struct place *place)
@@ -73,12 +108,13 @@ void tap_repeats__update(const struct place *place)
 	const struct tap_set *set = place->set;
 
 	for (size_t i = 0; set->repeats && i < set->n_slots; i++) {
-		const struct slot *slot = set->slots[i];
+		struct slot *slot = set->slots[i];
 		uint64_t *word = &set->repeats[slot->tap.id / TAP_BITS_PER_WORD];
 		uint64_t bit = 1ULL << (slot->tap.id % TAP_BITS_PER_WORD);
 
 		if (slot->place != place)
 			continue;
+		slot->tap.is_share = !slot->tap.is_gone && is_share(slot);
 		if (!slot->tap.is_gone && is_repeat(slot))
 			*word |= bit;
 		else

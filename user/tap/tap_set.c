@@ -318,14 +318,20 @@ static bool is_wished_later(const struct place *place, const struct wish *wish,
 	return iface->has_default_route || had_tap(place, iface->name);
 }
 
+static const char *const why_gone[] = {
+	[LINK_DELETED] = "the interface was deleted",
+	[LINK_MOVED] = "it was moved to another network namespace",
+	[LINK_LOST] = "it was deleted or moved",
+};
+
 static void on_change(void *ctx, enum link_change change, const struct iface *iface)
 {
 	struct place *place = ctx;
 	struct slot *slot = slot__find(place, iface->ifindex);
 
-	if (change == LINK_DELETED) {
+	if (change >= LINK_DELETED) {
 		if (slot) {
-			slot__lose(slot, "the interface was deleted");
+			slot__lose(slot, why_gone[change]);
 			slot__release(slot);
 		}
 		return;
@@ -373,18 +379,11 @@ static void grow(struct place *place)
 	}
 }
 
-/* Of namespaces that are gone, once the kernel has had the time to take them apart: that detaches
- * everything in them at once, while closing a link first waits for a grace period. */
-static void release_gone(struct tap_set *set)
+void tap_set__grow(struct tap_set *set)
 {
 	for (size_t i = 0; i < set->n_slots; i++)
 		if (set->slots[i]->tap.is_gone)
-			slot__release(set->slots[i]);
-}
-
-void tap_set__grow(struct tap_set *set)
-{
-	release_gone(set);
+			slot__age(set->slots[i]);
 	for (size_t i = 0; i < set->n_places; i++) {
 		struct place *place = set->places[i];
 

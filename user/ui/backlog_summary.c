@@ -9,10 +9,12 @@
 #include "flow.h"
 #include "summary.h"
 
-static void add_queues(struct flow *flow, const struct syn_fates *fates)
+static void add_queues(struct flow *flow, const struct syn_fates *fates, uint64_t n_listeners)
 {
-	strbuf__addf(&flow->part, "%" PRIu64 " listener%s", fates->n_listeners,
-		     fates->n_listeners == 1 ? "" : "s");
+	strbuf__addf(&flow->part, "%" PRIu64, fates->n_listeners);
+	if (fates->n_listeners != n_listeners)
+		strbuf__addf(&flow->part, " of %" PRIu64, n_listeners);
+	strbuf__addf(&flow->part, " listener%s", n_listeners == 1 ? "" : "s");
 	flow__end_part(flow);
 	flow__add_count(flow, "half open", fates->half_open);
 	flow__add_count(flow, "accept queues full", fates->n_accept_full);
@@ -38,8 +40,12 @@ static void add_fates(struct flow *flow, const struct syn_fates *fates)
 		sum += fates->fate[i];
 	flow__add_count(flow, "SYNs", sum);
 	for (int i = SYN_FATE_NONE + 1; i < SYN_FATE_COUNT; i++)
-		if (fates->fate[i] || i == SYN_QUEUED)
+		if (i == SYN_QUEUED)
+			flow__add_count(flow, labels[i], syn_fates__queued(fates));
+		else if (fates->fate[i])
 			flow__add_count(flow, labels[i], fates->fate[i]);
+	if (fates->other)
+		flow__add_count(flow, "dropped, no queue full", fates->other);
 	if (fates->n_inferred)
 		flow__add_count(flow, "inferred", fates->n_inferred);
 	flow__end_line(flow);
@@ -62,11 +68,17 @@ static void add_account(struct flow *flow, const struct syn_totals *totals, enum
 	flow__end_part(flow);
 }
 
-static void add_accounts(struct flow *flow, const struct syn_totals *totals)
+static void add_accounts(struct flow *flow, const struct syn_totals *totals, bool is_filtered)
 {
 	const struct syn_fates *f = &totals->fates;
 
-	flow__add_text(flow, totals->since_boot ? "the kernel since boot:" : "the kernel:");
+	strbuf__adds(&flow->part, "the kernel");
+	if (is_filtered)
+		strbuf__adds(&flow->part, ", of all listeners");
+	if (totals->since_begun)
+		strbuf__adds(&flow->part, is_filtered ? ", since" : " since");
+	strbuf__adds(&flow->part, totals->since_begun ? " the namespace began:" : ":");
+	flow__end_part(flow);
 #define ADD(id, name, key, seen, why) add_account(flow, totals, NETNS_##id, name, f->seen);
 	SYN_ACCOUNTS(ADD)
 #undef ADD
@@ -74,15 +86,17 @@ static void add_accounts(struct flow *flow, const struct syn_totals *totals)
 }
 
 void backlog_summary__write(struct strbuf *sb, const struct syn_totals *totals,
-			    const struct tap_set *taps, unsigned width)
+			    const struct syn_fates *chosen, const struct tap_set *taps,
+			    unsigned width)
 {
+	const struct syn_fates *fates = chosen ? chosen : &totals->fates;
 	struct flow flow;
 
 	flow__init(&flow, sb, width);
-	add_queues(&flow, &totals->fates);
+	add_queues(&flow, fates, totals->fates.n_listeners);
 	if (totals->has_fates)
-		add_fates(&flow, &totals->fates);
-	add_accounts(&flow, totals);
+		add_fates(&flow, fates);
+	add_accounts(&flow, totals, chosen);
 	if (taps)
 		summary__add_taps(&flow, taps);
 	flow__fini(&flow);

@@ -48,6 +48,22 @@ static void add_failures(struct flow *flow, const struct handshake_counts *count
 			flow__add_count(flow, handshake_break__name(at), counts->failed[at]);
 }
 
+static void add_pending(struct flow *flow, const struct handshake_counts *counts)
+{
+	uint64_t pending = handshake_counts__pending(counts);
+
+	if (!pending)
+		return;
+	flow__add_count(flow, "pending", pending);
+	for (unsigned at = BREAK_NONE + 1; at < BREAK_COUNT; at++) {
+		if (!counts->pending[at])
+			continue;
+		strbuf__addf(&flow->part, "%" PRIu64 " held up: %s", counts->pending[at],
+			     handshake_break__name(at));
+		flow__end_part(flow);
+	}
+}
+
 static void add_side(struct flow *flow, const struct handshake_counts *counts,
 		     enum handshake_side side)
 {
@@ -58,12 +74,14 @@ static void add_side(struct flow *flow, const struct handshake_counts *counts,
 	add_latency(flow, "network", &counts->network);
 	add_latency(flow, "host", &counts->host);
 	add_failures(flow, counts);
+	add_pending(flow, counts);
 	flow__end_line(flow);
 }
 
 static bool has_any(const struct handshake_counts *counts)
 {
-	return counts->completed || handshake_counts__failed(counts);
+	return counts->completed || handshake_counts__failed(counts) ||
+	       handshake_counts__pending(counts);
 }
 
 #define ALWAYS_SHOWN (NETNS_SET(ACTIVE_OPENS) | NETNS_SET(PASSIVE_OPENS) | NETNS_SET(ATTEMPT_FAILS))

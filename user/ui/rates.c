@@ -67,7 +67,7 @@ static uint64_t total_of(const struct live_stats *stats, enum rate rate)
 
 	if (!stats->has_sock)
 		return wire_alone(stats, rate);
-	of_socks = rate == RATE_FAILED ? stats->attempt_fails
+	of_socks = rate == RATE_FAILED ? stats->handshakes_failed
 				       : sum(&stats->sock, sock_counters_of[rate]);
 	return of_socks + wire_total(&stats->table, rate);
 }

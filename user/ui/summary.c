@@ -67,6 +67,8 @@ static void add_refusals(struct flow *flow, const struct live_stats *stats)
 
 	if (dropped)
 		flow__add_count(flow, "SYNs dropped", dropped);
+	if (stats->fates.other)
+		flow__add_count(flow, "SYNs dropped, no queue full", stats->fates.other);
 	if (fate[SYN_COOKIE])
 		flow__add_count(flow, "SYN cookies", fate[SYN_COOKIE]);
 	if (!listener || !listener__level(listener, stats->full_queue, &level))
@@ -178,14 +180,16 @@ static void add_losses(struct flow *flow, const struct live_stats *stats)
 		flow__add_count(flow, "untracked", stats->wire.value[WIRE_UNTRACKED]);
 }
 
+static void add_gone(struct flow *flow, const struct tap *tap)
+{
+	utf8__add_escaped(&flow->part, tap->iface.name, strlen(tap->iface.name));
+	strbuf__addf(&flow->part, " gone: %s", tap->note);
+	flow__end_part(flow);
+}
+
 static void add_tap(struct flow *flow, const struct tap *tap)
 {
 	utf8__add_escaped(&flow->part, tap->iface.name, strlen(tap->iface.name));
-	if (tap->is_gone) {
-		strbuf__addf(&flow->part, " gone: %s", tap->note);
-		flow__end_part(flow);
-		return;
-	}
 	strbuf__addf(&flow->part, " %s", attach_kind__name(tap->ingress));
 	if (tap->egress != ATTACH_NONE)
 		strbuf__addf(&flow->part, "/%s", attach_kind__name(tap->egress));
@@ -215,21 +219,57 @@ static void add_note(struct flow *flow, const struct tap_set *taps, size_t count
 	}
 }
 
-/* With hundreds of taps the header must leave room for the sessions. */
+/* With hundreds of taps, or many that went, the header must leave room for the sessions. */
 #define MAX_TAPS_SHOWN 12
+#define MAX_GONE_SHOWN 3
+
+/* What the line of taps has said so far. */
+struct tap_line {
+	size_t taps, gone; /* shown */
+	size_t hidden;	   /* taps that it has no room for */
+};
+
+static void add_live_to_line(struct flow *flow, struct tap_line *line, const struct tap *tap)
+{
+	if (line->taps == MAX_TAPS_SHOWN) {
+		line->hidden++;
+		return;
+	}
+	add_tap(flow, tap);
+	line->taps++;
+}
+
+/* Those that find no room are counted. */
+static void add_gone_to_line(struct flow *flow, struct tap_line *line, const struct tap *tap)
+{
+	if (tap->is_past || line->gone >= (tap->is_named ? MAX_TAPS_SHOWN : MAX_GONE_SHOWN))
+		return;
+	add_gone(flow, tap);
+	line->gone++;
+}
 
 void summary__add_taps(struct flow *flow, const struct tap_set *taps)
 {
-	size_t count = taps ? tap_set__count(taps) : 0, shown = 0;
+	size_t count = taps ? tap_set__count(taps) : 0;
+	uint64_t n_gone = taps ? tap_set__n_gone(taps) : 0;
+	struct tap_line line = {0};
 
-	for (size_t i = count; i-- > 0 && shown < MAX_TAPS_SHOWN; shown++)
-		add_tap(flow, tap_set__get(taps, i)); /* the newest first */
-	if (count > shown) {
-		strbuf__addf(&flow->part, "and %zu more", count - shown);
+	for (size_t i = count; i-- > 0;) { /* the newest first */
+		const struct tap *tap = tap_set__get(taps, i);
+
+		if (tap->is_gone)
+			add_gone_to_line(flow, &line, tap);
+		else
+			add_live_to_line(flow, &line, tap);
+	}
+	if (line.hidden) {
+		strbuf__addf(&flow->part, "and %zu more", line.hidden);
 		flow__end_part(flow);
 	}
-	if (!count) {
-		strbuf__adds(&flow->part, "no interface is watched");
+	if (!line.taps)
+		flow__add_text(flow, "no interface is watched");
+	if (n_gone > line.gone) {
+		strbuf__addf(&flow->part, "%" PRIu64 " gone so far", n_gone);
 		flow__end_part(flow);
 	}
 	add_note(flow, taps, count);

@@ -167,7 +167,10 @@ static void add_settings(struct flow *flow, const struct timewait_totals *t)
 	if (range->low) {
 		strbuf__addf(&flow->part, "ports %u-%u", range->low, range->high);
 		flow__end_part(flow);
-		flow__add_count(flow, "usable", range->usable);
+		strbuf__addf(&flow->part, "usable %" PRIu32, range->usable);
+		if (port_range__has_untried(range))
+			strbuf__adds(&flow->part, " (of three connect() never tries the last)");
+		flow__end_part(flow);
 		flow__add_count(flow, "reserved", range->reserved);
 		flow__add_count(flow, "listened on", range->listening);
 	}

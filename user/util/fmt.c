@@ -186,6 +186,8 @@ static char *put_pair(char *out, uint64_t big, char big_unit, uint64_t small, ch
 
 static char *put_short_duration(char *out, uint64_t ns)
 {
+	if (!ns)
+		return put_text(out, "0s"); /* of no unit in particular */
 	if (ns < NS_PER_US)
 		return put_text(put_u64(out, ns), "ns");
 	if (ns < NS_PER_MS)

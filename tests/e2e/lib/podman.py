@@ -122,10 +122,10 @@ class Podman:
         self.networks.append(name)
         return name
 
-    def add_pod(self, label):
+    def add_pod(self, label, has_infra=True):
         name = f"{self.prefix}-{label}"
-        pod_id = self.run("pod", "create", "--name", name, "--network", self.network,
-                          "--infra-image", self.image, "--infra-command", " ".join(FOREVER)).splitlines()[-1]
+        infra = ("--network", self.network, "--infra-image", self.image, "--infra-command", " ".join(FOREVER))
+        pod_id = self.run("pod", "create", "--name", name, *(infra if has_infra else ["--infra=false"])).splitlines()[-1]
         self.pods.append(name)
         return name, pod_id
 
