@@ -349,6 +349,39 @@ static void test_retransmits_count_once(void **state)
 	session_table__free(fx.table);
 }
 
+/*
+ * A port that is refused again and again, by the same client port, where two taps see it: what the
+ * second one still holds of the attempt before is handed over after the first one saw the next.
+ */
+static void test_refused_again_at_two_taps(void **state)
+{
+	static const uint16_t seconds[] = {PORT_TAP, FAR_TAP};
+	enum { TIMES = 3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
+		struct talk taps[] = {at_tap(BRIDGE_TAP), at_tap(seconds[i])};
+		unsigned failed = 0;
+		struct fixture fx;
+
+		fixture__init(&fx, true, false, 100);
+		for (uint32_t time = 0; time < TIMES; time++) {
+			for (size_t at = 0; at < 2; at++) {
+				taps[at].client_isn += 1000000;
+				talk__syn(&fx, &taps[at]);
+			}
+			for (size_t at = 2; at--;)
+				talk__server(&fx, &taps[at], TCPF_RST | TCPF_ACK, 0, 1, 0);
+		}
+		fixture__settle(&fx);
+		fixture__settle(&fx);
+		for (size_t at = 0; at < fx.n_told; at++)
+			failed += fx.told[at].kind == EVENT_HANDSHAKE_FAILED;
+		assert_int_equal(failed, TIMES);
+		session_table__free(fx.table);
+	}
+}
+
 /* ---- not one session ---- */
 
 static void test_same_addresses(void **state)
@@ -532,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_syn_passes_one_after_the_other),
 		cmocka_unit_test(test_names_that_repeat),
 		cmocka_unit_test(test_retransmits_count_once),
+		cmocka_unit_test(test_refused_again_at_two_taps),
 		cmocka_unit_test(test_same_addresses),
 		cmocka_unit_test(test_same_addresses_at_the_same_time),
 		cmocka_unit_test(test_same_addresses_past_one_tap),

@@ -366,6 +366,9 @@ bool sighting__is_of_other(const struct sighting *seen, const struct wire_sessio
  * known
  */
 struct wire_session *sighting__find(struct session_table *table, const struct sighting *seen);
+/* sighting__is_late() - it was over before another session on the tuple began, though none is known
+ * that it is of: that one has been told of, and forgotten */
+bool sighting__is_late(const struct session_table *table, const struct sighting *seen);
 
 /* ---- session_table_legs.c ---- */
 

@@ -181,3 +181,24 @@ struct wire_session *sighting__find(struct session_table *table, const struct si
 	give_way(table, choice.former, choice.near);
 	return choice.near;
 }
+
+/* The last segment of a fragment is known to a millisecond, so it may seem earlier than it was. */
+static bool is_over_by(const struct session_table *table, const struct sighting *seen,
+		       uint64_t time_ns)
+{
+	const struct fragment *frag = seen->frag;
+
+	if (!frag)
+		return seen->rec->hdr.time_ns < time_ns;
+	return frag->first_ns < time_ns && coarse_time__expand(frag->last, table->now_ns) < time_ns;
+}
+
+bool sighting__is_late(const struct session_table *table, const struct sighting *seen)
+{
+	const struct wire_session *wire = NULL;
+
+	while ((wire = wire__next_on(table, seen->key, wire)))
+		if (is_over_by(table, seen, wire->ev.first_ns))
+			return true;
+	return false;
+}

@@ -242,19 +242,19 @@ static bool is_lone_syn(const struct fragment *frag)
 
 /*
  * The session for what was @seen, which began at @first_ns. *@wire is the one on the tuple or NULL;
- * @fits says whether the evidence is of it. Returns 0; -ESTALE to leave the evidence alone;
- * -ENOMEM.
+ * @fits says whether the evidence is of it. Returns 0; -ESTALE to leave the evidence alone, which
+ * is of a session before; -ENOMEM.
  */
 static int place(struct session_table *table, struct wire_session **wire,
 		 const struct sighting *seen, bool fits, uint64_t first_ns)
 {
-	if (!*wire) {
+	if (!*wire && !sighting__is_late(table, seen)) {
 		*wire = create(table, seen);
 		return *wire ? 0 : -ENOMEM;
 	}
 	if (fits)
 		return 0;
-	if (first_ns < (*wire)->ev.first_ns) {
+	if (!*wire || first_ns < (*wire)->ev.first_ns) {
 		table->stats.stragglers++;
 		return -ESTALE;
 	}
