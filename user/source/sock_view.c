@@ -15,8 +15,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/util/heap.h"
 #include "user/util/log.h"
 
+/* What libbpf makes of the kernel's BTF, at most at once. */
+#define KERNEL_TYPES_BYTES (32u << 20)
 /* Room beyond those chosen at first: a container that is started again has another. */
 #define SPARE_NETNS 64
 
@@ -154,8 +157,11 @@ static int load(struct sock_view *view, const struct sock_config *config,
 	if (!view->skel)
 		return -errno;
 	err = prepare(view->skel, view->netns, config, maps, effort);
-	if (!err)
+	if (!err) {
+		heap__expect(KERNEL_TYPES_BYTES);
 		err = sock_bpf__load(view->skel);
+		heap__settle();
+	}
 	if (!err)
 		err = choose_namespaces(view->skel, view->netns);
 	if (!err)
