@@ -263,6 +263,20 @@ static void learn(struct fixture *fx, const struct nat *nat)
 	session_table__add_nat(fx->table, own);
 }
 
+/* What is there to be told, whatever comes first: @order is 0, 1 or 2. */
+static void tell_in_order(struct fixture *fx, int order, const struct sock_info *info,
+			  const struct nat *nat, const struct talk *t)
+{
+	for (int step = 0; step < 3; step++) {
+		if (step == order)
+			fixture__sock(fx, info);
+		else if (step == (order + 1) % 3)
+			learn(fx, nat);
+		else
+			talk__open(fx, t);
+	}
+}
+
 /* The session as taps on one side and on the other see it. */
 static struct talk talk_at(uint16_t tap)
 {
@@ -422,14 +436,7 @@ static void test_socket_before_nat(void **state)
 		struct fixture fx;
 
 		init(&fx, false, true);
-		for (int step = 0; step < 3; step++) {
-			if (step == order)
-				fixture__sock(&fx, &info);
-			else if (step == (order + 1) % 3)
-				learn(&fx, &nat);
-			else
-				talk__open(&fx, &t);
-		}
+		tell_in_order(&fx, order, &info, &nat, &t);
 		row = only_row(&fx);
 		assert_non_null(row->sock);
 		assert_non_null(row->wire);
@@ -470,14 +477,7 @@ static void test_own_socket_to_a_published_port(void **state)
 			nat.side[NAT_AFTER].client = t.client;
 			info.netns = OUTSIDE;
 			init(&fx, true, true);
-			for (int step = 0; step < 3; step++) {
-				if (step == order)
-					fixture__sock(&fx, &info);
-				else if (step == (order + 1) % 3)
-					learn(&fx, &nat);
-				else
-					talk__open(&fx, &t);
-			}
+			tell_in_order(&fx, order, &info, &nat, &t);
 			row = only_row(&fx);
 			if (!row->sock || !row->wire || row->is_forwarded ||
 			    row->verdict->originator != row->local_dir)

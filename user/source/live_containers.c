@@ -114,12 +114,14 @@ void live__lose_container(struct live *live, uint32_t inum)
 /* A runtime may start the first process before it has made the network. */
 static void tap_later(struct live *live, struct chosen_container *chosen)
 {
+	const struct netns *ns;
+
 	if (!chosen->netns || !chosen->to_tap || !live->taps || live->options.n_ifaces)
 		return;
 	chosen->to_tap--;
-	for (size_t i = 0; i < live->netns.count; i++)
-		if (live->netns.items[i].inum == chosen->netns)
-			(void)live__tap_outside(live, &live->netns.items[i]); /* logged */
+	ns = netns_list__find(&live->netns, chosen->netns);
+	if (ns)
+		(void)live__tap_outside(live, ns); /* logged */
 }
 
 /* Its namespace may be there still, kept by another container: that of its pod. */

@@ -223,14 +223,6 @@ static bool is_worth_a_look(struct port_watch *watch)
 	       threshold__is_reached(&ports_low_threshold, sockets, watch->use.range.usable);
 }
 
-static const struct netns *find_netns(const struct live *live, uint32_t inum)
-{
-	for (size_t i = 0; i < live->netns.count; i++)
-		if (live->netns.items[i].inum == inum)
-			return &live->netns.items[i];
-	return NULL;
-}
-
 static int look_where_needed(struct live *live)
 {
 	int err = 0;
@@ -241,7 +233,7 @@ static int look_where_needed(struct live *live)
 
 		if (!watch->has_low && sock_view__is_quiet(live->sock, watch->netns))
 			continue; /* there is no socket in it */
-		ns = find_netns(live, watch->netns);
+		ns = netns_list__find(&live->netns, watch->netns);
 		if (ns && (is_worth_a_look(watch) || live->ports->is_thorough))
 			err = look(live, watch, ns);
 	}

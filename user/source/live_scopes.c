@@ -23,17 +23,9 @@ struct scope {
 	UT_hash_handle hh;
 };
 
-static const struct netns *find_netns(const struct live *live, uint32_t inum)
-{
-	for (size_t i = 0; i < live->netns.count; i++)
-		if (live->netns.items[i].inum == inum)
-			return &live->netns.items[i];
-	return NULL;
-}
-
 static void ask(const struct live *live, struct scope *scope)
 {
-	const struct netns *ns = find_netns(live, scope->key.netns);
+	const struct netns *ns = netns_list__find(&live->netns, scope->key.netns);
 	struct netns_return back;
 	char name[IFNAMSIZ] = "";
 

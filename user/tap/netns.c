@@ -406,6 +406,11 @@ void netns_list__prune(struct netns_list *list, void (*on_gone)(void *ctx, uint3
 	list->count = kept;
 }
 
+const struct netns *netns_list__find(const struct netns_list *list, uint32_t inum)
+{
+	return find(list, inum);
+}
+
 const char *netns_list__name(const struct netns_list *list, uint32_t inum)
 {
 	const struct netns *ns = find(list, inum);

@@ -55,6 +55,8 @@ const char *netns__remedy_of_denial(void);
 /* netns__own() - inode number of the namespace that this thread is in; 0: nobody knows */
 uint32_t netns__own(void);
 
+/* netns_list__find() - the namespace @inum of @list, or NULL; valid until the list changes */
+const struct netns *netns_list__find(const struct netns_list *list, uint32_t inum);
 /* netns_list__name() - what the namespace @inum of @list is called; NULL: it is not in the list */
 const char *netns_list__name(const struct netns_list *list, uint32_t inum);
 
