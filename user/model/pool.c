@@ -5,25 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "user/util/heap.h"
 
 #define FIRST_SLOTS 1024u
 #define CACHE_LINE  64
-#define LARGE_PAGE  ((uintptr_t)2 << 20)
-
-/*
- * Objects are found at random, so each may lie on a page of its own: large pages spare the
- * processor most of the look-ups of pages, and the kernel most of the faults. Where there are none
- * it is as it was. Before the memory is first touched.
- */
-static void use_large_pages(void *memory, size_t size)
-{
-	uintptr_t start = ((uintptr_t)memory + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-	uintptr_t end = ((uintptr_t)memory + size) & ~(LARGE_PAGE - 1);
-
-	if (start < end)
-		(void)madvise((void *)start, end - start, MADV_HUGEPAGE);
-}
 
 void pool__init(struct pool *pool, size_t size)
 {
@@ -48,8 +34,9 @@ static int add_chunk(struct pool *pool)
 	chunks[pool->n_chunks] = malloc(POOL_CHUNK * pool->size);
 	if (!chunks[pool->n_chunks])
 		return -ENOMEM;
+	/* Objects are found at random, so each may lie on a page of its own. */
 	if (pool->n_chunks) /* the first is enough for most hosts, and a part of it for many */
-		use_large_pages(chunks[pool->n_chunks], POOL_CHUNK * pool->size);
+		heap__use_large_pages(chunks[pool->n_chunks], POOL_CHUNK * pool->size);
 	pool->n_chunks++;
 	return 0;
 }
@@ -128,7 +115,7 @@ static int grow(struct hash_index *index)
 
 	if (!slots)
 		return -ENOMEM;
-	use_large_pages(slots, count * sizeof(*slots));
+	heap__use_large_pages(slots, count * sizeof(*slots));
 	for (uint32_t i = 0; i <= index->mask; i++)
 		if (index->slots[i].id)
 			put(slots, mask, index->slots[i]);
