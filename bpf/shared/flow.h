@@ -48,13 +48,14 @@ static __always_inline bool ip_addr__is_v4(const struct ip_addr *addr)
 	return addr->quads[0] == 0 && addr->words[2] == TW_BE32(0x0000ffffu);
 }
 
-/* ip_addr__is_loopback() - 127.0.0.0/8 or ::1 */
-/* fe80::/10 (RFC 4291 section 2.5.6): means something on one link alone */
+/* ip_addr__is_link_local() - fe80::/10 (RFC 4291 section 2.5.6): means something on one link alone
+ */
 static __always_inline bool ip_addr__is_link_local(const struct ip_addr *addr)
 {
 	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
 }
 
+/* ip_addr__is_loopback() - 127.0.0.0/8 or ::1 */
 static __always_inline bool ip_addr__is_loopback(const struct ip_addr *addr)
 {
 	if (ip_addr__is_v4(addr))

@@ -4,6 +4,7 @@
  * runs out, so one that is silent for longer has given up. Where a socket tells of the attempt,
  * that has the word (session_table_requests.c). Not here: where it broke (handshake.c).
  */
+#include "bpf/shared/track.h"
 #include "session_table_internal.h"
 
 static unsigned asker(const struct wire_session *wire)
@@ -61,11 +62,13 @@ void attempts__take(struct session_table *table, struct wire_session *wire,
 		return;
 	if (!(rec->seg.flags & TCPF_ACK)) {
 		/* To the CPU it came through it may be the first. */
-		attempt->asked_again += rec->why == SEG_SYN_AGAIN || before->flags & FRAG_SYN(dir);
+		if (rec->why == SEG_SYN_AGAIN || before->flags & FRAG_SYN(dir))
+			count_u8(&attempt->asked_again);
 		if (rec->fate != SYN_FATE_NONE)
 			wire->row.syn_fate = rec->fate;
 	} else if (!(wire->locals & 1 << !dir)) { /* this host's own attempts its sockets tell */
-		attempt->again += attempt->answered_ns != 0;
+		if (attempt->answered_ns)
+			count_u8(&attempt->again);
 		attempt->answered_ns = rec->hdr.time_ns;
 	}
 }

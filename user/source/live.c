@@ -244,7 +244,7 @@ int live__poll(struct live *live, int timeout_ms)
 
 /* ---- looking again --------------------------------------------------------------------------- */
 
-static size_t expect_socks(void *ctx, const union record *first, size_t len)
+size_t live__expect_socks(void *ctx, const union record *first, size_t len)
 {
 	struct live *live = ctx;
 
@@ -256,9 +256,7 @@ static int list_sockets(struct live *live)
 	int err;
 
 	live->counting = (struct snapshot_tally){0};
-	sock_view__announce(live->sock, expect_socks, live);
 	err = sock_view__snapshot(live->sock, live__take, live);
-	sock_view__announce(live->sock, NULL, NULL);
 	live->tally = live->counting;
 	return err;
 }

@@ -196,7 +196,10 @@ int live__resolve_netns(struct live *live);
 
 /* live__take() - a record from the scan of a cache or from an iterator; @ctx: the struct live */
 void live__take(void *ctx, const union record *rec);
+/* live__take_batch() - likewise, @count of them */
 void live__take_batch(void *ctx, const union record *records, size_t count);
+/* live__expect_socks() - a record_herald: have what sockets need fetched for many at once */
+size_t live__expect_socks(void *ctx, const union record *first, size_t len);
 
 /* live__lost() - sums over CPUs of the records that found the ring buffer full */
 int live__lost(const struct live *live, struct lost_counters *out);

@@ -134,9 +134,14 @@ static int open_sock(struct live *live)
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listener_maps};
 
+	int err;
+
 	if (!(live->options.views & VIEW_SOCKET))
 		return 0;
-	return sock_view__open(&live->sock, &live->netns, &config, &maps);
+	err = sock_view__open(&live->sock, &live->netns, &config, &maps);
+	if (!err)
+		sock_view__announce(live->sock, live__expect_socks, live);
+	return err;
 }
 
 static int begin_listeners(struct live *live)

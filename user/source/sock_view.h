@@ -53,8 +53,8 @@ int sock_view__follow_netns(struct sock_view *view);
 int sock_view__snapshot(struct sock_view *view, record_sink sink, void *ctx);
 
 /*
- * sock_view__announce() - from now on @herald is shown the records of snapshots, a run of them at a
- * time, before the first of the run goes to the sink
+ * sock_view__announce() - from now on @herald is shown the records that iterators find, a run of
+ * them at a time, before the first of the run goes to the sink
  */
 void sock_view__announce(struct sock_view *view, record_herald herald, void *ctx);
 
