@@ -29,8 +29,6 @@ struct {
 	__array(values, struct cache_array);
 } cache SEC(".maps");
 
-#define barrier() asm volatile("" ::: "memory")
-
 /* A way under this CPU's hands. */
 struct cache_slot {
 	struct cache_group *group;

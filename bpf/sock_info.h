@@ -221,18 +221,17 @@ static __always_inline __u64 holder_of(const struct sock *sk)
 }
 
 /*
- * sock_info__fill() - a full socket that is, or is about to be, in @state
+ * sock_info__read() - what memory tells of a full socket that is, or is about to be, in @state
  *
  * @info is zeroed. @old_state: the state it comes from, or @state. @memory may be NULL.
  */
-static __always_inline void sock_info__fill(struct sock_info *info, const struct tcp_sock *tp,
+static __always_inline void sock_info__read(struct sock_info *info, const struct tcp_sock *tp,
 					    const struct sock_memory *memory, int old_state,
 					    int state)
 {
 	const struct sock *sk = tcp__sock(tp);
 
 	sock_info__identify(info, &sk->__sk_common);
-	info->cookie = bpf_get_socket_cookie((void *)tp);
 	info->state = state;
 	/* skc_num is 0 once the port was given back, which is before CLOSED is announced. */
 	info->local_port = TW_BE16(tp->inet_conn.icsk_inet.inet_sport);
@@ -243,7 +242,6 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 		info->is_mptcp = tp->is_mptcp;
 	if (state == TCPS_LISTEN && skc__is_v6(&sk->__sk_common))
 		info->is_v6only = BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_ipv6only);
-	info->holder = holder_of(sk);
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		info->cgroup_id = sk->sk_cgrp_data.cgroup->kn->id;
 	if (state == TCPS_CLOSED) {
@@ -256,6 +254,39 @@ static __always_inline void sock_info__fill(struct sock_info *info, const struct
 		fill_listener(info, tp);
 	else
 		fill_connection(info, tp, old_state);
+}
+
+/* sock_info__fill() - likewise, and by which numbers it and its holder are known: given now if they
+ * had none */
+static __always_inline void sock_info__fill(struct sock_info *info, const struct tcp_sock *tp,
+					    const struct sock_memory *memory, int old_state,
+					    int state)
+{
+	sock_info__read(info, tp, memory, old_state, state);
+	info->cookie = bpf_get_socket_cookie((void *)tp);
+	info->holder = holder_of(tcp__sock(tp));
+}
+
+/*
+ * Of a socket that was in CLOSE_WAIT before the tool came: the last acknowledgement to arrive came
+ * with the peer's FIN, or later. 0: not in CLOSE_WAIT, or not known.
+ */
+static __always_inline __u64 close_wait_since(const struct tcp_sock *tp, __u64 tick_ns)
+{
+	__u32 ticks = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
+
+	if (tcp__sock(tp)->__sk_common.skc_state != TCPS_CLOSE_WAIT || !tick_ns)
+		return 0;
+	return bpf_ktime_get_ns() - (__u64)ticks * tick_ns;
+}
+
+static __always_inline void infer_close_wait(struct sock_info *info, const struct tcp_sock *tp,
+					     __u64 tick_ns)
+{
+	if (info->state != TCPS_CLOSE_WAIT || info->close_wait_ns)
+		return;
+	info->close_wait_ns = close_wait_since(tp, tick_ns);
+	info->close_wait_at_least = info->close_wait_ns != 0;
 }
 
 /* A TIME_WAIT minisock may stand for an orphan in FIN_WAIT2. */

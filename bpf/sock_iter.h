@@ -9,28 +9,8 @@
 
 #include "listener.h"
 #include "sock_tally.h"
+#include "sock_walk.h"
 #include "sock_watch.h"
-
-/*
- * Of a socket that was in CLOSE_WAIT before the tool came: the last acknowledgement to arrive came
- * with the peer's FIN, or later. 0: not in CLOSE_WAIT, or not known.
- */
-static __always_inline __u64 close_wait_since(const struct tcp_sock *tp)
-{
-	__u32 ticks = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
-
-	if (tcp__sock(tp)->__sk_common.skc_state != TCPS_CLOSE_WAIT || !cfg.tick_ns)
-		return 0;
-	return bpf_ktime_get_ns() - (__u64)ticks * cfg.tick_ns;
-}
-
-static __always_inline void infer_close_wait(struct sock_info *info, const struct tcp_sock *tp)
-{
-	if (info->state != TCPS_CLOSE_WAIT || info->close_wait_ns)
-		return;
-	info->close_wait_ns = close_wait_since(tp);
-	info->close_wait_at_least = info->close_wait_ns != 0;
-}
 
 /* Lists the sockets of the namespace in which the iterator was created. */
 SEC("iter/tcp")
@@ -44,11 +24,13 @@ int iter_sockets(struct bpf_iter__tcp *ctx)
 
 	if (!skc)
 		return 0;
+	if (cfg.may_walk && skc->skc_state != TCPS_LISTEN && walk__begin(skc))
+		return 1; /* listeners came first */
 	rec.hdr.kind = REC_SOCK;
 	rec.hdr.size = sizeof(rec);
 	if ((tp = bpf_skc_to_tcp_sock(skc))) {
 		sock_info__fill(&rec.sock, tp, memory_of(tp), skc->skc_state, skc->skc_state);
-		infer_close_wait(&rec.sock, tp);
+		infer_close_wait(&rec.sock, tp, cfg.tick_ns);
 	} else if ((tw = bpf_skc_to_tcp_timewait_sock(skc)))
 		sock_info__fill_timewait(&rec.sock, tw);
 	else if ((treq = bpf_skc_to_tcp_request_sock(skc)))
@@ -84,7 +66,7 @@ int iter_tally(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	tally_visit(tp);
-	visit_close_wait(tp, close_wait_since(tp));
+	visit_close_wait(tp, close_wait_since(tp, cfg.tick_ns));
 	return 0;
 }
 

@@ -23,6 +23,10 @@ typedef struct {
 } atomic64_t;
 
 typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+typedef struct {
 	unsigned int val;
 } kuid_t;
 
@@ -30,7 +34,18 @@ struct ns_common {
 	unsigned int inum;
 };
 
+/* include/net/inet_hashtables.h: where the sockets are that have a peer */
+struct inet_hashinfo {
+	struct inet_ehash_bucket *ehash; /* each a pointer to the first of a chain */
+	unsigned int ehash_mask;
+};
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+};
+
 struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
 	__u8 sysctl_tcp_syncookies;
 	int sysctl_max_syn_backlog;
 	__u8 sysctl_tcp_abort_on_overflow;
@@ -44,6 +59,10 @@ struct net {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+
+struct hlist_nulls_node {
+	struct hlist_nulls_node *next;
+};
 
 struct in6_addr {
 	union {
@@ -60,6 +79,8 @@ struct sock_common {
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;
+	unsigned int skc_hash;
+	refcount_t skc_refcnt;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	unsigned char skc_ipv6only: 1;
@@ -68,6 +89,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;	  /* CONFIG_IPV6 */
 	struct in6_addr skc_v6_rcv_saddr; /* CONFIG_IPV6 */
 	atomic64_t skc_cookie;
+	struct hlist_nulls_node skc_nulls_node;
 	union {
 		unsigned long skc_flags;
 		struct sock *skc_listener; /* of a request sock */

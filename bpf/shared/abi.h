@@ -12,6 +12,7 @@
 #include "fragment.h"
 #include "log2_histogram.h"
 #include "tcp_state.h"
+#include "walk.h"
 
 /* X(enumerator, name shown where its losses are counted) */
 #define RECORD_KINDS(X)                                                                       \
@@ -478,6 +479,7 @@ struct sock_config {
 	__u32 tally;	       /* 1: keep the counts of shared/tally.h too */
 	__u32 time_requests;   /* 1: keep half-open connections until they are completed */
 	__u32 remembers;       /* 1: sockets may have a memory (sock_memory.h) */
+	__u32 may_walk; /* 1: who lists all sockets can do without their cookies (sock_walk.h) */
 };
 
 #endif

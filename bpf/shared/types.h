@@ -23,6 +23,9 @@
 #define TW_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TW_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* The compiler neither moves loads and stores across it nor makes do with what it loaded before. */
+#define barrier() asm volatile("" ::: "memory")
+
 /* Network byte order, without libc or bpf_endian.h: both compilers fold it to one instruction. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define TW_BE16(x) __builtin_bswap16(x)

@@ -10,7 +10,7 @@
 
 #include <bpf/bpf.h>
 
-static uint64_t now_ns(void)
+uint64_t sock_view__now(void)
 {
 	struct timespec ts;
 
@@ -33,9 +33,8 @@ static size_t whole_records(const char *buffer, size_t len)
 	return at;
 }
 
-/* The @len bytes of whole records go to @sink. */
-static void hand_out(const struct sock_view *view, char *buffer, size_t len, uint64_t time_ns,
-		     record_sink sink, void *ctx)
+void sock_view__hand_out(const struct sock_view *view, char *buffer, size_t len, uint64_t time_ns,
+			 record_sink sink, void *ctx)
 {
 	size_t announced = 0;
 
@@ -64,7 +63,7 @@ static int read_records(const struct sock_view *view, int fd, bool stops_itself,
 	size_t have = 0, used;
 
 	for (;;) {
-		uint64_t time_ns = now_ns();
+		uint64_t time_ns = sock_view__now();
 		ssize_t n = read(fd, buffer + have, SOCK_BUFFER_BYTES - have);
 
 		if (n == 0 || (n < 0 && errno == EAGAIN && stops_itself))
@@ -75,7 +74,7 @@ static int read_records(const struct sock_view *view, int fd, bool stops_itself,
 			continue;
 		have += n;
 		used = whole_records(buffer, have);
-		hand_out(view, buffer, used, time_ns, sink, ctx);
+		sock_view__hand_out(view, buffer, used, time_ns, sink, ctx);
 		have -= used;
 		memmove(buffer, buffer + used, have);
 	}
@@ -95,7 +94,7 @@ void sock_view__mark(uint32_t kind, uint32_t netns, bool ok, record_sink sink, v
 	union record rec = {
 		.snapshot =
 			{
-				.hdr = {kind, sizeof(struct rec_snapshot), 0, now_ns()},
+				.hdr = {kind, sizeof(struct rec_snapshot), 0, sock_view__now()},
 				.netns = netns,
 				.ok = ok,
 			},

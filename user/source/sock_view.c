@@ -24,7 +24,7 @@
 #define SPARE_NETNS 64
 
 /* What is given up, step by step, when a kernel refuses the programs. */
-enum effort { EFFORT_FULL, EFFORT_NO_PACKETS, EFFORT_STATES_ONLY, EFFORT_COUNT };
+enum effort { EFFORT_WALK, EFFORT_FULL, EFFORT_NO_PACKETS, EFFORT_STATES_ONLY, EFFORT_COUNT };
 
 static const char *const effort_lacks[EFFORT_COUNT] = {
 	[EFFORT_NO_PACKETS] = "resets sent without a socket are counted but not shown",
@@ -53,6 +53,7 @@ static void choose_programs(struct sock_bpf *skel, const struct sock_config *con
 	bool has_more = is_live(config) && effort < EFFORT_STATES_ONLY;
 
 	bpf_program__set_autoload(skel->progs.iter_sockets, mask & 1u << REC_SOCK);
+	bpf_program__set_autoload(skel->progs.walk_sockets, effort == EFFORT_WALK);
 	bpf_program__set_autoload(skel->progs.iter_owners,
 				  mask & 1u << REC_OWNER && mask & 1u << REC_SOCK);
 	bpf_program__set_autoload(skel->progs.iter_tuples, mask & 1u << REC_TUPLE);
@@ -93,9 +94,12 @@ static int prepare(struct sock_bpf *skel, const struct netns_list *netns,
 	skel->rodata->cfg.count_listeners = config->count_listeners && config->follow;
 	skel->rodata->cfg.tick_ns = tick_ns();
 	skel->rodata->cfg.remembers = wants_states(config) || config->count_listeners;
+	skel->rodata->cfg.may_walk = effort == EFFORT_WALK;
 	skel->rodata->cfg.can_read_kernel = effort < EFFORT_NO_PACKETS;
 	choose_programs(skel, config, effort);
-	err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
+	err = bpf_map__set_autocreate(skel->maps.walked, effort == EFFORT_WALK);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.records, maps->records_fd);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.lost, maps->lost_fd);
 	if (!err && listener_maps__are_open(&maps->listeners))
@@ -168,6 +172,8 @@ static int load(struct sock_view *view, const struct sock_config *config,
 		err = sock_bpf__attach(view->skel);
 	if (!err && view->skel->rodata->cfg.count_listeners)
 		err = sock_listeners__attach(view);
+	if (!err && effort == EFFORT_WALK)
+		err = sock_walk__open(view);
 	if (err) {
 		sock_bpf__destroy(view->skel);
 		view->skel = NULL;
@@ -203,11 +209,12 @@ static void explain(int err)
 static int load_what_works(struct sock_view *view, const struct sock_config *config,
 			   const struct sock_maps *maps)
 {
+	enum effort effort = config->may_walk ? EFFORT_WALK : EFFORT_FULL;
 	int err = 0;
 
-	for (enum effort effort = EFFORT_FULL; effort < EFFORT_COUNT; effort++) {
+	for (; effort < EFFORT_COUNT; effort++) {
 		err = load(view, config, maps, effort);
-		if (!err && effort != EFFORT_FULL)
+		if (!err && effort_lacks[effort])
 			log_warn("the socket view is incomplete on this kernel: %s",
 				 effort_lacks[effort]);
 		if (!err || err == -EPERM || is_out_of_files())
@@ -247,6 +254,7 @@ void sock_view__close(struct sock_view *view)
 		return;
 	sock_quiet__free(view);
 	sock_listeners__free(view);
+	sock_walk__close(view);
 	sock_bpf__destroy(view->skel);
 	free(view->buffer);
 	free(view);
@@ -271,13 +279,23 @@ static void note_record(void *ctx, const union record *rec)
 	noting->sink(noting->ctx, rec);
 }
 
+/* Closes the iterator. */
+static int list_all(struct sock_view *view, int iter_fd, record_sink sink, void *ctx)
+{
+	int err;
+
+	sock_walk__forget(view);
+	err = sock_view__iterate(view, iter_fd, view->walked, sink, ctx);
+	return !err && sock_walk__is_due(view) ? sock_walk__list(view, sink, ctx) : err;
+}
+
 /* All there is of a namespace, if there is anything. */
 static int list_sockets(struct sock_view *view, int iter_fd, uint32_t inum, record_sink sink,
 			void *ctx)
 {
 	uint32_t activity = sock_quiet__activity(view, inum);
 	struct noting_sink noting = {sink, ctx, LISTED_NOTHING};
-	int err = sock_view__iterate(view, iter_fd, false, note_record, &noting);
+	int err = list_all(view, iter_fd, note_record, &noting);
 
 	sock_quiet__listed(view, inum, activity, err ? LISTED_SOCKETS : noting.had);
 	return err;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The inside of the socket view, shared by its files alone: loading and listing (sock_view.c),
- * reading an iterator (sock_records.c), counts kept in the kernel (sock_tally.c), namespaces with
- * nothing to list (sock_quiet.c), listeners (sock_listeners.c) and their processes (sock_owners.c).
+ * reading an iterator (sock_records.c) and the kernel's table (sock_walk.c), counts kept in the
+ * kernel (sock_tally.c), namespaces with nothing to list (sock_quiet.c), listeners
+ * (sock_listeners.c) and their processes (sock_owners.c).
  */
 #ifndef TCPWATCH_SOCK_VIEW_INTERNAL_H
 #define TCPWATCH_SOCK_VIEW_INTERNAL_H
@@ -21,6 +22,7 @@ struct sock_view {
 	const struct netns_list *netns;
 	int n_cpus;
 	char *buffer;
+	char *walked;	      /* what a walk finds (sock_walk.c), NULL: this kernel allows none */
 	record_herald herald; /* NULL: nobody wants to know */
 	void *herald_ctx;
 	struct quiet_netns *quiet;   /* by inode number */
@@ -60,6 +62,29 @@ int sock_view__iterator_in(const struct bpf_link *link, const struct netns *ns);
  */
 int sock_view__iterate(struct sock_view *view, int iter_fd, bool stops_itself, record_sink sink,
 		       void *ctx);
+
+/* sock_view__now() - CLOCK_MONOTONIC in nanoseconds */
+uint64_t sock_view__now(void);
+/* sock_view__hand_out() - the whole records that fill @len bytes go to @sink, with the time given
+ */
+void sock_view__hand_out(const struct sock_view *view, char *records, size_t len, uint64_t time_ns,
+			 record_sink sink, void *ctx);
+
+/* sock_walk__open() - the program is loaded: make it ready; sock_walk__close(). Returns 0 or -errno
+ */
+int sock_walk__open(struct sock_view *view);
+void sock_walk__close(struct sock_view *view);
+/* sock_walk__is_due() - the iterator has listed the listeners of a namespace and left the rest,
+ * since sock_walk__forget() */
+void sock_walk__forget(struct sock_view *view);
+bool sock_walk__is_due(const struct sock_view *view);
+/*
+ * sock_walk__list() - hand out a REC_SOCK for each of those; without a cookie, unless it has one
+ * already
+ *
+ * Returns 0 or -errno (-EOVERFLOW: too many in one place of the kernel's table).
+ */
+int sock_walk__list(struct sock_view *view, record_sink sink, void *ctx);
 
 /*
  * sock_view__list() - hand the records that @link lists in @ns to @sink, between SNAPSHOT_BEGIN and

@@ -40,6 +40,8 @@ static const struct program_row {
 	{"sock_reset_received", NULL, 0, "resets received",
 	 "resets are not seen by the socket view"},
 	{"iter_sockets", NULL, VIEW_BOTH, "lists the sockets there are", ""},
+	{"walk_sockets", "syscall walk", 0, "lists many sockets at once",
+	 "`sessions` takes the lock of each socket, and three times as long"},
 	{"iter_tuples", "iter/tcp tuples", 0, "lists the sockets there are, in brief",
 	 "TIME_WAIT and ports are not counted"},
 	{"iter_tally", "iter/tcp counts", 0, "counts the sockets there are",
