@@ -2,11 +2,12 @@
 """`tcpwatch sessions`: which sockets are listed, and what each row says."""
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from lib import tool
+from lib import tool, web
 from lib.compare import same_as_ss
 from lib.netns import NETS
 from lib.traffic import Connection, connect, listen, many_connections
@@ -35,6 +36,19 @@ def test_socket_older_than_the_tool(pair, family):
 def test_twenty_thousand_sockets(pair):
     with many_connections(pair.near, 10000):
         assert len(same_as_ss(pair.near)) == 20001
+
+
+def test_none_is_missed_or_doubled_while_others_come_and_go(pair):
+    """Those that stay are in the same chains of the kernel's table as those that do not."""
+    count = 2000
+    with many_connections(pair.near, count, port=PORT), web.Nginx(pair.near) as nginx, \
+            web.churn(pair.near, nginx, "127.0.0.1"):
+        for _ in range(40):
+            rows = Counter(map(tool.ss_row, tool.sessions_one_by_one(pair.near)))
+            held = [row for row in rows if PORT in (row.local_port, row.remote_port)]
+            assert len(held) == 2 * count and {row.state for row in held} == {"ESTAB"}
+            assert max(rows.values()) == 1, "doubled"
+        assert len(rows) > 2 * count + 100, "nothing came and went"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

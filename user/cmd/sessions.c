@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * tcpwatch sessions: the table once. By itself it looks at sockets alone, for an interface shows
- * nothing in an instant; told to watch interfaces it first does so for a while.
+ * nothing in an instant; told to watch interfaces it first does so for a while. Where each row can
+ * be printed as it is found, none is kept.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "cmd_list.h"
 #include "gather.h"
@@ -65,26 +67,117 @@ static int print(struct listing *l, struct printer *printer)
 	return err;
 }
 
-static enum exit_status list(struct listing *l, uint64_t duration_ns)
+/* ---- a table -------------------------------------------------------------------------------- */
+
+static bool needs_close_wait(const struct options *options)
+{
+	return options__is_used(options, "close_wait_of_process") ||
+	       options__is_used(options, "close_wait_new");
+}
+
+static bool needs_owners(const struct options *options)
+{
+	return needs_close_wait(options) || options__is_used(options, "pid") ||
+	       options__is_used(options, "comm");
+}
+
+static int list(struct listing *l, struct printer *printer)
 {
 	const struct options *options = l->options;
-	bool needs_close_wait = options__is_used(options, "close_wait_of_process") ||
-				options__is_used(options, "close_wait_new");
-	bool needs_owners = needs_close_wait || options__is_used(options, "pid") ||
-			    options__is_used(options, "comm");
-	struct printer printer;
-	enum exit_status status;
 	int err = 0;
 
-	if (duration_ns)
-		err = watch(l->live, duration_ns);
-	if (!err && (needs_owners || live__needs_owners(l->live)))
+	if (options->live.follow)
+		err = watch(l->live, options->duration_ns);
+	if (!err && (needs_owners(options) || live__needs_owners(l->live)))
 		err = live__find_owners(l->live, true);
-	if (!err && needs_close_wait)
+	if (!err && needs_close_wait(options))
 		live__look_close_wait(l->live);
+	return err ? err : print(l, printer);
+}
+
+/* ---- row by row ------------------------------------------------------------------------------ */
+
+/* Columns are as wide as the first rows need, which wait for that. */
+struct first_row {
+	struct session session;
+	struct sock_info sock;
+};
+
+struct passing {
+	struct listing *l;
+	struct printer *printer;
+	struct first_row *first; /* NULL: nothing waits any more */
+	size_t n_first;
+};
+
+/* All is known from the socket, and nothing from the other rows. */
+static bool can_pass(const struct options *options)
+{
+	const struct live_options *live = &options->live;
+
+	return live->views == VIEW_SOCKET && !live->follow && !live->want_containers &&
+	       !live->want_nat && !options->by && !options->sort.field && !needs_owners(options) &&
+	       !options__is_used(options, "cookie");
+}
+
+static int print_first(struct passing *p)
+{
+	struct rows rows = {0};
+	int err;
+
+	for (size_t i = 0; i < p->n_first; i++)
+		rows__add(&rows, &p->first[i].session);
+	err = rows__finish(&rows, &session_fields, p->l->options, &p->l->now, 0);
+	printer__table(p->printer, &rows, &p->l->now);
+	rows__free(&rows);
+	free(p->first);
+	p->first = NULL;
+	return err;
+}
+
+static void pass(void *ctx, const struct session *session)
+{
+	struct passing *p = ctx;
+	struct first_row *row;
+
+	if (!options__wants(p->l->options, session, &p->l->now))
+		return;
+	if (p->first && p->n_first == TEXT_FIT_ROWS)
+		(void)print_first(p); /* logged */
+	if (!p->first)
+		return printer__row(p->printer, session, &p->l->now);
+	row = &p->first[p->n_first++];
+	row->session = *session;
+	row->sock = *session->sock;
+	row->session.sock = &row->sock;
+}
+
+static int list_passing(struct listing *l, struct printer *printer)
+{
+	struct passing p = {.l = l, .printer = printer};
+	int err;
+
+	l->now = live__now();
+	if (!l->options->json && !(p.first = calloc(TEXT_FIT_ROWS, sizeof(*p.first))))
+		return -ENOMEM;
+	err = live__list(l->live, pass, &p);
+	if (p.first && print_first(&p) && !err)
+		err = -ENOMEM;
+	(void)printer__flush(printer); /* kept for printer__status() */
+	return err;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static enum exit_status show(struct listing *l)
+{
+	const struct options *options = l->options;
+	struct printer printer;
+	enum exit_status status;
+	int err;
+
 	printer__init(&printer, options, options__table(options, &session_fields));
-	if (!err)
-		err = print(l, &printer);
+	err = options->live.lean ? list_passing(l, &printer) : list(l, &printer);
 	status = printer__status(&printer);
 	printer__free(&printer);
 	return err ? EXIT_RUNTIME : status;
@@ -92,18 +185,18 @@ static enum exit_status list(struct listing *l, uint64_t duration_ns)
 
 static enum exit_status run(struct options *options)
 {
-	uint64_t duration_ns = options->duration_ns;
 	struct listing l = {.options = options};
 	enum exit_status status;
 
-	if (!duration_ns && options->live.views & VIEW_WIRE)
-		duration_ns = WATCH_NS;
-	options->live.follow = duration_ns;
+	if (!options->duration_ns && options->live.views & VIEW_WIRE)
+		options->duration_ns = WATCH_NS;
+	options->live.follow = options->duration_ns;
+	options->live.in_passing = options->live.lean = can_pass(options);
 	if (options->by && begin_groups(&l))
 		return exit_status__of(-ENOMEM);
 	status = live__open(&l.live, &options->live);
 	if (status == EXIT_OK) {
-		status = list(&l, duration_ns);
+		status = show(&l);
 		live__close(l.live);
 	}
 	session_groups__free(l.groups);

@@ -114,6 +114,11 @@ typedef void (*session_visitor)(void *ctx, const struct session *session);
 void session_table__visit(struct session_table *table, uint64_t now_ns, session_visitor visit,
 			  void *ctx);
 
+/* session_table__pass() - call @visit with the session that @rec would become, which is not kept:
+ * pointers are valid during the call */
+void session_table__pass(struct session_table *table, const struct rec_sock *rec, uint64_t now_ns,
+			 session_visitor visit, void *ctx);
+
 /* A handshake under way. */
 struct attempt {
 	const struct session *session;

@@ -141,6 +141,21 @@ static void fill_passing(struct session_table *table, struct sock_row *sock,
 	sock->wire = wire ? wire->head.id : 0;
 }
 
+void session_table__pass(struct session_table *table, const struct rec_sock *rec, uint64_t now_ns,
+			 session_visitor visit, void *ctx)
+{
+	struct sock_row passing;
+
+	table->now_ns = now_ns;
+	if (rec->sock.state >= TCPS_COUNT) {
+		table->stats.bad_records++;
+		return;
+	}
+	fill_passing(table, &passing, &rec->sock, rec->hdr.time_ns);
+	table__name_row(table, &passing.row);
+	visit(ctx, &passing.row);
+}
+
 /* ---- records ---- */
 
 int socks__apply(struct session_table *table, const struct rec_sock *rec)

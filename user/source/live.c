@@ -303,6 +303,33 @@ int live__tuples(struct live *live, record_sink sink, void *ctx)
 	return err;
 }
 
+struct passing {
+	struct live *live;
+	session_visitor visit;
+	void *ctx;
+};
+
+static void pass(void *ctx, const union record *rec)
+{
+	struct passing *p = ctx;
+
+	if (rec->hdr.kind == REC_SOCK)
+		session_table__pass(p->live->table, &rec->sock, p->live->now_ns, p->visit, p->ctx);
+}
+
+int live__list(struct live *live, session_visitor visit, void *ctx)
+{
+	struct passing p = {live, visit, ctx};
+	int err;
+
+	live->now_ns = clock_ns(CLOCK_MONOTONIC);
+	err = sock_view__snapshot(live->sock, pass, &p);
+	if (err)
+		log_error("cannot list all sockets: %s; what is shown may be incomplete",
+			  strerror(-err));
+	return err;
+}
+
 int live__find_owners(struct live *live, bool force)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);

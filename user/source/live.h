@@ -44,6 +44,9 @@ struct live_options {
 	 */
 	bool lean;
 	record_sink on_record;
+	/* Likewise empty: live__list() hands sessions of sockets out one by one, as they are found.
+	 * Neither their cookies nor what needs them is known; not with .follow. */
+	bool in_passing;
 	bool watch_ports; /* look for ports that run low: EVENT_PORTS_LOW, live_stats.ports_low */
 	/* Look once a second whether TIME_WAIT is near its limit, processes leak sockets in
 	 * CLOSE_WAIT, handshakes fail: EVENT_TIME_WAIT_FULL, …; live_stats */
@@ -113,6 +116,10 @@ void live__kernel_counts(const struct live *live, uint32_t netns, bool since_beg
  * (sock_view__tuples). Returns 0 or -errno, logged
  */
 int live__tuples(struct live *live, record_sink sink, void *ctx);
+
+/* live__list() - with in_passing, call @visit with the session of each socket, valid during the
+ * call. Returns 0 or -errno, logged */
+int live__list(struct live *live, session_visitor visit, void *ctx);
 
 /* live__netns_stats() - the kernel's own figures of the namespace @inum; NULL: it is not watched */
 const struct netns_stats *live__netns_stats(const struct live *live, uint32_t inum);

@@ -28,7 +28,7 @@
 
 static uint32_t lean_record_mask(const struct live_options *options)
 {
-	uint32_t mask = 0;
+	uint32_t mask = options->in_passing ? 1u << REC_SOCK : 0;
 
 	if (options->watch_ports || options->on_record)
 		mask |= 1u << REC_TUPLE;
@@ -131,6 +131,7 @@ static int open_sock(struct live *live)
 		/* Where events are derived, the table tells. */
 		.time_requests = live->options.want_tally ||
 				 (live->options.watch_alarms && !live->options.want_events),
+		.may_walk = live->options.in_passing,
 	};
 	const struct sock_maps maps = {live->ring_fd, live->lost_fd, live->listener_maps};
 
@@ -139,7 +140,7 @@ static int open_sock(struct live *live)
 	if (!(live->options.views & VIEW_SOCKET))
 		return 0;
 	err = sock_view__open(&live->sock, &live->netns, &config, &maps);
-	if (!err)
+	if (!err && !live->options.in_passing)
 		sock_view__announce(live->sock, live__expect_socks, live);
 	return err;
 }

@@ -47,6 +47,13 @@ def sessions(ns, *args, **options):
     return rows
 
 
+def sessions_one_by_one(ns, *args):
+    """Rows that need nothing but the socket, printed as they are found: their keys and states."""
+    done = run(ns, "sessions", "--json", "--fields", "state,local_addr,local_port,remote_addr,remote_port", *args)
+    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr}"
+    return parse_json_lines(done.stdout)
+
+
 def key_of(row):
     """(local, port, remote, port) of a session or an event."""
     return (address(row["local_addr"]), port(row["local_port"]),

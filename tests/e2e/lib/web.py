@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """nginx and wrk as real traffic: a set number of connections, one request each, and what both say of it."""
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,20 @@ class Wrk:
         output, _ = self.process.communicate(timeout=10)
         words = next(line for line in output.splitlines() if line.startswith("DONE")).split()
         return list(map(int, words[1:]))
+
+
+@contextlib.contextmanager
+def churn(ns, nginx, host):
+    """Connections to nginx from ns, each closed, as fast as they will go."""
+    script = nginx.dir / "count.lua"
+    script.write_text(WRK_LUA.format(responses=1 << 30))
+    before = nginx.requests()
+    runner = Wrk(ns, host, script)
+    wait_for(lambda: nginx.requests() > before, "a request")
+    try:
+        yield
+    finally:
+        runner.finish()
 
 
 def passive_opens(ns):
