@@ -22,9 +22,15 @@ static __always_inline bool is_wanted(enum record_kind kind)
 	return cfg.record_mask & 1u << kind;
 }
 
+/* The only one of them, which is compared in a tenth of the time that a look-up takes; 0: there are
+ * more, or none. */
+__u32 lone_namespace = 0;
+
 static __always_inline bool is_chosen(__u32 netns)
 {
-	return !cfg.filter_netns || bpf_map_lookup_elem(&namespaces, &netns);
+	if (!cfg.filter_netns || netns == lone_namespace)
+		return true;
+	return !lone_namespace && bpf_map_lookup_elem(&namespaces, &netns);
 }
 
 /* Sockets that listen, or did: few among many. Not cloned, so a connection is none of them. */

@@ -121,6 +121,7 @@ static int choose_namespaces(const struct sock_bpf *skel, const struct netns_lis
 	for (size_t i = 0; i < netns->count; i++)
 		if (bpf_map_update_elem(fd, &netns->items[i].inum, &is_chosen, BPF_ANY))
 			return -errno;
+	skel->bss->lone_namespace = netns->count == 1 ? netns->items[0].inum : 0;
 	return 0;
 }
 
