@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bpf/btf.h>
+
 #include "sock_fixture.h"
 #include "tcp_pair.h"
 #include "tun_peer.h"
@@ -18,6 +20,19 @@
 #define N_PAIRS	   700 /* more sockets than a step has room for */
 
 static const int families[] = {AF_INET, AF_INET6};
+
+/* Without it a listing is the iterator's, which is then compared with itself. */
+static void need_walk(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has_it = btf && btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	if (has_it)
+		return;
+	print_message("SKIP: this kernel has no bpf_rdonly_cast (Linux 6.2)\n");
+	skip();
+}
 
 static void open_listing(struct sock_fixture *f, bool may_walk)
 {
@@ -164,6 +179,7 @@ static void test_many(void **state)
 	struct sock_fixture f;
 
 	(void)state;
+	need_walk();
 	crowd__open(&crowd, N_PAIRS);
 	open_listing(&f, true);
 	assert_true(is_walked(&f));
@@ -189,6 +205,7 @@ static void test_own_table(void **state)
 		bool is_walked;
 	} rows[] = {{"4096", true}, {"512", false}};
 
+	need_walk();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct sock_fixture f;
 		struct crowd crowd;
