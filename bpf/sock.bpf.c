@@ -174,13 +174,14 @@ static __always_inline void report_closing(const struct tcp_sock *tp,
 	record__submit(rec, cfg.wake_bytes);
 }
 
-__u32 netns_activity[NETNS_ACTIVITY_SLOTS] = {};
+__u32 netns_activity[NETNS_ACTIVITY_PARTS][NETNS_ACTIVITY_SLOTS] = {};
 
 static __always_inline void note_activity(const struct tcp_sock *tp)
 {
 	__u32 slot = skc__netns(&tcp__sock(tp)->__sk_common) & (NETNS_ACTIVITY_SLOTS - 1);
+	__u32 part = bpf_get_smp_processor_id() & (NETNS_ACTIVITY_PARTS - 1);
 
-	__sync_fetch_and_add(&netns_activity[slot], 1);
+	__sync_fetch_and_add(&netns_activity[part][slot], 1);
 }
 
 SEC("tp_btf/inet_sock_set_state")

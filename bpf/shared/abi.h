@@ -466,6 +466,8 @@ struct wire_tap {
 
 /* Transitions of sockets by namespace, of which some share a count: whether there were any. */
 #define NETNS_ACTIVITY_SLOTS 4096 /* a power of two */
+/* Each count is in parts, one for some CPUs: all write it all the time. */
+#define NETNS_ACTIVITY_PARTS 8 /* likewise */
 
 struct sock_config {
 	__u64 tick_ns; /* of the kernel's jiffies; 0: not known */

@@ -26,8 +26,12 @@ struct quiet_netns {
 
 uint32_t sock_quiet__activity(const struct sock_view *view, uint32_t inum)
 {
-	return __atomic_load_n(&view->skel->bss->netns_activity[inum % NETNS_ACTIVITY_SLOTS],
-			       __ATOMIC_ACQUIRE);
+	uint32_t slot = inum % NETNS_ACTIVITY_SLOTS, sum = 0;
+
+	for (int part = 0; part < NETNS_ACTIVITY_PARTS; part++)
+		sum += __atomic_load_n(&view->skel->bss->netns_activity[part][slot],
+				       __ATOMIC_ACQUIRE);
+	return sum;
 }
 
 static struct quiet_netns *find(const struct sock_view *view, uint32_t inum)
