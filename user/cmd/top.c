@@ -30,10 +30,11 @@ static void count(void *ctx, const struct event *event)
 		(void)session_groups__note(top->groups, event, &top->now);
 }
 
+/* What was found when the source was opened is the first frame. */
 static int refresh(void *ctx, uint64_t n_frames)
 {
 	struct top *top = ctx;
-	int err = live__refresh(top->live);
+	int err = n_frames ? live__refresh(top->live) : 0;
 
 	if (err)
 		return err;
