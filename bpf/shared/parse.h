@@ -247,6 +247,8 @@ static __always_inline int parse__ipv6(struct parse_state *st, __u32 left)
 /* Flags that no TCP sends: RFC 9293 drops a segment without ACK that is neither SYN nor RST. */
 static __always_inline bool parse__flags_are_bad(__u8 flags)
 {
+	if (TW_LIKELY((flags & (TCPF_SYN | TCPF_FIN | TCPF_RST | TCPF_ACK)) == TCPF_ACK))
+		return false;
 	if (flags & TCPF_SYN)
 		return flags & (TCPF_FIN | TCPF_RST);
 	return !(flags & (TCPF_ACK | TCPF_RST));
