@@ -20,7 +20,7 @@ enum cache_worth { WORTH_EMPTY, WORTH_HALF_OPEN, WORTH_CLOSING, WORTH_OPEN };
 #define CACHE_WORTH 3
 
 /* The ways of a set, two bits each, the latest that was used in the lowest bits. */
-#define CACHE_ORDER_0 0xe4 /* as it is before any was used */
+#define CACHE_ORDER_0 0x1b /* as it is before any was used: way 0, found first, is filled first */
 
 /*
  * What is asked of a set before it is known which fragment matters. generation[i] is odd while way
