@@ -19,7 +19,7 @@ struct cache_array {
 	__uint(max_entries, 1); /* the real one is made by userspace, as is the outer array */
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size,
-	       sizeof(struct cache_set)); /* as a type it would be a mere forward in BTF */
+	       sizeof(struct cache_group)); /* as a type it would be a mere forward in BTF */
 };
 
 struct {
@@ -47,16 +47,17 @@ static __always_inline void *cache__of_this_cpu(void)
 /* cache__locate() - the set for what has @hash. False: this CPU has no cache */
 static __always_inline bool cache__locate(struct cache_slot *slot, __u32 hash, __u32 n_sets)
 {
-	__u32 index = hash & (n_sets - 1), group = n_sets + (index >> CACHE_GROUP_SHIFT);
+	__u32 index = hash & (CACHE_GROUP_SETS - 1);
+	__u32 group = (hash & (n_sets - 1)) >> CACHE_GROUP_SHIFT;
 	void *array = cache__of_this_cpu();
 
 	if (!array)
 		return false;
 	slot->group = bpf_map_lookup_elem(array, &group);
-	slot->set = bpf_map_lookup_elem(array, &index);
-	if (!slot->group || !slot->set)
+	if (!slot->group)
 		return false;
-	slot->head = &slot->group->head[index & (CACHE_GROUP_SETS - 1)];
+	slot->head = &slot->group->head[index];
+	slot->set = &slot->group->set[index];
 	return true;
 }
 

@@ -35,20 +35,21 @@ struct cache_head {
 };
 
 /*
- * The heads of a group of sets lie together, apart from the fragments: there are few enough of them
- * to stay in a processor's own cache, while a flood brings a fragment from memory each time. After
- * the sets, element n_sets + (index of the set >> CACHE_GROUP_SHIFT) of the same array.
+ * An element of the array: a group of sets, found by one look-up. Their heads lie together, apart
+ * from the fragments: there are few enough of them to stay in a processor's own cache, while a
+ * flood brings a fragment from memory each time.
  */
 #define CACHE_GROUP_SHIFT 5
 #define CACHE_GROUP_SETS  (1u << CACHE_GROUP_SHIFT)
 
 struct cache_group {
 	struct cache_head head[CACHE_GROUP_SETS];
-	__u32 touched; /* coarse_time of the last write to any of them; 0: never */
-	__u8 unused[28];
+	__u32 touched;	 /* coarse_time of the last write to any of them; 0: never */
+	__u8 unused[60]; /* the sets begin with a cache line */
+	struct cache_set set[CACHE_GROUP_SETS];
 };
 
 _Static_assert(sizeof(struct cache_set) == 608, "cache_set is ABI");
-_Static_assert(sizeof(struct cache_group) == sizeof(struct cache_set), "they share an array");
+_Static_assert(sizeof(struct cache_group) == 20096, "whole cache lines, 157 bytes per session");
 
 #endif

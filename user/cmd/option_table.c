@@ -304,7 +304,7 @@ const struct option_row option_rows[] = {
 	{0, "view", "VIEW", OPT_TAPS, set_view,
 	 "socket: this kernel's sockets; wire: segments at interfaces; or both"},
 	{0, "cache", "SESSIONS", OPT_TAPS, set_cache,
-	 "room for so many sessions on each CPU, at 156 bytes each"},
+	 "room for so many sessions on each CPU, at 157 bytes each"},
 	{0, "duration", "SECONDS", OPT_DURATION, set_duration, "end after this time"},
 	{'w', "watch", NULL, OPT_AGAIN, set_watch, "go on, a frame every -d seconds"},
 	{0, "by", "LIST", OPT_GROUPS, set_by,

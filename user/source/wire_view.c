@@ -32,7 +32,7 @@
 
 struct cpu_cache {
 	bool has_array;
-	struct cache_set *sets; /* the array mapped, if it is to be read; else NULL */
+	struct cache_group *groups; /* the array mapped, if it is to be read; else NULL */
 	size_t map_bytes;
 	uint16_t *generations; /* of each way at the last scan */
 	uint32_t scanned;      /* coarse_time of the last scan */
@@ -61,9 +61,9 @@ static uint32_t round_up_pow2(uint32_t n)
 	return p;
 }
 
-static uint32_t n_elements(const struct wire_view *view)
+static size_t array_bytes(const struct wire_view *view)
 {
-	return view->n_sets + view->n_groups;
+	return (size_t)view->n_groups * sizeof(struct cache_group);
 }
 
 /* The memory node of @cpu, or -1: let the kernel choose. */
@@ -88,7 +88,7 @@ static int create_array(const struct wire_view *view, int node)
 		opts.numa_node = node;
 	}
 	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "tcpw_cache_cpu", sizeof(uint32_t),
-			      sizeof(struct cache_set), n_elements(view), &opts);
+			      sizeof(struct cache_group), view->n_groups, &opts);
 }
 
 /*
@@ -101,22 +101,21 @@ static int map_array(const struct wire_view *view, struct cpu_cache *cc, int fd)
 	size_t page = sysconf(_SC_PAGESIZE);
 	void *mem;
 
-	cc->map_bytes =
-		((size_t)n_elements(view) * sizeof(struct cache_set) + page - 1) & ~(page - 1);
+	cc->map_bytes = (array_bytes(view) + page - 1) & ~(page - 1);
 	cc->generations = calloc((size_t)view->n_sets * CACHE_WAYS, sizeof(*cc->generations));
 	if (!cc->generations)
 		return -ENOMEM;
 	mem = mmap(NULL, cc->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED)
 		return -errno;
-	cc->sets = mem;
+	cc->groups = mem;
 	return 0;
 }
 
 static void unmap_array(struct cpu_cache *cc)
 {
-	if (cc->sets)
-		munmap(cc->sets, cc->map_bytes);
+	if (cc->groups)
+		munmap(cc->groups, cc->map_bytes);
 	free(cc->generations);
 	*cc = (struct cpu_cache){0};
 }
@@ -198,7 +197,7 @@ static int create_outer(struct wire_view *view)
 /* Returns 0 or -E2BIG, logged. */
 static int check_memory(const struct wire_view *view, uint32_t slots)
 {
-	uint64_t bytes = (uint64_t)n_elements(view) * sizeof(struct cache_set);
+	uint64_t bytes = array_bytes(view);
 
 	if (view->is_read)
 		bytes += (uint64_t)view->n_sets * CACHE_WAYS * sizeof(view->cpus->generations[0]);
@@ -312,17 +311,11 @@ struct cache_at {
 	const struct cache_set *set;
 };
 
-static const struct cache_group *group_at(const struct wire_view *view, const struct cpu_cache *cc,
-					  uint32_t group)
+static struct cache_at set_at(const struct cpu_cache *cc, uint32_t index)
 {
-	return (const void *)&cc->sets[view->n_sets + group];
-}
-
-static struct cache_at set_at(const struct wire_view *view, const struct cpu_cache *cc,
-			      uint32_t index)
-{
-	const struct cache_group *group = group_at(view, cc, index >> CACHE_GROUP_SHIFT);
-	struct cache_at at = {&group->head[index & (CACHE_GROUP_SETS - 1)], &cc->sets[index]};
+	const struct cache_group *group = &cc->groups[index >> CACHE_GROUP_SHIFT];
+	uint32_t i = index & (CACHE_GROUP_SETS - 1);
+	struct cache_at at = {&group->head[i], &group->set[i]};
 
 	return at;
 }
@@ -378,7 +371,7 @@ static void hand_on(struct scan *scan)
 static void scan_set(struct scan *scan, uint32_t cpu, uint32_t index)
 {
 	struct cpu_cache *cc = &scan->view->cpus[cpu];
-	const struct cache_at at = set_at(scan->view, cc, index);
+	const struct cache_at at = set_at(cc, index);
 
 	for (unsigned way = 0; way < CACHE_WAYS; way++) {
 		uint16_t *seen = &cc->generations[(size_t)index * CACHE_WAYS + way];
@@ -406,8 +399,7 @@ static void scan_cpu(struct scan *scan, uint32_t cpu)
 	uint32_t since = cc->scanned - TOUCH_SLACK;
 
 	for (uint32_t group = 0; group < view->n_groups; group++) {
-		uint32_t touched =
-			__atomic_load_n(&group_at(view, cc, group)->touched, __ATOMIC_RELAXED);
+		uint32_t touched = __atomic_load_n(&cc->groups[group].touched, __ATOMIC_RELAXED);
 
 		if (!touched || (cc->scanned && (int32_t)(touched - since) < 0))
 			continue;
@@ -428,7 +420,7 @@ int wire_view__scan(struct wire_view *view, uint64_t now_ns, batch_sink sink, vo
 	int err = add_online_cpus(view);
 
 	for (uint32_t cpu = 0; cpu < view->n_cpus; cpu++)
-		if (view->cpus[cpu].sets)
+		if (view->cpus[cpu].groups)
 			scan_cpu(&scan, cpu);
 	hand_on(&scan);
 	return err;
@@ -446,9 +438,9 @@ void wire_view__pull(struct wire_view *view, const struct flow_key *key, uint64_
 		const struct cpu_cache *cc = &view->cpus[cpu];
 		struct cache_at at;
 
-		if (!cc->sets)
+		if (!cc->groups)
 			continue;
-		at = set_at(view, cc, index);
+		at = set_at(cc, index);
 		label(&rec.fragment, cpu, now_ns);
 		for (unsigned way = 0; way < CACHE_WAYS; way++)
 			if (flow_key__equal(&at.set->way[way].key, key) &&
@@ -468,6 +460,6 @@ void wire_view__stats(const struct wire_view *view, struct wire_view_stats *stat
 		stats->cpus++;
 		stats->slots += (uint64_t)view->n_sets * CACHE_WAYS;
 		stats->used += view->cpus[cpu].used;
-		stats->bytes += (uint64_t)n_elements(view) * sizeof(struct cache_set);
+		stats->bytes += array_bytes(view);
 	}
 }

@@ -49,7 +49,7 @@ const char *attach_kind__name(enum attach_kind kind);
 /* Maps that every instance of the wire programs shares, and its constants but for those of the tap.
  */
 struct wire_shared {
-	int cache_fd;			/* array of maps: CPU → array of struct cache_set */
+	int cache_fd;			/* array of maps: CPU → array of struct cache_group */
 	int records_fd;			/* ring buffer */
 	int lost_fd;			/* per-CPU struct lost_counters */
 	int repeats_fd;			/* bits of taps; 0: none, made by tap_set__new() */
