@@ -75,7 +75,6 @@ _Static_assert(12 + 2 * STEP_COUNT <= 32, "a bit for each step and direction");
 
 /* One direction: what its sender sent. Sequence numbers as on the wire. */
 struct fragment_half {
-	__u32 isn; /* sequence number of the SYN; midstream: one before the first seen */
 	__u32 nxt; /* one past the highest sequence number sent; past the FIN once it is seen */
 	__u32 ack; /* highest acknowledgement sent */
 	__u32 segments; /* wire segments since the fragment began or was last handed over */
@@ -85,15 +84,16 @@ struct fragment_half {
 /*
  * The unit of the session cache. Counters are 32 bits (retransmits 16) and cannot wrap: a fragment
  * is handed to userspace and starts anew before they would (FRAGMENT_FULL). What each segment of an
- * open session reads and writes comes first and together: each cache line that is not touched is a
- * miss less where there are many sessions.
+ * open session reads and writes comes first and together, up to the end of half: each cache line
+ * that is not touched is a miss less where there are many sessions.
  */
 struct fragment {
 	struct flow_key key;
+	__u32 last;  /* coarse_time of the last segment */
+	__u32 flags; /* FRAG_* */
 	struct fragment_half half[DIR_COUNT];
-	__u32 last;			      /* coarse_time of the last segment */
-	__u32 flags;			      /* FRAG_* */
-	__u64 first_ns;			      /* CLOCK_MONOTONIC of the first segment */
+	__u64 first_ns;	      /* CLOCK_MONOTONIC of the first segment */
+	__u32 isn[DIR_COUNT]; /* sequence number of the SYN; midstream: one before the first seen */
 	__u32 step_at[DIR_COUNT][STEP_COUNT]; /* step_time, 0: not seen */
 	__u16 retransmits[DIR_COUNT];	      /* segments */
 	__u8 syn_retransmits[DIR_COUNT];      /* of SYN or SYN-ACK; stays at 255 */

@@ -65,7 +65,7 @@ static __always_inline enum track_place track__place_syn(const struct fragment *
 
 	if (fragment__has_isn(f, segment__dir(seg))) {
 		/* Once refused, even the same SYN is another attempt. */
-		return f->half[segment__dir(seg)].isn == seg->seq &&
+		return f->isn[segment__dir(seg)] == seg->seq &&
 				       !(f->flags & FRAG_STEP(!segment__dir(seg), STEP_RST))
 			       ? PLACE_ADD
 			       : PLACE_REUSED;
@@ -86,10 +86,10 @@ static __always_inline enum track_place track__place_synack(const struct fragmen
 {
 	const struct fragment_half *peer = &f->half[!segment__dir(seg)];
 
-	if (fragment__has_isn(f, segment__dir(seg)) && f->half[segment__dir(seg)].isn == seg->seq)
+	if (fragment__has_isn(f, segment__dir(seg)) && f->isn[segment__dir(seg)] == seg->seq)
 		return PLACE_ADD;
 	if (fragment__has_isn(f, !segment__dir(seg))) {
-		if (seg->ack != peer->isn + 1)
+		if (seg->ack != f->isn[!segment__dir(seg)] + 1)
 			return fragment__is_closing(f) ? PLACE_REUSED : PLACE_OUTSIDE;
 		/* A listener that kept no state (a SYN cookie) answers a repeated SYN with another
 		 * ISN. */
@@ -166,7 +166,7 @@ static __always_inline void fragment__init(struct fragment *f, const struct flow
 					   __u64 now_ns)
 {
 	f->key = *key;
-	__builtin_memset(f->half, 0, sizeof(*f) - __builtin_offsetof(struct fragment, half));
+	__builtin_memset(&f->last, 0, sizeof(*f) - sizeof(f->key));
 	fragment__date(f, now_ns);
 }
 
@@ -243,14 +243,14 @@ static __always_inline bool track__rst_is_valid(const struct fragment *f, const 
 {
 	const struct fragment_half *me = &f->half[segment__dir(seg)],
 				   *peer = &f->half[!segment__dir(seg)];
+	__u32 isn = f->isn[!segment__dir(seg)]; /* of the peer */
 	bool seq_valid = f->flags & FRAG_SEQ_VALID(segment__dir(seg));
 	bool ack_valid = f->flags & FRAG_ACK_VALID(!segment__dir(seg));
 
 	if (!seq_valid && !ack_valid) {
 		if (!fragment__has_isn(f, !segment__dir(seg)))
 			return true; /* nothing is known here that could contradict it */
-		return seg->flags & TCPF_ACK &&
-		       seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1;
+		return seg->flags & TCPF_ACK && seg->ack - isn - 1 <= peer->nxt - isn - 1;
 	}
 	if (seq_valid && seg->seq == me->nxt)
 		return true;
@@ -265,10 +265,11 @@ static __always_inline bool track__ack_is_plausible(const struct fragment *f,
 						    const struct segment *seg)
 {
 	const struct fragment_half *peer = &f->half[!segment__dir(seg)];
+	__u32 isn = f->isn[!segment__dir(seg)]; /* of the peer */
 
 	if (!fragment__has_isn(f, !segment__dir(seg)) || f->flags & FRAG_STEP_EITHER(STEP_DATA))
 		return true;
-	return seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1 + TRACK_ACK_SLACK;
+	return seg->ack - isn - 1 <= peer->nxt - isn - 1 + TRACK_ACK_SLACK;
 }
 
 /* Takes in the acknowledgement number; true if it went on. */
@@ -295,7 +296,7 @@ static __always_inline enum segment_why track__syn(struct fragment *f, const str
 					  : FRAG_SYN(segment__dir(seg));
 	bool again = f->flags & bit;
 
-	me->isn = seg->seq;
+	f->isn[segment__dir(seg)] = seg->seq;
 	if (!again) {
 		me->nxt = seg->seq + 1 + seg->payload;
 		me->bytes += seg->payload; /* TCP Fast Open (RFC 7413) */
@@ -322,7 +323,7 @@ static __always_inline bool track__sequence(struct fragment *f, const struct seg
 
 	if (TW_UNLIKELY(!(f->flags & FRAG_SEQ_VALID(segment__dir(seg))))) {
 		f->flags |= FRAG_SEQ_VALID(segment__dir(seg));
-		me->isn = seg->seq - 1;
+		f->isn[segment__dir(seg)] = seg->seq - 1;
 		me->nxt = seg->seq;
 	}
 	if (TW_UNLIKELY(seq_before(seg->seq, me->nxt)))

@@ -135,7 +135,7 @@ static void from_fragment(struct evidence *ev, const struct fragment *frag, uint
 		out->segments = half->segments;
 		out->bytes = half->bytes;
 		out->retransmits = frag->retransmits[dir];
-		out->isn = half->isn;
+		out->isn = frag->isn[dir];
 		out->nxt = half->nxt;
 		out->ack = half->ack;
 		out->syn_retransmits = frag->syn_retransmits[dir];
@@ -235,8 +235,8 @@ bool evidence__fits(const struct evidence *ev, const struct fragment *frag)
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		/* The same SYN answered with another ISN: a listener that kept no state (SYN
 		 * cookie). */
-		if (isns_differ(ev, frag->flags, frag->half[dir].isn, dir) &&
-		    !isns_agree(ev, frag->flags, frag->half[!dir].isn, !dir))
+		if (isns_differ(ev, frag->flags, frag->isn[dir], dir) &&
+		    !isns_agree(ev, frag->flags, frag->isn[!dir], !dir))
 			return false;
 		if (follows_end(ev, frag, dir))
 			return false;
@@ -273,7 +273,7 @@ static int compare_isns(const struct evidence *ev, const struct fragment *frag, 
 {
 	if (!has_isn(ev, mine) || !(frag->flags & (FRAG_SYN(theirs) | FRAG_SYNACK(theirs))))
 		return KIN_NONE;
-	return ev->half[mine].isn == frag->half[theirs].isn ? KIN_SAME : CONTRADICTS;
+	return ev->half[mine].isn == frag->isn[theirs] ? KIN_SAME : CONTRADICTS;
 }
 
 /* What both know of the sequence numbers of one sender, @mine and @theirs. */
@@ -287,7 +287,7 @@ static int compare_half(const struct evidence *ev, const struct fragment *frag, 
 		return same_isn;
 	if (frag->flags & FRAG_SEQ_VALID(theirs))
 		return is_near(frag->half[theirs].nxt, half->nxt) ||
-				       is_near(frag->half[theirs].isn, half->isn)
+				       is_near(frag->isn[theirs], half->isn)
 			       ? KIN_NEAR
 			       : CONTRADICTS;
 	if (frag->flags & FRAG_ACK_VALID(!theirs))

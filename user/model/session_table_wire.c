@@ -201,7 +201,7 @@ static bool fits_fragment(const struct wire_session *wire, const struct fragment
 
 		if (!syn_at)
 			continue;
-		if (is_syn_of_later(&wire->ev, dir, frag->half[dir].isn, syn_ns))
+		if (is_syn_of_later(&wire->ev, dir, frag->isn[dir], syn_ns))
 			return false;
 		if (frag->flags & FRAG_SYN(dir) && is_after_refusal(wire, syn_ns))
 			return false;
