@@ -92,13 +92,16 @@ static __always_inline __u32 cache__order(const struct cache_head *head)
 	return head->order ^ CACHE_ORDER_0;
 }
 
-/* cache__prefer() - the way of @slot is the latest that was used */
+/*
+ * cache__prefer() - the way of @slot is the latest that was used
+ *
+ * Without a branch for the one that is so already: where sessions are many that is never the same
+ * twice.
+ */
 static __always_inline void cache__prefer(const struct cache_slot *slot)
 {
 	__u32 order = cache__order(slot->head), way = slot->way & (CACHE_WAYS - 1), differs, place;
 
-	if (TW_LIKELY((order & (CACHE_WAYS - 1)) == way))
-		return;
 	/* Where it stands now: the one pair of bits that is the same in as many copies of @way. */
 	differs = order ^ way * 0x55;
 	place = ~(differs | differs >> 1) & 0x55;
