@@ -179,6 +179,7 @@ static __always_inline bool track_next(const struct sighting *seen)
 	struct cache_slot slot = {};
 	struct wire_counters *cnt;
 	struct fragment *frag;
+	bool is_first;
 	__u64 now_ns;
 
 	if (TW_UNLIKELY(seg->flags & (TCPF_SYN | TCPF_FIN | TCPF_RST)))
@@ -194,11 +195,14 @@ static __always_inline bool track_next(const struct sighting *seen)
 	cnt->value[WIRE_SEGMENTS] += seg->segs;
 	cnt->value[WIRE_BYTES] += seg->payload;
 	now_ns = coarse_now();
+	is_first = frag->last != coarse_time(now_ns);
 	cache__begin_write(&slot);
 	track__next(frag, seg, now_ns);
 	cache__end_write(&slot);
-	cache__prefer(&slot);
-	cache__touch(&slot, coarse_time(now_ns));
+	if (is_first) { /* in this tick: what it notes holds for all of it */
+		cache__prefer(&slot);
+		cache__touch(&slot, coarse_time(now_ns));
+	}
 	return true;
 }
 
