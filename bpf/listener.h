@@ -55,7 +55,7 @@ static __always_inline __u32 listener__take_slot(const struct listener_key *key)
  * Where there is no room the one of cookie 0, to which userspace gave one; NO_SLOT: nobody wants
  * the counts.
  */
-static __always_inline __u32 listener__slot(__u64 cookie, __u32 netns)
+__noinline int listener__slot(__u64 cookie, __u32 netns)
 {
 	struct listener_key key = {.cookie = cookie, .netns = netns};
 	__u32 *slot = bpf_map_lookup_elem(&listeners, &key), taken;

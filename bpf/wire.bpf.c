@@ -271,14 +271,14 @@ static __always_inline void find_fate(void *ctx, const struct frame *frame, stru
 }
 
 /*
- * Static, unlike the others: before 6.8 a global function is verified even if nothing reaches it,
- * and where fates are not asked for this one's relocations are not resolved.
+ * Before 6.8 a global function is verified even if nothing reaches it, and where fates are not
+ * asked for the relocations of this one are not resolved: so it asks itself.
  */
-static __noinline int fate_xdp(struct xdp_md *ctx, struct sighting *seen)
+__noinline int fate_xdp(struct xdp_md *ctx, struct sighting *seen)
 {
 	struct frame frame = xdp_frame(ctx);
 
-	if (seen)
+	if (cfg.fate_looks && seen)
 		find_fate(ctx, &frame, seen, ctx->ingress_ifindex);
 	return 0;
 }
@@ -346,11 +346,11 @@ static __always_inline struct frame skb_frame(struct __sk_buff *skb, bool l3)
 	return frame;
 }
 
-static __noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
+__noinline int fate_skb(struct __sk_buff *skb, struct sighting *seen)
 {
 	struct frame frame;
 
-	if (!seen)
+	if (!cfg.fate_looks || !seen)
 		return 0;
 	frame = skb_frame(skb, seen->at.l3);
 	find_fate(skb, &frame, seen, skb->ifindex);

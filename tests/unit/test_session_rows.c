@@ -450,6 +450,50 @@ static void test_expect(void **state)
 	session_table__free(fx.table);
 }
 
+/* ---- rows that are not kept ---- */
+
+struct seen_passing {
+	struct session session;
+	struct sock_info sock;
+	unsigned count;
+};
+
+static void see(void *ctx, const struct session *session)
+{
+	struct seen_passing *seen = ctx;
+
+	seen->session = *session;
+	seen->sock = *session->sock;
+	seen->count++;
+}
+
+static void test_passing(void **state)
+{
+	struct rec_sock rec = {{REC_SOCK, sizeof(rec), 0, T0}, client_sock(0, TCPS_ESTABLISHED)};
+	struct seen_passing seen = {.count = 0};
+	struct session_table_stats stats;
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	for (int i = 0; i < 2; i++)
+		session_table__pass(fx.table, &rec, T0, see, &seen);
+	assert_int_equal(seen.count, 2);
+	assert_memory_equal(&seen.sock, &rec.sock, sizeof(rec.sock));
+	assert_int_equal(seen.session.netns, NETNS);
+	assert_int_equal(seen.session.local.port, 40000);
+	assert_int_equal(seen.session.remote.port, 80);
+	assert_null(seen.session.wire);
+	rec.sock.state = TCPS_COUNT;
+	session_table__pass(fx.table, &rec, T0, see, &seen);
+	assert_int_equal(seen.count, 2);
+	session_table__stats(fx.table, &stats);
+	assert_int_equal(stats.bad_records, 1);
+	assert_int_equal(stats.sessions, 0);
+	expect(&fx, "");
+	session_table__free(fx.table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_chaos),
 		cmocka_unit_test(test_expect),
+		cmocka_unit_test(test_passing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

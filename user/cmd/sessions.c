@@ -67,7 +67,7 @@ static int print(struct listing *l, struct printer *printer)
 	return err;
 }
 
-/* ---- a table -------------------------------------------------------------------------------- */
+/* ---- a table --------------------------------------------------------------------------------- */
 
 static bool needs_close_wait(const struct options *options)
 {
@@ -158,8 +158,8 @@ static int list_passing(struct listing *l, struct printer *printer)
 	int err;
 
 	l->now = live__now();
-	if (!l->options->json && !(p.first = calloc(TEXT_FIT_ROWS, sizeof(*p.first))))
-		return -ENOMEM;
+	if (!l->options->json) /* without memory no column is wider than its heading asks for */
+		p.first = calloc(TEXT_FIT_ROWS, sizeof(*p.first));
 	err = live__list(l->live, pass, &p);
 	if (p.first && print_first(&p) && !err)
 		err = -ENOMEM;
