@@ -27,8 +27,9 @@
 #define SLOTS_TOTAL (1u << 18)
 #define SLOTS_LEAST (1u << 13)
 #define TORN_TRIES  8
-/* A group touched in the tick of the last scan may have been touched again after it. */
-#define TOUCH_SLACK 8
+/* A group touched in the tick of the last scan may have been touched again after it. A tick is at
+ * most 10 ms (CONFIG_HZ=100), and these are units of coarse_time. */
+#define TOUCH_SLACK 16
 
 struct cpu_cache {
 	bool has_array;
