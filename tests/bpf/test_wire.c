@@ -435,6 +435,23 @@ static void find_rivals(const struct bench *b, uint32_t clients[RIVALS])
 
 enum rival_step { RIVAL_SYN, RIVAL_ACK, RIVAL_FIN };
 
+static uint64_t coarse_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return ts.tv_sec * TW_NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* The order of use is kept to a tick: two segments of one session within it count as the first. */
+static void wait_for_tick(void)
+{
+	uint64_t from = coarse_ns();
+
+	while (coarse_time(coarse_ns()) - coarse_time(from) < 2)
+		;
+}
+
 static void rival_goes(struct bench *b, uint32_t client, enum rival_step step)
 {
 	static const uint8_t flags[] = {
@@ -446,6 +463,8 @@ static void rival_goes(struct bench *b, uint32_t client, enum rival_step step)
 	size_t len = make_frame(&f, true, client, flags[step], step == RIVAL_SYN ? 100 : 101,
 				step == RIVAL_SYN ? 0 : 901, 0);
 
+	if (step == RIVAL_ACK)
+		wait_for_tick();
 	run(b, HOOK_XDP, &f, len);
 }
 
