@@ -9,8 +9,6 @@
 
 #include "sock_memory.h"
 
-#define AF_INET	       2
-#define AF_INET6       10
 #define BINDPORT_LOCK  8 /* SOCK_BINDPORT_LOCK in include/net/sock.h: bind() was given a port */
 
 #define SOCK_DONE_FLAG (1ul << 1) /* enum sock_flags: SOCK_DONE, the peer's FIN was received */

@@ -14,10 +14,6 @@
 
 #include "syn_gate.h"
 
-#define AF_INET		   2
-#define AF_INET6	   10
-#define TCP_NEW_SYN_RECV   12 /* include/net/tcp_states.h: a request sock */
-
 #define SYN_COOKIES_ALWAYS 2 /* of net.ipv4.tcp_syncookies */
 
 #define SYN_ELSEWHERE	   SYN_FATE_COUNT /* passes through: not counted */

@@ -12,6 +12,10 @@
 #include <linux/bpf.h>
 #include <stdbool.h>
 
+#define AF_INET		 2
+#define AF_INET6	 10
+#define TCP_NEW_SYN_RECV 12 /* include/net/tcp_states.h: a request sock */
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {

@@ -28,10 +28,10 @@ struct sock_maps {
 /*
  * sock_view__open() - load and attach the tracepoints; from then on no transition is missed
  *
- * @config: record_mask, wake_bytes and follow; the rest is set here, filter_netns from @netns (all:
- * no filter). The tracepoints are loaded, and anything counted, only with follow or if record_mask
- * has one of their records (REC_SOCK_STATE, …), and an iterator only if it has that one's
- * (REC_SOCK, REC_OWNER, REC_TUPLE, REC_REQUEST): whoever wants one thing alone starts faster.
+ * @config: record_mask, wake_bytes, follow and may_walk; the rest is set here, filter_netns from
+ * @netns (all: no filter). The tracepoints are loaded, and anything counted, only with follow or if
+ * record_mask has one of their records (REC_SOCK_STATE, …), and an iterator only if it has that
+ * one's (REC_SOCK, REC_OWNER, REC_TUPLE, REC_REQUEST): whoever wants one thing alone starts faster.
  * @netns: stays the caller's and must outlive the view; a snapshot covers what is in it by then.
  * @maps: stay the caller's.
  * Returns 0 or -errno after logging.

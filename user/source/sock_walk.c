@@ -11,20 +11,14 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 
-static size_t walked_bytes(void)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (WALK_STEPS * WALK_RECORDS * sizeof(struct rec_sock) + page - 1) / page * page;
-}
+#define WALKED_BYTES (WALK_STEPS * WALK_RECORDS * sizeof(struct rec_sock))
 
 int sock_walk__open(struct sock_view *view)
 {
-	void *walked = mmap(NULL, walked_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
+	void *walked = mmap(NULL, WALKED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    bpf_map__fd(view->skel->maps.walked), 0);
 
 	if (walked == MAP_FAILED)
@@ -36,7 +30,7 @@ int sock_walk__open(struct sock_view *view)
 void sock_walk__close(struct sock_view *view)
 {
 	if (view->walked)
-		munmap(view->walked, walked_bytes());
+		munmap(view->walked, WALKED_BYTES);
 }
 
 static struct sock_walk *walk_of(const struct sock_view *view)

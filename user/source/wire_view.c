@@ -99,10 +99,9 @@ static int create_array(const struct wire_view *view, int node)
  */
 static int map_array(const struct wire_view *view, struct cpu_cache *cc, int fd)
 {
-	size_t page = sysconf(_SC_PAGESIZE);
 	void *mem;
 
-	cc->map_bytes = (array_bytes(view) + page - 1) & ~(page - 1);
+	cc->map_bytes = array_bytes(view);
 	cc->generations = calloc((size_t)view->n_sets * CACHE_WAYS, sizeof(*cc->generations));
 	if (!cc->generations)
 		return -ENOMEM;
