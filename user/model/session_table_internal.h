@@ -188,6 +188,9 @@ struct session_table {
 	uint64_t caught_up_ns;
 	struct pool socks, wires, aliases;
 	struct hash_index sock_by_id, sock_by_tuple, sock_by_holder, wire_by_tuple, alias_by_tuple;
+	/* Wire sessions on a tuple that another has too, but for one of each tuple: there are few,
+	 * so that one found is mostly the only one. */
+	size_t n_sharing;
 	uint32_t oldest_half_open, newest_half_open;
 	uint32_t victim_at; /* where the search for a session to drop goes on */
 	uint32_t expiry_at; /* where the search for expired sessions goes on … */

@@ -28,10 +28,12 @@ struct wire_before wire__before(const struct wire_session *wire)
 struct wire_session *wire__next_on(const struct session_table *table, const struct flow_key *key,
 				   const struct wire_session *wire)
 {
-	struct wire_session *next =
-		wire ? hash_index__next(&table->wire_by_tuple, wire)
-		     : hash_index__first(&table->wire_by_tuple, table__hash(table, key));
+	struct wire_session *next;
 
+	if (wire && !table->n_sharing)
+		return NULL;
+	next = wire ? hash_index__next(&table->wire_by_tuple, wire)
+		    : hash_index__first(&table->wire_by_tuple, table__hash(table, key));
 	while (next && !flow_key__same_ends(&next->ev.key, key))
 		next = hash_index__next(&table->wire_by_tuple, next);
 	return next;
@@ -70,8 +72,10 @@ static struct wire_session *create(struct session_table *table, const struct sig
 {
 	const struct flow_key *key = seen->key;
 	struct wire_session *wire;
+	bool is_sharing;
 
 	wire__make_room(table);
+	is_sharing = wire__next_on(table, key, NULL);
 	wire = pool__new(&table->wires);
 	if (!wire)
 		return NULL;
@@ -79,6 +83,7 @@ static struct wire_session *create(struct session_table *table, const struct sig
 		pool__delete(&table->wires, wire);
 		return NULL;
 	}
+	table->n_sharing += is_sharing;
 	evidence__init(&wire->ev, key);
 	wire->told_ns = table->caught_up_ns;
 	wire->counted = NOT_SHOWN;

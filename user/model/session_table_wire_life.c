@@ -158,6 +158,8 @@ void wire__forget(struct session_table *table, struct wire_session *wire)
 	legs__clear(wire);
 	aliases__clear(table, wire);
 	hash_index__remove(&table->wire_by_tuple, wire);
+	if (table->n_sharing && wire__next_on(table, &wire->ev.key, NULL))
+		table->n_sharing--;
 	pool__delete(&table->wires, wire);
 }
 
