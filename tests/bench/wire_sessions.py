@@ -3,6 +3,8 @@
 tenth of them active since the last refresh, and all of them active."""
 
 import contextlib
+import os
+import signal
 import statistics
 import subprocess
 import time
@@ -49,11 +51,16 @@ def resident_bytes(pid):
 
 
 def refreshes(pid, touch, active, rounds):
-    """CPU seconds of each of @rounds refreshes, @active sessions having been active before it."""
+    """CPU seconds of each of @rounds refreshes, @active sessions having been active before it: held up
+    meanwhile, lest a refresh in between have some of them before anybody counts."""
     costs = []
     for _ in range(rounds):
-        if active:
-            touch(active)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            if active:
+                touch(active)
+        finally:
+            os.kill(pid, signal.SIGCONT)
         before = cpu_seconds(pid)
         time.sleep(DELAY)
         costs.append(cpu_seconds(pid) - before)
