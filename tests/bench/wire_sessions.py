@@ -10,7 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from machine import TCPWATCH, BenchError, cpu_seconds, helper, links_of, on_screen, spread, veth_pair
+from machine import (TCPWATCH, BenchError, cpu_seconds, helper, links_of, on_screen, spread, veth_pair,
+                     wait_until)
 from report import Row
 
 LOG2_SESSIONS = 20
@@ -50,21 +51,23 @@ def resident_bytes(pid):
     return 0
 
 
-def refreshes(pid, touch, active, rounds):
-    """CPU seconds of each of @rounds refreshes, @active sessions having been active before it: held up
-    meanwhile, lest a refresh in between have some of them before anybody counts."""
-    costs = []
-    for _ in range(rounds):
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            if active:
-                touch(active)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        before = cpu_seconds(pid)
-        time.sleep(DELAY)
-        costs.append(cpu_seconds(pid) - before)
-    return costs
+def is_asleep(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("S")
+
+
+def refresh(pid, touch, active):
+    """CPU seconds of one refresh, @active sessions having been active before it. Held up meanwhile, top
+    neither has some of them before anybody counts, nor sleeps until it has caught up."""
+    os.kill(pid, signal.SIGSTOP)
+    before = cpu_seconds(pid)
+    try:
+        if active:
+            touch(active)
+        time.sleep(DELAY)  # so that one is due
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: cpu_seconds(pid) > before and is_asleep(pid), "a refresh of top")
+    return cpu_seconds(pid) - before
 
 
 def row(name, costs, budget):
@@ -78,14 +81,15 @@ def wire_sessions(quick):
     rounds = 3 if quick else 5
     count = 1 << log2
     rows = []
-    # As many slots for each CPU as sessions in all: each set is half full, so none is evicted.
+    # As many slots for each CPU as sessions in all: sets are half full, but one session in seven is of
+    # a set that is too small for all that are of it, and is evicted for another when that is active.
     words = [str(TCPWATCH), "top", "-d", str(DELAY), "-i", "veth0", "--hook", "xdp",
              "--cache", str(count)]
     with veth_pair() as (server, _), on_screen(words, server) as tool:
         with filled(tool.pid, log2) as touch:
             time.sleep(2 * DELAY)
             for share, title in ((0, "idle"), (0.1, "10% active"), (1, "all active")):
-                costs = refreshes(tool.pid, touch, int(share * count), rounds)
+                costs = [refresh(tool.pid, touch, int(share * count)) for _ in range(rounds)]
                 rows.append(row(f"top refresh, {count:,} wire sessions {title}", costs, 0.25))
         held = resident_bytes(tool.pid)
         rows.append(Row(name="userspace's table", measured=f"{held >> 20} MiB",
