@@ -135,12 +135,7 @@ static __always_inline enum flow_dir flow_key__set(struct flow_key *key, const s
 	return DIR_HIGH;
 }
 
-/*
- * flow_key__hash() - 32 well-mixed bits of @key
- *
- * @seed keeps a peer who chooses addresses and ports from aiming at one set of the cache.
- */
-static __always_inline __u32 flow_key__hash(const struct flow_key *key, __u64 seed)
+static __always_inline __u32 flow_key__mix(const struct flow_key *key, __u64 last, __u64 seed)
 {
 	const __u64 *q = (const __u64 *)key;
 	__u64 h;
@@ -149,9 +144,25 @@ static __always_inline __u32 flow_key__hash(const struct flow_key *key, __u64 se
 	h = (q[0] ^ seed) * 0x9e3779b97f4a7c15ULL + (q[1] ^ seed >> 7) * 0xbf58476d1ce4e5b9ULL +
 	    (q[2] ^ seed >> 13) * 0x94d049bb133111ebULL +
 	    (q[3] ^ seed >> 19) * 0xd6e8feb86659fd93ULL +
-	    (q[4] ^ seed >> 29) * 0xa0761d6478bd642fULL;
+	    (last ^ seed >> 29) * 0xa0761d6478bd642fULL;
 	h = (h ^ (h >> 32)) * 0x9e3779b97f4a7c15ULL;
 	return (__u32)(h >> 32);
+}
+
+/*
+ * flow_key__hash() - 32 well-mixed bits of @key
+ *
+ * @seed keeps a peer who chooses addresses and ports from aiming at one set of the cache.
+ */
+static __always_inline __u32 flow_key__hash(const struct flow_key *key, __u64 seed)
+{
+	return flow_key__mix(key, key->ports_tap, seed);
+}
+
+/* flow_key__hash_ends() - likewise of all but its tap */
+static __always_inline __u32 flow_key__hash_ends(const struct flow_key *key, __u64 seed)
+{
+	return flow_key__mix(key, key->ports_tap & quad_of(~0u, 0), seed);
 }
 
 #endif

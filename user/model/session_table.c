@@ -14,10 +14,7 @@
 
 uint32_t table__hash(const struct session_table *table, const struct flow_key *key)
 {
-	struct flow_key bare = *key;
-
-	bare.tap = 0;
-	return flow_key__hash(&bare, table->seed);
+	return flow_key__hash_ends(key, table->seed);
 }
 
 const struct tap_facts *table__tap(struct session_table *table, uint32_t tap)
