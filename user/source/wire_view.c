@@ -368,17 +368,45 @@ static void hand_on(struct scan *scan)
 	scan->count = 0;
 }
 
+static uint16_t *seen_of(const struct cpu_cache *cc, uint32_t index, unsigned way)
+{
+	return &cc->generations[(size_t)index * CACHE_WAYS + way];
+}
+
+/* Since the last scan. */
+static bool has_changed(const struct cpu_cache *cc, const struct cache_at *at, uint32_t index,
+			unsigned way)
+{
+	return at->head->tag[way] && at->head->generation[way] != *seen_of(cc, index, way);
+}
+
+/* Some ways of a set are read and others not: the processor does not see the next ones coming. */
+static void fetch_set(const struct cpu_cache *cc, uint32_t index)
+{
+	const struct cache_at at = set_at(cc, index);
+
+	for (unsigned way = 0; way < CACHE_WAYS; way++) {
+		const char *frag = (const char *)&at.set->way[way];
+
+		if (!has_changed(cc, &at, index, way))
+			continue;
+		__builtin_prefetch(frag);
+		__builtin_prefetch(frag + 64);
+		__builtin_prefetch(frag + sizeof(struct fragment) - 1);
+	}
+}
+
 static void scan_set(struct scan *scan, uint32_t cpu, uint32_t index)
 {
 	struct cpu_cache *cc = &scan->view->cpus[cpu];
 	const struct cache_at at = set_at(cc, index);
 
 	for (unsigned way = 0; way < CACHE_WAYS; way++) {
-		uint16_t *seen = &cc->generations[(size_t)index * CACHE_WAYS + way];
+		uint16_t *seen = seen_of(cc, index, way);
 		struct rec_fragment *rec = &scan->records[scan->count].fragment;
 		uint16_t generation;
 
-		if (!at.head->tag[way] || at.head->generation[way] == *seen)
+		if (!has_changed(cc, &at, index, way))
 			continue;
 		if (!copy_way(scan->view, &at, way, &rec->frag, &generation))
 			continue;
@@ -403,6 +431,8 @@ static void scan_cpu(struct scan *scan, uint32_t cpu)
 
 		if (!touched || (cc->scanned && (int32_t)(touched - since) < 0))
 			continue;
+		for (uint32_t i = 0; i < CACHE_GROUP_SETS; i++)
+			fetch_set(cc, (group << CACHE_GROUP_SHIFT) + i);
 		for (uint32_t i = 0; i < CACHE_GROUP_SETS; i++)
 			scan_set(scan, cpu, (group << CACHE_GROUP_SHIFT) + i);
 	}

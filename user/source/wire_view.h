@@ -29,7 +29,7 @@ void wire_view__configure(const struct wire_view *view, struct wire_config *conf
 
 /* Takes @count records at once, 1 … SCAN_BATCH, so that whatever they need can be fetched together.
  */
-#define SCAN_BATCH 32
+#define SCAN_BATCH 64
 typedef void (*batch_sink)(void *ctx, const union record *records, size_t count);
 
 /* wire_view__scan() - a live REC_FRAGMENT for every fragment that changed since the last scan */
