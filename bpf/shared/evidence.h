@@ -10,19 +10,22 @@
 
 #include "abi.h"
 
-/* As struct fragment, with absolute times and counters that do not wrap. */
+/* As struct fragment, with counters that do not wrap. */
 struct evidence_half {
-	__u64 step_ns[STEP_COUNT]; /* CLOCK_MONOTONIC of the first, 0: not seen */
 	__u64 segments, bytes, retransmits;
 	__u32 isn, nxt, ack;
 	__u8 syn_retransmits, fin_retransmits;
 };
 
+/* Likewise with absolute times, CLOCK_MONOTONIC. What each segment of an open session changes comes
+ * first and together. */
 struct evidence {
 	struct flow_key key;
-	__u64 first_ns, last_ns; /* last_ns: to about a millisecond */
-	__u32 flags;		 /* FRAG_* */
+	__u64 last_ns; /* to about a millisecond */
+	__u32 flags;   /* FRAG_* */
 	struct evidence_half half[DIR_COUNT];
+	__u64 first_ns;
+	__u64 step_ns[DIR_COUNT][STEP_COUNT]; /* where .flags has FRAG_STEP() of it, else 0 */
 };
 
 /* Zeek's conn_state. X(enumerator, meaning) */
@@ -62,7 +65,6 @@ struct evidence_verdict {
 	__u8 end;	       /* enum session_end */
 	__u8 closed_first;     /* DIR_LOW, DIR_HIGH, or DIR_COUNT: nobody yet */
 	bool established;      /* the three-way handshake is proven, or implied by later evidence */
-	__u64 bytes[DIR_COUNT];		 /* payload, each byte once */
 	__u64 syn_ns, synack_ns, ack_ns; /* time of each step of the handshake, 0: not seen */
 	__u64 end_ns;			 /* when it ended, 0: it has not */
 	char history[HISTORY_MAX];	 /* Zeek's, NUL-terminated */
@@ -107,6 +109,12 @@ __u64 evidence__distance(const struct evidence *ev, const struct fragment *frag,
 /* evidence__may_be_one() - no ISN that both know differs */
 bool evidence__may_be_one(const struct evidence *a, const struct evidence *b);
 
+/* evidence__took() - @dir has taken @step */
+static inline bool evidence__took(const struct evidence *ev, unsigned dir, enum session_step step)
+{
+	return ev->flags & FRAG_STEP(dir, step);
+}
+
 /* evidence__retransmits() - segments of payload sent again, by both */
 static inline __u64 evidence__retransmits(const struct evidence *ev)
 {
@@ -120,8 +128,9 @@ static inline bool evidence__has_syn(const struct evidence *ev)
 			    FRAG_SYNACK(DIR_HIGH));
 }
 
-/* evidence__add_fragment() - join @frag, counters included; @now_ns dates its coarse last time */
-void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
+/* evidence__add_fragment() - join @frag, counters included; @now_ns dates its coarse last time.
+ * False if nothing came of it but counts and sequence numbers */
+bool evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
 
 /*
  * evidence__is_refusal() - @seg is a RST that answers the SYN of an attempt of which its sender has
@@ -135,11 +144,27 @@ bool evidence__is_refusal(const struct evidence *ev, const struct segment *seg);
  */
 void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec);
 
+/*
+ * evidence__add_counts() - as evidence__add_fragment(), if all flags and steps of @frag have been
+ * joined before
+ */
+void evidence__add_counts(struct evidence *ev, const struct fragment *frag, __u64 now_ns);
+
 /* evidence__join() - @into becomes the join of both; counters add up */
 void evidence__join(struct evidence *into, const struct evidence *other);
 
-/* evidence__judge() - what @ev proves at @now_ns */
+/* evidence__bytes() - payload that @dir sent, each byte once */
+__u64 evidence__bytes(const struct evidence *ev, enum flow_dir dir);
+
+/* evidence__judge() - what @ev proves at @now_ns. Once that is steady more counts prove nothing new
+ */
 void evidence__judge(const struct evidence *ev, __u64 now_ns, struct evidence_verdict *verdict);
+
+/* verdict__is_steady() - established, and nothing has begun to end it */
+static inline bool verdict__is_steady(const struct evidence_verdict *v)
+{
+	return v->established && v->end == END_NOT && v->closed_first == DIR_COUNT;
+}
 
 const char *conn_state__name(enum conn_state state);
 

@@ -70,6 +70,7 @@ enum session_step {
 #define FRAG_STEP(dir, step)   (1u << (12 + 2 * (step) + (dir)))
 #define FRAG_STEP_EITHER(step) (FRAG_STEP(DIR_LOW, step) | FRAG_STEP(DIR_HIGH, step))
 #define FRAG_STEPS	       (~0u << 12)
+#define FRAG_STEPS_OF(dir)     (0x55555555u << (12 + (dir)))
 
 _Static_assert(12 + 2 * STEP_COUNT <= 32, "a bit for each step and direction");
 

@@ -47,10 +47,31 @@ static void check_join(const struct fragment *a, const struct fragment *b, uint6
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		require(ab.half[dir].segments == ba.half[dir].segments);
 		require(ab.half[dir].bytes == ba.half[dir].bytes);
-		require(!memcmp(ab.half[dir].step_ns, ba.half[dir].step_ns,
-				sizeof(ab.half[dir].step_ns)));
 	}
+	require(!memcmp(ab.step_ns, ba.step_ns, sizeof(ab.step_ns)));
 	require(ab.flags == ba.flags && ab.first_ns == ba.first_ns && ab.last_ns == ba.last_ns);
+}
+
+/* Where a fragment has but counted on, what an open session proves stays as it is; an
+ * acknowledgement of what was not seen does not undo it. */
+static void check_count(const struct fragment *before, const struct fragment *after,
+			uint64_t now_ns)
+{
+	struct evidence_verdict was, is;
+	struct evidence ev, whole;
+
+	if (after->first_ns != before->first_ns || after->flags != before->flags)
+		return;
+	evidence__init(&ev, &before->key);
+	whole = ev;
+	require(evidence__add_fragment(&ev, before, now_ns));
+	require(!evidence__add_fragment(&ev, after, now_ns));
+	evidence__add_fragment(&whole, before, now_ns);
+	evidence__judge(&whole, now_ns, &was);
+	evidence__add_counts(&whole, after, now_ns);
+	require(!memcmp(&ev, &whole, sizeof(ev)));
+	evidence__judge(&ev, now_ns, &is);
+	require(!verdict__is_steady(&was) || !is.established || !memcmp(&was, &is, sizeof(was)));
 }
 
 static void one_frame(struct tracker *cpu, unsigned which, const uint8_t *bytes, size_t len,
@@ -62,7 +83,8 @@ static void one_frame(struct tracker *cpu, unsigned which, const uint8_t *bytes,
 		.data = copy, .end = copy + len, .len = len, .segs = which, .mtu = 1500};
 	struct rec_segment rec = {.hdr.time_ns = now_ns};
 	enum segment_why why;
-	struct tracked *at;
+	struct fragment before;
+	struct tracked *at, *after;
 	bool is_short;
 
 	if (!copy)
@@ -72,7 +94,12 @@ static void one_frame(struct tracker *cpu, unsigned which, const uint8_t *bytes,
 		require(rec.seg.payload <= len && rec.seg.dir < DIR_COUNT && rec.seg.segs);
 		at = tracker__find(&cpu[which], &rec.key);
 		require(!at || tracker__short_way_agrees(&at->frag, &rec.seg, now_ns, &is_short));
+		if (at)
+			before = at->frag;
 		tracker__segment(&cpu[which], &rec.key, &rec.seg, now_ns, &why);
+		after = tracker__find(&cpu[which], &rec.key);
+		if (at && after)
+			check_count(&before, &after->frag, now_ns);
 	}
 	free(copy);
 }

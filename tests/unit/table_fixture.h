@@ -123,7 +123,7 @@ static inline void fixture__on_event(void *ctx, const struct event *event)
 	assert_non_null(s);
 	told->pid = s->owner.pid;
 	if (s->wire) {
-		told->tx_bytes = s->verdict->bytes[s->local_dir];
+		told->tx_bytes = evidence__bytes(s->wire, s->local_dir);
 		told->tx_segments = s->wire->half[s->local_dir].segments;
 	}
 }

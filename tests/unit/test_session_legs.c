@@ -102,7 +102,7 @@ static void test_seen_along_the_way(void **state)
 		row = only_row(&fx);
 		if (row->netns != NETNS || row->is_forwarded || strcmp(row->ifname, "eth0") ||
 		    strcmp(row->taps, cases[i].shown) ||
-		    row->verdict->bytes[taps[0].client] != TALK_BYTES)
+		    evidence__bytes(row->wire, taps[0].client) != TALK_BYTES)
 			fail_msg("%s: netns %u, forwarded %d, at %s", cases[i].name, row->netns,
 				 row->is_forwarded, row->taps);
 		fixture__story(&fx, story, sizeof(story));
@@ -188,9 +188,7 @@ static void test_met_midstream(void **state)
 	session_table__free(fx.table);
 }
 
-#define FAR_ON (1u << 28) /* bytes, more than two readings of one session may be apart */
-
-/* Only what @tap saw is read; what it saw has gone on. */
+/* Only what @tap saw is read. */
 static void scan_tap(struct fixture *fx, uint16_t tap)
 {
 	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
@@ -199,6 +197,34 @@ static void scan_tap(struct fixture *fx, uint16_t tap)
 				fixture__fragment(fx, cpu, &fx->cache[cpu][i], FRAGMENT_LIVE);
 }
 
+/* Seen on its way first, and counted there: once it is seen where it ends the row is of that place,
+ * though nothing has come but counts. */
+static void test_end_is_seen_later(void **state)
+{
+	struct talk there = at_tap(BRIDGE_TAP), here = at_tap(INSIDE_TAP);
+	const struct session *row;
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	fx.share_tap = INSIDE_TAP;
+	there.lose = true;
+	talk__open(&fx, &there);
+	talk__data(&fx, &there);
+	fixture__scan(&fx);
+	assert_true(only_row(&fx)->is_forwarded);
+	talk__client(&fx, &here, TCPF_ACK, 1 + C, 1 + S, 0);
+	talk__client(&fx, &there, TCPF_ACK, 1 + C, 1 + S, 0);
+	scan_tap(&fx, BRIDGE_TAP);
+	row = only_row(&fx);
+	assert_false(row->is_forwarded);
+	assert_int_equal(row->netns, NETNS);
+	session_table__free(fx.table);
+}
+
+#define FAR_ON (1u << 28) /* bytes, more than two readings of one session may be apart */
+
+/* What @tap saw has gone on. */
 static void advance_tap(struct fixture *fx, uint16_t tap)
 {
 	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
@@ -441,7 +467,7 @@ static void assert_two(struct fixture *fx, const char *name)
 		const char *seen = row && row->taps ? row->taps : row ? row->ifname : "";
 
 		if (rows.count != 2 || strcmp(seen, taps[i]) ||
-		    row->verdict->bytes[row->local_dir] != TALK_BYTES * (i + 1))
+		    evidence__bytes(row->wire, row->local_dir) != TALK_BYTES * (i + 1))
 			fail_msg("%s: %zu rows, at %s", name, rows.count, seen);
 	}
 }
@@ -556,6 +582,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seen_along_the_way),
+		cmocka_unit_test(test_end_is_seen_later),
 		cmocka_unit_test(test_met_late),
 		cmocka_unit_test(test_port_of_a_bond),
 		cmocka_unit_test(test_list_that_is_cut),

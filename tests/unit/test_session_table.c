@@ -44,7 +44,7 @@ static void test_both_views_are_one_row(void **state)
 		assert_int_equal(session__view(rows.items[0]), VIEW_BOTH);
 		assert_int_equal(rows.items[0]->local.port, 40000);
 		assert_int_equal(rows.items[0]->local_dir, t.client);
-		assert_int_equal(rows.items[0]->verdict->bytes[t.client], TALK_BYTES);
+		assert_int_equal(evidence__bytes(rows.items[0]->wire, t.client), TALK_BYTES);
 		assert_string_equal(rows.items[0]->ifname, "eth0");
 		assert_string_equal(rows.items[0]->netns_name, "self");
 		assert_int_equal(fixture__stats(&fx).sessions, 1);

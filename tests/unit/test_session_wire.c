@@ -122,7 +122,7 @@ static void test_midstream(void **state)
 	assert_int_equal(row->verdict->syn_ns, 0);
 	assert_int_equal(row->verdict->conn_state, CONN_OTH);
 	assert_int_equal(row->verdict->state[t.client], TCPS_ESTABLISHED);
-	assert_int_equal(row->verdict->bytes[t.client], TALK_BYTES);
+	assert_int_equal(evidence__bytes(row->wire, t.client), TALK_BYTES);
 	session_table__free(fx.table);
 }
 
@@ -138,11 +138,13 @@ static void check_whole(struct fixture *fx, const struct talk *t, const char *na
 	    strcmp(v->history, "ShADdFaf") != 0 ||
 	    row->wire->half[t->client].segments != CLIENT_SEGMENTS ||
 	    row->wire->half[!t->client].segments != SERVER_SEGMENTS ||
-	    v->bytes[t->client] != TALK_BYTES || v->bytes[!t->client] != 2 * TALK_BYTES)
+	    evidence__bytes(row->wire, t->client) != TALK_BYTES ||
+	    evidence__bytes(row->wire, !t->client) != 2 * TALK_BYTES)
 		fail_msg("%s: %d %d end %d %s, %llu and %llu segments, %llu and %llu bytes", name,
 			 v->state[t->client], v->state[!t->client], v->end, v->history,
 			 row->wire->half[t->client].segments, row->wire->half[!t->client].segments,
-			 v->bytes[t->client], v->bytes[!t->client]);
+			 evidence__bytes(row->wire, t->client),
+			 evidence__bytes(row->wire, !t->client));
 }
 
 static void give(struct fixture *fx, uint32_t cpu, enum fragment_why why)
@@ -196,6 +198,85 @@ static void test_order_of_fragments(void **state)
 		check_whole(&fx, &t, name);
 		session_table__free(fx.table);
 	}
+}
+
+/* ---- read again and again ---- */
+
+/* An open session counts on; nothing new is to be concluded, but what it counted is shown. */
+static void test_counts_on(void **state)
+{
+	struct talk t = outgoing();
+	const struct session *row;
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	talk__open(&fx, &t);
+	talk__data(&fx, &t);
+	fixture__scan(&fx);
+	for (uint32_t i = 1; i < 5; i++) {
+		fx.now_ns += SEC;
+		talk__client(&fx, &t, TCPF_ACK, 1 + i * TALK_BYTES, 1 + 2 * TALK_BYTES, TALK_BYTES);
+		fixture__scan(&fx);
+		row = only_row(&fx);
+		assert_int_equal(evidence__bytes(row->wire, t.client), (i + 1) * TALK_BYTES);
+		assert_int_equal(evidence__bytes(row->wire, !t.client), 2 * TALK_BYTES);
+		assert_int_equal(row->wire->half[t.client].segments, CLIENT_SEGMENTS - 2 + i);
+		assert_true(row->wire->last_ns > fx.now_ns - SEC / 2);
+		assert_int_equal(row->verdict->state[t.client], TCPS_ESTABLISHED);
+	}
+	session_table__free(fx.table);
+}
+
+/* A FIN is acknowledged by a number alone. */
+static void test_counts_on_half_closed(void **state)
+{
+	struct talk t = outgoing();
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	t.lose = true;
+	t.server_cpu = t.client_cpu;
+	talk__open(&fx, &t);
+	talk__data(&fx, &t);
+	talk__server(&fx, &t, TCPF_ACK, 1 + 2 * TALK_BYTES, 1 + TALK_BYTES, 0);
+	talk__client(&fx, &t, TCPF_ACK | TCPF_FIN, 1 + TALK_BYTES, 1 + 2 * TALK_BYTES, 0);
+	fixture__scan(&fx);
+	assert_int_equal(only_row(&fx)->verdict->state[t.client], TCPS_FIN_WAIT1);
+	talk__server(&fx, &t, TCPF_ACK, 1 + 2 * TALK_BYTES, 2 + TALK_BYTES, 0);
+	fixture__scan(&fx);
+	assert_int_equal(only_row(&fx)->verdict->state[t.client], TCPS_FIN_WAIT2);
+	assert_int_equal(only_row(&fx)->verdict->state[!t.client], TCPS_CLOSE_WAIT);
+	session_table__free(fx.table);
+}
+
+/* What another CPU saw is read later, but was earlier. */
+static void test_earlier_step(void **state)
+{
+	struct talk t = outgoing();
+	const struct session *row;
+	struct fixture fx;
+	uint64_t third_ns;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	t.lose = true;
+	talk__syn(&fx, &t);
+	talk__server(&fx, &t, TCPF_SYN | TCPF_ACK, 0, 1, 0);
+	t.client_cpu = 2;
+	talk__client(&fx, &t, TCPF_ACK, 1, 1, 0);
+	third_ns = fx.now_ns;
+	t.client_cpu = 0;
+	talk__client(&fx, &t, TCPF_ACK, 1, 1, 0);
+	for (uint32_t cpu = 0; cpu < 2; cpu++)
+		give(&fx, cpu, FRAGMENT_LIVE);
+	row = only_row(&fx);
+	assert_int_equal(row->verdict->state[t.client], TCPS_ESTABLISHED);
+	assert_true(row->verdict->ack_ns > third_ns);
+	give(&fx, 2, FRAGMENT_LIVE);
+	assert_int_equal(only_row(&fx)->verdict->ack_ns, third_ns);
+	session_table__free(fx.table);
 }
 
 /* ---- one session after the other ---- */
@@ -278,7 +359,7 @@ static void test_two_taps(void **state)
 	fixture__scan(&fx);
 	row = only_row(&fx);
 	assert_string_equal(row->ifname, "eth0");
-	assert_int_equal(row->verdict->bytes[lower.client], TALK_BYTES);
+	assert_int_equal(evidence__bytes(row->wire, lower.client), TALK_BYTES);
 	fx.gone_tap = 1;
 	fixture__settle(&fx);
 	assert_true(only_row(&fx)->tap_is_gone);
@@ -289,7 +370,7 @@ static void test_two_taps(void **state)
 	assert_false(row->tap_is_gone);
 	/* All of it but the count of the SYN, which only the other tap's record had told. */
 	assert_int_equal(row->verdict->state[upper.client], TCPS_TIME_WAIT);
-	assert_int_equal(row->verdict->bytes[upper.client], TALK_BYTES);
+	assert_int_equal(evidence__bytes(row->wire, upper.client), TALK_BYTES);
 	assert_int_equal(row->wire->half[upper.client].segments, CLIENT_SEGMENTS - 1);
 	session_table__free(fx.table);
 }
@@ -395,10 +476,12 @@ static void test_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sides),	   cmocka_unit_test(test_translated),
-		cmocka_unit_test(test_midstream),  cmocka_unit_test(test_order_of_fragments),
-		cmocka_unit_test(test_stragglers), cmocka_unit_test(test_reuse),
-		cmocka_unit_test(test_two_taps),   cmocka_unit_test(test_time),
+		cmocka_unit_test(test_sides),	     cmocka_unit_test(test_translated),
+		cmocka_unit_test(test_midstream),    cmocka_unit_test(test_order_of_fragments),
+		cmocka_unit_test(test_counts_on),    cmocka_unit_test(test_counts_on_half_closed),
+		cmocka_unit_test(test_earlier_step), cmocka_unit_test(test_stragglers),
+		cmocka_unit_test(test_reuse),	     cmocka_unit_test(test_two_taps),
+		cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

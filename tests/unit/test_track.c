@@ -161,7 +161,7 @@ static void report(struct play *p, const struct segment *seg, enum segment_why w
 	};
 
 	if (!evidence__fits_segment(&p->reported, &rec) ||
-	    (seg->flags & TCPF_SYN && p->reported.half[!seg->dir].step_ns[STEP_RST]))
+	    (seg->flags & TCPF_SYN && p->reported.step_ns[!seg->dir][STEP_RST]))
 		evidence__init(&p->reported, &p->wire.key);
 	evidence__add_segment(&p->reported, &rec);
 }

@@ -26,6 +26,11 @@ static bool has_isn(const struct evidence *ev, unsigned dir)
 	return ev->flags & (FRAG_SYN(dir) | FRAG_SYNACK(dir));
 }
 
+static bool has_fin(const struct evidence *ev, unsigned dir)
+{
+	return evidence__took(ev, dir, STEP_FIN);
+}
+
 static uint8_t add_u8(uint8_t a, uint8_t b)
 {
 	return a + b > 0xff ? 0xff : (uint8_t)(a + b);
@@ -73,8 +78,8 @@ static void join_nxt(struct evidence *into, const struct evidence *other, unsign
 		return;
 	if (!(into->flags & FRAG_SEQ_VALID(dir)))
 		mine->nxt = theirs->nxt;
-	else if (!mine->step_ns[STEP_FIN] != !theirs->step_ns[STEP_FIN])
-		mine->nxt = theirs->step_ns[STEP_FIN] ? theirs->nxt : mine->nxt;
+	else if (has_fin(into, dir) != has_fin(other, dir))
+		mine->nxt = has_fin(other, dir) ? theirs->nxt : mine->nxt;
 	else if (is_farther(other, into, theirs->nxt, mine->nxt))
 		mine->nxt = theirs->nxt;
 }
@@ -92,8 +97,6 @@ static void join_ack(struct evidence *into, const struct evidence *other, unsign
 
 static void join_half(struct evidence_half *into, const struct evidence_half *other)
 {
-	for (int step = 0; step < STEP_COUNT; step++)
-		into->step_ns[step] = earliest(into->step_ns[step], other->step_ns[step]);
 	into->segments += other->segments;
 	into->bytes += other->bytes;
 	into->retransmits += other->retransmits;
@@ -101,7 +104,8 @@ static void join_half(struct evidence_half *into, const struct evidence_half *ot
 	into->fin_retransmits = add_u8(into->fin_retransmits, other->fin_retransmits);
 }
 
-void evidence__join(struct evidence *into, const struct evidence *other)
+/* All but the steps, and when it began. */
+static void join_counts(struct evidence *into, const struct evidence *other)
 {
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		join_isn(into, other, dir);
@@ -111,44 +115,86 @@ void evidence__join(struct evidence *into, const struct evidence *other)
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
 		join_half(&into->half[dir], &other->half[dir]);
 	into->flags |= other->flags;
-	into->first_ns = earliest(into->first_ns, other->first_ns);
 	if (other->last_ns > into->last_ns)
 		into->last_ns = other->last_ns;
+}
+
+void evidence__join(struct evidence *into, const struct evidence *other)
+{
+	join_counts(into, other);
+	into->first_ns = earliest(into->first_ns, other->first_ns);
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
+		for (int step = 0; step < STEP_COUNT; step++)
+			into->step_ns[dir][step] =
+				earliest(into->step_ns[dir][step], other->step_ns[dir][step]);
+}
+
+/* Likewise, the rest is not set. */
+static void counts_from(struct evidence *ev, const struct fragment *frag, uint64_t now_ns)
+{
+	ev->last_ns = coarse_time__expand(frag->last, now_ns);
+	if (ev->last_ns < frag->first_ns) /* rounded down */
+		ev->last_ns = frag->first_ns;
+	ev->flags = frag->flags;
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
+		const struct fragment_half *half = &frag->half[dir];
+
+		ev->half[dir] = (struct evidence_half){
+			.segments = half->segments,
+			.bytes = half->bytes,
+			.retransmits = frag->retransmits[dir],
+			.isn = frag->isn[dir],
+			.nxt = half->nxt,
+			.ack = half->ack,
+			.syn_retransmits = frag->syn_retransmits[dir],
+			.fin_retransmits = frag->fin_retransmits[dir],
+		};
+	}
 }
 
 static void from_fragment(struct evidence *ev, const struct fragment *frag, uint64_t now_ns)
 {
 	evidence__init(ev, &frag->key);
+	counts_from(ev, frag, now_ns);
 	ev->first_ns = frag->first_ns;
-	ev->last_ns = coarse_time__expand(frag->last, now_ns);
-	if (ev->last_ns < ev->first_ns) /* rounded down */
-		ev->last_ns = ev->first_ns;
-	ev->flags = frag->flags & ~FRAG_STEPS; /* step_ns tells */
-	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
-		const struct fragment_half *half = &frag->half[dir];
-		struct evidence_half *out = &ev->half[dir];
-
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
 		for (int step = 0; step < STEP_COUNT; step++)
-			if (frag->step_at[dir][step])
-				out->step_ns[step] = frag->first_ns +
-						     step_time__decode(frag->step_at[dir][step]);
-		out->segments = half->segments;
-		out->bytes = half->bytes;
-		out->retransmits = frag->retransmits[dir];
-		out->isn = frag->isn[dir];
-		out->nxt = half->nxt;
-		out->ack = half->ack;
-		out->syn_retransmits = frag->syn_retransmits[dir];
-		out->fin_retransmits = frag->fin_retransmits[dir];
-	}
+			if (evidence__took(ev, dir, step))
+				ev->step_ns[dir][step] =
+					frag->first_ns +
+					step_time__decode(frag->step_at[dir][step]);
 }
 
-void evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns)
+/* @other has a flag that @ev lacks, or took a step earlier. */
+static bool has_news_for(const struct evidence *ev, const struct evidence *other)
+{
+	if (other->flags & ~ev->flags)
+		return true;
+	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
+		for (int step = 0; step < STEP_COUNT; step++)
+			if (evidence__took(other, dir, step) &&
+			    other->step_ns[dir][step] < ev->step_ns[dir][step])
+				return true;
+	return false;
+}
+
+bool evidence__add_fragment(struct evidence *ev, const struct fragment *frag, __u64 now_ns)
+{
+	struct evidence other;
+	bool has_news;
+
+	from_fragment(&other, frag, now_ns);
+	has_news = has_news_for(ev, &other);
+	evidence__join(ev, &other);
+	return has_news;
+}
+
+void evidence__add_counts(struct evidence *ev, const struct fragment *frag, __u64 now_ns)
 {
 	struct evidence other;
 
-	from_fragment(&other, frag, now_ns);
-	evidence__join(ev, &other);
+	counts_from(&other, frag, now_ns);
+	join_counts(ev, &other);
 }
 
 void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec)
@@ -167,32 +213,26 @@ void evidence__add_segment(struct evidence *ev, const struct rec_segment *rec)
 	if (!track__is_first_syn(&rec->seg, rec->why))
 		other.half[dir].segments = 0;
 	other.half[dir].bytes = 0;
-	if (rec->why == SEG_RETRANSMIT)
-		other.half[dir].step_ns[STEP_RETRANSMIT] = rec->hdr.time_ns;
-	if (ev->half[dir].step_ns[STEP_FIN] && !(rec->seg.flags & TCPF_FIN) &&
-	    ev->flags & FRAG_ACK_VALID(dir) && other.flags & FRAG_ACK_VALID(dir) &&
-	    seq_after(other.half[dir].ack, ev->half[dir].ack))
+	if (rec->why == SEG_RETRANSMIT) {
+		other.flags |= FRAG_STEP(dir, STEP_RETRANSMIT);
+		other.step_ns[dir][STEP_RETRANSMIT] = rec->hdr.time_ns;
+	}
+	if (has_fin(ev, dir) && !(rec->seg.flags & TCPF_FIN) && ev->flags & FRAG_ACK_VALID(dir) &&
+	    other.flags & FRAG_ACK_VALID(dir) && seq_after(other.half[dir].ack, ev->half[dir].ack))
 		other.flags |= FRAG_ACK_AFTER_FIN(dir);
 	evidence__join(ev, &other);
-}
-
-static bool is_silent(const struct evidence *ev, unsigned dir)
-{
-	for (int step = 0; step < STEP_COUNT; step++)
-		if (ev->half[dir].step_ns[step])
-			return false;
-	return true;
 }
 
 bool evidence__is_refusal(const struct evidence *ev, const struct segment *seg)
 {
 	unsigned dir = seg->dir & 1;
 	const struct evidence_half *peer = &ev->half[!dir];
-	const __u64 *taken = peer->step_ns;
 
-	if ((seg->flags & (TCPF_RST | TCPF_ACK)) != (TCPF_RST | TCPF_ACK) || !is_silent(ev, dir))
+	if ((seg->flags & (TCPF_RST | TCPF_ACK)) != (TCPF_RST | TCPF_ACK) ||
+	    ev->flags & FRAG_STEPS_OF(dir))
 		return false;
-	if (!(ev->flags & FRAG_SYN(!dir)) || taken[STEP_ACK] || taken[STEP_RST])
+	if (!(ev->flags & FRAG_SYN(!dir)) || evidence__took(ev, !dir, STEP_ACK) ||
+	    evidence__took(ev, !dir, STEP_RST))
 		return false;
 	return seg->ack - peer->isn - 1 <= peer->nxt - peer->isn - 1;
 }
@@ -212,7 +252,7 @@ static bool isns_agree(const struct evidence *ev, uint32_t flags, uint32_t isn, 
 
 static uint64_t reset_ns(const struct evidence *ev)
 {
-	return earliest(ev->half[DIR_LOW].step_ns[STEP_RST], ev->half[DIR_HIGH].step_ns[STEP_RST]);
+	return earliest(ev->step_ns[DIR_LOW][STEP_RST], ev->step_ns[DIR_HIGH][STEP_RST]);
 }
 
 /* What @dir sends in @frag cannot be of the session of @ev, because that had ended. */
@@ -222,7 +262,7 @@ static bool follows_end(const struct evidence *ev, const struct fragment *frag, 
 
 	if (!(ev->flags & frag->flags & FRAG_SEQ_VALID(dir)))
 		return false;
-	if (ev->half[dir].step_ns[STEP_FIN])
+	if (has_fin(ev, dir))
 		return ahead > 0; /* nothing follows a FIN */
 	return reset_ns(ev) && frag->first_ns > reset_ns(ev) &&
 	       (ahead > (int32_t)TRACK_LEAP || ahead < -(int32_t)TRACK_LEAP);

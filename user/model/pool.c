@@ -9,7 +9,6 @@
 #include "user/util/heap.h"
 
 #define FIRST_SLOTS 1024u
-#define CACHE_LINE  64
 
 void pool__init(struct pool *pool, size_t size)
 {
@@ -31,7 +30,7 @@ static int add_chunk(struct pool *pool)
 	if (!chunks)
 		return -ENOMEM;
 	pool->chunks = chunks;
-	chunks[pool->n_chunks] = malloc(POOL_CHUNK * pool->size);
+	chunks[pool->n_chunks] = aligned_alloc(CACHE_LINE, POOL_CHUNK * pool->size);
 	if (!chunks[pool->n_chunks])
 		return -ENOMEM;
 	/* Objects are found at random, so each may lie on a page of its own. */
@@ -211,11 +210,12 @@ void hash_index__fetch_slot(const struct hash_index *index, uint32_t hash)
 	__builtin_prefetch(&index->slots[hash & index->mask]);
 }
 
-void hash_index__fetch_object(const struct hash_index *index, uint32_t hash)
+void hash_index__fetch_object(const struct hash_index *index, uint32_t hash, size_t size)
 {
 	uint32_t at = hash & index->mask;
 
 	while (index->slots[at].id && index->slots[at].hash != hash)
 		at = (at + 1) & index->mask;
-	pool__fetch(index->pool, index->slots[at].id);
+	if (index->slots[at].id)
+		fetch(pool__slot(index->pool, index->slots[at].id), size);
 }

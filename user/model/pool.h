@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CACHE_LINE	 64 /* objects whose type is aligned to it begin with one */
 #define POOL_CHUNK_SHIFT 13
 #define POOL_CHUNK	 (1u << POOL_CHUNK_SHIFT)
 
@@ -80,12 +81,12 @@ void *hash_index__first(const struct hash_index *index, uint32_t hash);
 
 /*
  * hash_index__fetch_slot() - ask the processor for the slot of @hash, which is to be looked at soon
- * hash_index__fetch_object() - then for all of the object in it
+ * hash_index__fetch_object() - then for the first @size bytes of the object in it
  */
 void hash_index__fetch_slot(const struct hash_index *index, uint32_t hash);
-void hash_index__fetch_object(const struct hash_index *index, uint32_t hash);
+void hash_index__fetch_object(const struct hash_index *index, uint32_t hash, size_t size);
 
-/* pool__fetch() - likewise for the object numbered @id, if there may be one */
+/* pool__fetch() - likewise for all of the object numbered @id, if there may be one */
 void pool__fetch(const struct pool *pool, uint32_t id);
 
 #endif

@@ -36,7 +36,7 @@ static uint64_t answer_due_ns(const struct wire_session *wire)
 
 static uint64_t syn_due_ns(const struct wire_session *wire)
 {
-	uint64_t first_ns = wire->ev.half[asker(wire)].step_ns[STEP_SYN];
+	uint64_t first_ns = wire->ev.step_ns[asker(wire)][STEP_SYN];
 	uint64_t last_ns = wire__last_ns(wire);
 
 	if (!(wire->ev.flags & FRAG_SYN(asker(wire))) || wire->row.syn_fate == SYN_COOKIE)

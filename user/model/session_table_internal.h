@@ -37,6 +37,7 @@
  */
 struct wire_part {
 	uint64_t first_ns; /* with cpu, the fragment's identity */
+	uint32_t flags;
 	uint32_t segments[DIR_COUNT], bytes[DIR_COUNT];
 	uint32_t nxt[DIR_COUNT], ack[DIR_COUNT];
 	uint16_t retransmits[DIR_COUNT];
@@ -78,13 +79,17 @@ struct wire_legs {
 
 /*
  * A session that taps saw, in whichever namespaces. Its evidence is what one of them saw, the
- * counted one, .ev.key.tap; .row.tap is of .row.netns.
+ * counted one, .ev.key.tap; .row.tap is of .row.netns. What a fragment changes that has but counted
+ * on comes first: of a million sessions each cache line takes its time.
  */
 struct wire_session {
-	struct pool_head head;
+	_Alignas(CACHE_LINE) struct pool_head head;
 	uint32_t tuple_hash;
-	struct session row; /* shown if no socket is known; .wire and .verdict point below */
-	struct evidence ev; /* the join of everything read */
+	uint16_t n_parts;
+	bool is_steady;	       /* its verdict stays as it is until more than counters move */
+	struct wire_part part; /* the first of n_parts; most sessions have one or two */
+	struct evidence ev;    /* the join of everything read */
+	struct session row;    /* shown if no socket is known; .wire and .verdict point here */
 	struct evidence_verdict verdict;
 	uint64_t due_ns;   /* when time alone changes something about it */
 	uint64_t told_ns;  /* what happened until then was told before it came here */
@@ -93,12 +98,10 @@ struct wire_session {
 		cpus_read;	  /* CPUs (modulo 64) that reported segments, gave a fragment */
 	uint32_t sock[DIR_COUNT]; /* the socket row of each endpoint, 0: none */
 	uint32_t older, newer;	  /* neighbours among the half-open */
-	struct wire_part part;	  /* the first of n_parts; most sessions have one or two */
-	struct wire_part *more;	  /* the others */
+	struct wire_part *more;	  /* all parts but the first */
 	struct wire_legs *legs;	  /* all taps that see it; NULL: one */
 	uint32_t alias;		  /* the first of its aliases, 0: none */
 	uint32_t shown_alias;	  /* whose tuple its row has, 0: that of its evidence */
-	uint16_t n_parts;
 	uint8_t told, todo;
 	/* Bit per direction: its sender is of a tap's namespace; a socket elsewhere was its
 	 * sender's, which tells of it, and has told of its end. */
@@ -425,8 +428,13 @@ void tally__merge(struct session_table *table, struct wire_session *from, struct
 
 /* parts__find() - the part that is fragment (@cpu, @first_ns), or NULL */
 struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns);
-/* parts__take() - join the record's fragment, counting what is new in it. Returns 0 or -ENOMEM */
-int parts__take(struct session_table *table, struct wire_session *wire,
+/* parts__is_counting() - the record, whose fragment is @part, adds but counts to it, from which
+ * nothing follows. NULL: it is none */
+bool parts__is_counting(const struct wire_session *wire, const struct wire_part *part,
+			const struct rec_fragment *rec);
+/* parts__take() - join the record's fragment, @part or NULL, counting what is new in it. Returns 0
+ * or -ENOMEM */
+int parts__take(struct session_table *table, struct wire_session *wire, struct wire_part *part,
 		const struct rec_fragment *rec);
 /* parts__pull() - read what the caches hold now; true if no fragment known to exist is missing */
 bool parts__pull(struct session_table *table, struct wire_session *wire);

@@ -38,7 +38,7 @@ static uint64_t syn_ns_of_evidence(const struct evidence *ev)
 {
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
 		if (ev->flags & FRAG_SYN(dir))
-			return ev->half[dir].step_ns[STEP_SYN];
+			return ev->step_ns[dir][STEP_SYN];
 	return 0;
 }
 

@@ -48,34 +48,58 @@ static void remove_part(struct wire_session *wire, struct wire_part *part)
 	}
 }
 
-/* The place for a new part: that of this CPU's oldest if it has too many, else one more. */
-static struct wire_part *add_part(struct wire_session *wire, uint32_t cpu)
+static struct wire_part *oldest_of(struct wire_session *wire, uint16_t cpu, unsigned *count)
 {
-	struct wire_part *oldest = NULL, *more;
-	unsigned of_cpu = 0;
+	struct wire_part *oldest = NULL;
 
+	*count = 0;
 	for (unsigned i = 0; i < wire->n_parts; i++) {
 		struct wire_part *part = part_at(wire, i);
 
-		if (part->cpu != (uint16_t)cpu)
+		if (part->cpu != cpu)
 			continue;
-		of_cpu++;
+		++*count;
 		if (!oldest || part->first_ns < oldest->first_ns)
 			oldest = part;
 	}
-	if (of_cpu >= PARTS_PER_CPU)
-		return oldest;
+	return oldest;
+}
+
+/* One more at the front: what is read next is most likely the latest. NULL: out of memory. */
+static struct wire_part *push_part(struct wire_session *wire)
+{
+	struct wire_part *more;
+
 	if (wire->n_parts) {
 		more = realloc(wire->more, wire->n_parts * sizeof(*more));
 		if (!more)
 			return NULL;
 		wire->more = more;
+		more[wire->n_parts - 1] = wire->part;
 	}
-	return part_at(wire, wire->n_parts++);
+	wire->n_parts++;
+	return &wire->part;
+}
+
+/* A new part, in place of this CPU's oldest if it has too many. */
+static struct wire_part *add_part(struct wire_session *wire, const struct rec_fragment *rec)
+{
+	uint16_t cpu = (uint16_t)rec->hdr.cpu;
+	unsigned count;
+	struct wire_part *part = oldest_of(wire, cpu, &count);
+
+	if (count < PARTS_PER_CPU)
+		part = push_part(wire);
+	if (!part)
+		return NULL;
+	part->first_ns = rec->frag.first_ns;
+	part->cpu = cpu;
+	return part;
 }
 
 static void remember(struct wire_part *part, const struct fragment *frag)
 {
+	part->flags = frag->flags;
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		const struct fragment_half *half = &frag->half[dir];
 
@@ -115,26 +139,35 @@ static void advance(struct evidence *ev, const struct fragment *frag, const stru
 	}
 }
 
-int parts__take(struct session_table *table, struct wire_session *wire,
+bool parts__is_counting(const struct wire_session *wire, const struct wire_part *part,
+			const struct rec_fragment *rec)
+{
+	return part && wire->is_steady && part->flags == rec->frag.flags &&
+	       rec->why == FRAGMENT_LIVE;
+}
+
+int parts__take(struct session_table *table, struct wire_session *wire, struct wire_part *part,
 		const struct rec_fragment *rec)
 {
-	struct wire_part *part = parts__find(wire, rec->hdr.cpu, rec->frag.first_ns);
 	bool is_live = rec->why == FRAGMENT_LIVE;
+	bool has_more = !part || part->flags != rec->frag.flags; /* than counts */
 	struct fragment frag = rec->frag;
 
 	if (part) {
 		advance(&wire->ev, &frag, part);
 		subtract(&frag, part);
 	} else if (is_live) {
-		part = add_part(wire, rec->hdr.cpu);
+		part = add_part(wire, rec);
 		if (!part)
 			return -ENOMEM;
-		part->first_ns = frag.first_ns;
-		part->cpu = (uint16_t)rec->hdr.cpu;
 	}
 	table->stats.wire_retransmits += frag.retransmits[DIR_LOW] + frag.retransmits[DIR_HIGH];
-	evidence__add_fragment(&wire->ev, &frag, table->now_ns);
-	wire->cpus_read |= 1ULL << (rec->hdr.cpu & 63);
+	if (has_more) {
+		wire->is_steady &= !evidence__add_fragment(&wire->ev, &frag, table->now_ns);
+		wire->cpus_read |= 1ULL << (rec->hdr.cpu & 63);
+	} else {
+		evidence__add_counts(&wire->ev, &frag, table->now_ns);
+	}
 	if (is_live) {
 		remember(part, &rec->frag);
 		part->confirmed = true;

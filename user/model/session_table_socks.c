@@ -194,7 +194,7 @@ size_t session_table__expect_socks(const struct session_table *table, const unio
 		at += rec->hdr.size;
 	}
 	for (size_t i = 0; i < count; i++)
-		hash_index__fetch_object(&table->sock_by_id, hashes[i]);
+		hash_index__fetch_object(&table->sock_by_id, hashes[i], sizeof(struct sock_row));
 	return count ? at : len;
 }
 

@@ -75,7 +75,7 @@ static uint64_t closing_ns(const struct wire_session *wire)
 
 	if (v->closed_first == DIR_COUNT)
 		return 0;
-	fin_ns = wire->ev.half[v->closed_first].step_ns[STEP_FIN];
+	fin_ns = wire->ev.step_ns[v->closed_first][STEP_FIN];
 	return fin_ns ? fin_ns : v->end_ns;
 }
 

@@ -18,7 +18,7 @@ struct wire_before wire__before(const struct wire_session *wire)
 
 	for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 		before.state[dir] = wire->verdict.state[dir];
-		before.has_fin[dir] = wire->ev.half[dir].step_ns[STEP_FIN];
+		before.has_fin[dir] = evidence__took(&wire->ev, dir, STEP_FIN);
 	}
 	return before;
 }
@@ -120,6 +120,7 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
+	wire->is_steady = false;
 	wire->attempt = (struct wire_attempt){0};
 	wire->row.syn_fate = SYN_FATE_NONE;
 	legs__clear(wire);
@@ -143,6 +144,7 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 	if (!wire->locals && locals)
 		wire->row.netns = seen->netns;
 	wire->locals |= locals;
+	wire->is_steady = false;
 	socks__link_wire(table, wire);
 }
 
@@ -180,7 +182,7 @@ static bool takes_tap(struct session_table *table, struct wire_session *wire,
 /* A sender's SYN comes before all else it sends: one that does not is of a later session. */
 static bool is_syn_of_later(const struct evidence *ev, unsigned dir, uint32_t isn, uint64_t syn_ns)
 {
-	const __u64 *step_ns = ev->half[dir].step_ns;
+	const __u64 *step_ns = ev->step_ns[dir];
 
 	if (!(ev->flags & FRAG_SEQ_VALID(dir)) || ev->flags & (FRAG_SYN(dir) | FRAG_SYNACK(dir)) ||
 	    ev->half[dir].isn == isn)
@@ -299,13 +301,16 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 	};
 	struct wire_session *wire = table->pulling ? table->pulling : sighting__find(table, &seen);
 	struct wire_before before;
+	struct wire_part *part;
 	bool fits;
 	int err;
 
 	if (wire ? !takes_tap(table, wire, &seen) : takes_alias(table, &seen))
 		return 0;
-	fits = wire &&
-	       (parts__find(wire, rec->hdr.cpu, frag->first_ns) || fits_fragment(wire, frag));
+	part = wire ? parts__find(wire, rec->hdr.cpu, frag->first_ns) : NULL;
+	if (parts__is_counting(wire, part, rec))
+		return parts__take(table, wire, part, rec);
+	fits = part || (wire && fits_fragment(wire, frag));
 	if (table->pulling && !fits)
 		return 0;
 	if (!fits && is_lone_syn(frag) && ignores_syn(table, wire))
@@ -314,14 +319,15 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	before = wire__before(wire);
-	err = parts__take(table, wire, rec);
-	finish(table, wire, NULL, &before, wire->ev.last_ns);
+	err = parts__take(table, wire, part, rec);
+	if (!wire->is_steady)
+		finish(table, wire, NULL, &before, wire->ev.last_ns);
 	if (rec->why == FRAGMENT_EVICTED)
 		events__evicted(table, wire, rec->hdr.time_ns);
 	return err;
 }
 
-/* First the slots of the index, then what they name. */
+/* First the slots of the index, then of what they name what all fragments change. */
 void wire__expect(struct session_table *table, const union record *records, size_t count)
 {
 	uint32_t hashes[EXPECTED_MAX];
@@ -333,7 +339,8 @@ void wire__expect(struct session_table *table, const union record *records, size
 		hash_index__fetch_slot(&table->wire_by_tuple, hashes[i]);
 	}
 	for (size_t i = 0; i < count; i++)
-		hash_index__fetch_object(&table->wire_by_tuple, hashes[i]);
+		hash_index__fetch_object(&table->wire_by_tuple, hashes[i],
+					 offsetof(struct wire_session, ev.first_ns));
 }
 
 /* @rec, or what it is by all that is known: in @heard, then. */

@@ -135,6 +135,7 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 	wire->due_ns = wire->ev.last_ns + kept_ns(table, wire) + 1;
 	if (wire->counted == TCPS_CLOSED && wire->due_ns > wire->ev.last_ns + CLOSED_SHOWN_NS)
 		wire->due_ns = wire->ev.last_ns + CLOSED_SHOWN_NS;
+	wire->is_steady = verdict__is_steady(v);
 }
 
 /* ---- room ---- */

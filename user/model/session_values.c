@@ -223,7 +223,7 @@ static void set_bytes(struct value *out, const struct session *s, bool is_tx)
 	if (sock)
 		value__set_u64(out, VALUE_BYTES, is_tx ? sock->tx_bytes : sock->rx_bytes);
 	else if (s->verdict)
-		value__set_u64(out, VALUE_BYTES, s->verdict->bytes[dir]);
+		value__set_u64(out, VALUE_BYTES, evidence__bytes(s->wire, dir));
 	else
 		value__set_none(out);
 }

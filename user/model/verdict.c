@@ -27,11 +27,6 @@ const char *conn_state__name(enum conn_state state)
 	return state < CONN_COUNT ? conn_state_names[state] : "OTH";
 }
 
-static bool took(const struct evidence *ev, unsigned dir, enum session_step step)
-{
-	return ev->half[dir].step_ns[step];
-}
-
 static bool sent_syn(const struct evidence *ev, unsigned dir)
 {
 	return ev->flags & FRAG_SYN(dir);
@@ -44,7 +39,8 @@ static bool sent_synack(const struct evidence *ev, unsigned dir)
 
 static bool is_synchronised(const struct evidence *ev, unsigned dir)
 {
-	return took(ev, dir, STEP_ACK) || took(ev, dir, STEP_DATA) || took(ev, dir, STEP_FIN);
+	return evidence__took(ev, dir, STEP_ACK) || evidence__took(ev, dir, STEP_DATA) ||
+	       evidence__took(ev, dir, STEP_FIN);
 }
 
 /*
@@ -59,22 +55,22 @@ static bool acked_syn(const struct evidence *ev, unsigned dir)
 
 	if (!(ev->flags & FRAG_ACK_VALID(dir)) || !(sent_syn(ev, !dir) || sent_synack(ev, !dir)))
 		return false;
-	return past_syn <= peer->nxt - peer->isn - 1 || took(ev, !dir, STEP_DATA);
+	return past_syn <= peer->nxt - peer->isn - 1 || evidence__took(ev, !dir, STEP_DATA);
 }
 
 /* The peer has acknowledged the FIN of @dir, and with it all that @dir sent. */
 static bool fin_acked(const struct evidence *ev, unsigned dir)
 {
-	return took(ev, dir, STEP_FIN) && ev->flags & FRAG_ACK_VALID(!dir) &&
+	return evidence__took(ev, dir, STEP_FIN) && ev->flags & FRAG_ACK_VALID(!dir) &&
 	       !seq_before(ev->half[!dir].ack, ev->half[dir].nxt);
 }
 
 /* A RST that answers a SYN must acknowledge it (RFC 9293 section 3.10.7.3). */
 static bool was_reset_by(const struct evidence *ev, unsigned dir)
 {
-	if (!took(ev, dir, STEP_RST))
+	if (!evidence__took(ev, dir, STEP_RST))
 		return false;
-	if (is_synchronised(ev, dir) || took(ev, dir, STEP_SYN) || !sent_syn(ev, !dir) ||
+	if (is_synchronised(ev, dir) || evidence__took(ev, dir, STEP_SYN) || !sent_syn(ev, !dir) ||
 	    is_synchronised(ev, !dir))
 		return true;
 	return acked_syn(ev, dir);
@@ -85,8 +81,8 @@ static uint64_t first_seen(const struct evidence *ev, unsigned dir)
 	uint64_t first = UINT64_MAX;
 
 	for (int step = 0; step < STEP_COUNT; step++)
-		if (took(ev, dir, step) && ev->half[dir].step_ns[step] < first)
-			first = ev->half[dir].step_ns[step];
+		if (evidence__took(ev, dir, step) && ev->step_ns[dir][step] < first)
+			first = ev->step_ns[dir][step];
 	return first;
 }
 
@@ -105,11 +101,10 @@ static unsigned guess_originator(const struct evidence *ev)
 
 static void judge_roles(const struct evidence *ev, struct evidence_verdict *v)
 {
-	const struct evidence_half *low = &ev->half[DIR_LOW], *high = &ev->half[DIR_HIGH];
-
 	if (sent_syn(ev, DIR_LOW) && sent_syn(ev, DIR_HIGH))
-		v->originator =
-			low->step_ns[STEP_SYN] <= high->step_ns[STEP_SYN] ? DIR_LOW : DIR_HIGH;
+		v->originator = ev->step_ns[DIR_LOW][STEP_SYN] <= ev->step_ns[DIR_HIGH][STEP_SYN]
+					? DIR_LOW
+					: DIR_HIGH;
 	else if (sent_syn(ev, DIR_LOW) || sent_syn(ev, DIR_HIGH))
 		v->originator = sent_syn(ev, DIR_LOW) ? DIR_LOW : DIR_HIGH;
 	else if (sent_synack(ev, DIR_LOW) != sent_synack(ev, DIR_HIGH))
@@ -134,7 +129,7 @@ static bool judge_established(const struct evidence *ev, unsigned orig)
 		return acked_syn(ev, orig) || (!is_synchronised(ev, orig) && !sent_syn(ev, orig) &&
 					       is_synchronised(ev, resp));
 	return is_synchronised(ev, orig) ||
-	       (is_synchronised(ev, resp) && !took(ev, orig, STEP_RST));
+	       (is_synchronised(ev, resp) && !evidence__took(ev, orig, STEP_RST));
 }
 
 static void judge_opening(const struct evidence *ev, struct evidence_verdict *v)
@@ -170,7 +165,7 @@ static enum tcp_state state_closing_at_once(const struct evidence *ev, unsigned 
 
 static void judge_closing(const struct evidence *ev, struct evidence_verdict *v)
 {
-	unsigned first = ev->half[DIR_LOW].step_ns[STEP_FIN] <= ev->half[DIR_HIGH].step_ns[STEP_FIN]
+	unsigned first = ev->step_ns[DIR_LOW][STEP_FIN] <= ev->step_ns[DIR_HIGH][STEP_FIN]
 				 ? DIR_LOW
 				 : DIR_HIGH;
 	unsigned second = !first;
@@ -185,13 +180,14 @@ static void judge_closing(const struct evidence *ev, struct evidence_verdict *v)
 	}
 	if (fin_acked(ev, DIR_LOW) && fin_acked(ev, DIR_HIGH)) {
 		v->end = END_FIN;
-		v->end_ns = ev->half[second].step_ns[STEP_FIN];
+		v->end_ns = ev->step_ns[second][STEP_FIN];
 	}
 }
 
 static void judge_established_states(const struct evidence *ev, struct evidence_verdict *v)
 {
-	bool low = took(ev, DIR_LOW, STEP_FIN), high = took(ev, DIR_HIGH, STEP_FIN);
+	bool low = evidence__took(ev, DIR_LOW, STEP_FIN),
+	     high = evidence__took(ev, DIR_HIGH, STEP_FIN);
 
 	if (low && high) {
 		judge_closing(ev, v);
@@ -211,14 +207,13 @@ static bool judge_reset(const struct evidence *ev, struct evidence_verdict *v)
 
 	if (!low && !high)
 		return false;
-	by = low && (!high ||
-		     ev->half[DIR_LOW].step_ns[STEP_RST] <= ev->half[DIR_HIGH].step_ns[STEP_RST])
+	by = low && (!high || ev->step_ns[DIR_LOW][STEP_RST] <= ev->step_ns[DIR_HIGH][STEP_RST])
 		     ? DIR_LOW
 		     : DIR_HIGH;
 	v->state[DIR_LOW] = v->state[DIR_HIGH] = TCPS_CLOSED;
 	if (v->closed_first == DIR_COUNT)
 		v->closed_first = by;
-	v->end_ns = ev->half[by].step_ns[STEP_RST];
+	v->end_ns = ev->step_ns[by][STEP_RST];
 	v->end = !v->established && by != v->originator ? END_REFUSED : END_RESET;
 	return true;
 }
@@ -242,9 +237,9 @@ enum zeek_state { Z_INACTIVE, Z_SYN_SENT, Z_PARTIAL, Z_ESTABLISHED, Z_CLOSED, Z_
 
 static enum zeek_state zeek_state(const struct evidence *ev, unsigned dir)
 {
-	if (took(ev, dir, STEP_RST))
+	if (evidence__took(ev, dir, STEP_RST))
 		return Z_RESET;
-	if (took(ev, dir, STEP_FIN))
+	if (evidence__took(ev, dir, STEP_FIN))
 		return Z_CLOSED;
 	if (sent_synack(ev, dir))
 		return Z_ESTABLISHED;
@@ -263,7 +258,7 @@ static enum conn_state judge_conn_state(const struct evidence *ev, unsigned orig
 	bool orig_inactive = orig == Z_INACTIVE || orig == Z_PARTIAL;
 	bool resp_inactive = resp == Z_INACTIVE || resp == Z_PARTIAL;
 
-	if (took(ev, originator, STEP_FIN) && took(ev, !originator, STEP_FIN))
+	if (evidence__took(ev, originator, STEP_FIN) && evidence__took(ev, !originator, STEP_FIN))
 		return CONN_SF; /* a RST after that changes nothing */
 	if (resp == Z_RESET) {
 		if (orig == Z_SYN_SENT)
@@ -301,14 +296,13 @@ static unsigned gather_history(const struct evidence *ev, unsigned originator,
 		for (unsigned dir = 0; dir < DIR_COUNT; dir++) {
 			char letter = letters[step];
 
-			if (!took(ev, dir, step))
+			if (!evidence__took(ev, dir, step))
 				continue;
 			if (step == STEP_SYN && sent_synack(ev, dir) && !sent_syn(ev, dir))
 				letter = 'h';
 			if (dir == originator)
 				letter -= 'a' - 'A';
-			entries[count++] =
-				(struct history_entry){ev->half[dir].step_ns[step], letter};
+			entries[count++] = (struct history_entry){ev->step_ns[dir][step], letter};
 		}
 	}
 	return count;
@@ -348,14 +342,12 @@ static void judge_history(const struct evidence *ev, struct evidence_verdict *v)
 	*out = '\0';
 }
 
-/*
- * Payload of @dir, each byte once: the span of sequence numbers, which knows no CPU, retransmission
- * or reordering; the count of bytes tells how often it went round 2^32.
- */
-static uint64_t judge_bytes(const struct evidence *ev, unsigned dir)
+/* The span of sequence numbers, which knows no CPU, retransmission or reordering; the count of
+ * bytes tells how often it went round 2^32. */
+__u64 evidence__bytes(const struct evidence *ev, enum flow_dir dir)
 {
 	const struct evidence_half *half = &ev->half[dir];
-	uint32_t span = half->nxt - half->isn - 1 - took(ev, dir, STEP_FIN);
+	uint32_t span = half->nxt - half->isn - 1 - evidence__took(ev, dir, STEP_FIN);
 	int64_t bytes = (int64_t)half->bytes + (int32_t)(span - (uint32_t)half->bytes);
 
 	if (!(ev->flags & FRAG_SEQ_VALID(dir)) || bytes < 0)
@@ -365,18 +357,17 @@ static uint64_t judge_bytes(const struct evidence *ev, unsigned dir)
 
 static void judge_handshake(const struct evidence *ev, struct evidence_verdict *v)
 {
-	const struct evidence_half *orig = &ev->half[v->originator],
-				   *resp = &ev->half[!v->originator];
+	const __u64 *orig_ns = ev->step_ns[v->originator], *resp_ns = ev->step_ns[!v->originator];
 
 	if (sent_syn(ev, v->originator))
-		v->syn_ns = orig->step_ns[STEP_SYN];
+		v->syn_ns = orig_ns[STEP_SYN];
 	if (sent_synack(ev, !v->originator))
-		v->synack_ns = resp->step_ns[STEP_SYN];
+		v->synack_ns = resp_ns[STEP_SYN];
 	if (!v->established || !v->synack_ns)
 		return;
-	v->ack_ns = orig->step_ns[STEP_ACK];
-	if (!v->ack_ns || (orig->step_ns[STEP_DATA] && orig->step_ns[STEP_DATA] < v->ack_ns))
-		v->ack_ns = orig->step_ns[STEP_DATA];
+	v->ack_ns = orig_ns[STEP_ACK];
+	if (!v->ack_ns || (orig_ns[STEP_DATA] && orig_ns[STEP_DATA] < v->ack_ns))
+		v->ack_ns = orig_ns[STEP_DATA];
 }
 
 void evidence__judge(const struct evidence *ev, __u64 now_ns, struct evidence_verdict *v)
@@ -392,8 +383,6 @@ void evidence__judge(const struct evidence *ev, __u64 now_ns, struct evidence_ve
 	if (!judge_reset(ev, v))
 		judge_expiry(ev, now_ns, v);
 	v->conn_state = judge_conn_state(ev, v->originator);
-	for (unsigned dir = 0; dir < DIR_COUNT; dir++)
-		v->bytes[dir] = judge_bytes(ev, dir);
 	judge_handshake(ev, v);
 	judge_history(ev, v);
 }
