@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Attaches bare.bpf.c to an interface and to this kernel's sockets and throws away what it tells,
+ * until it is ended: what any tool costs that tells of the same.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <net/if.h>
+
+#include "bare.skel.h"
+
+#define TCX_INGRESS 46 /* enum bpf_attach_type, Linux 6.6 */
+#define TCX_EGRESS  47
+
+#define RING_BYTES  (8u << 20) /* as tcpwatch's where events are wanted */
+#define TICK_US	    10000      /* likewise, while records come */
+
+static int throw_away(void *ctx, void *data, size_t size)
+{
+	(void)ctx;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static int attach_tap(const struct bare_bpf *skel, const char *ifname)
+{
+	int ingress = bpf_program__fd(skel->progs.bare_ingress);
+	int egress = bpf_program__fd(skel->progs.bare_egress);
+	int ifindex = (int)if_nametoindex(ifname);
+
+	if (!ifindex || bpf_link_create(ingress, ifindex, TCX_INGRESS, NULL) < 0 ||
+	    bpf_link_create(egress, ifindex, TCX_EGRESS, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int run(struct bare_bpf *skel, const char *ifname)
+{
+	struct ring_buffer *ring;
+	int err = bpf_map__set_max_entries(skel->maps.records, RING_BYTES) ?: bare_bpf__load(skel);
+
+	if (err)
+		return err;
+	if (!bpf_program__attach(skel->progs.bare_sock_state))
+		return -errno;
+	err = attach_tap(skel, ifname);
+	if (err)
+		return err;
+	ring = ring_buffer__new(bpf_map__fd(skel->maps.records), throw_away, NULL, NULL);
+	if (!ring)
+		return -errno;
+	while (ring_buffer__consume(ring) >= 0)
+		usleep(TICK_US);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct bare_bpf *skel;
+	int err;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: bare IFACE\n");
+		return 2;
+	}
+	skel = bare_bpf__open();
+	err = skel ? run(skel, argv[1]) : -errno;
+	fprintf(stderr, "bare: %s\n", strerror(-err));
+	return 1;
+}
