@@ -275,6 +275,18 @@ bool options__is_used(const struct options *options, const char *key)
 	return (options->json && !options->has_fields) || filter__uses(options->filter, key);
 }
 
+bool options__needs_close_wait(const struct options *options)
+{
+	return options__is_used(options, "close_wait_of_process") ||
+	       options__is_used(options, "close_wait_new");
+}
+
+bool options__needs_owners(const struct options *options)
+{
+	return options__needs_close_wait(options) || options__is_used(options, "pid") ||
+	       options__is_used(options, "comm");
+}
+
 bool options__wants(const struct options *options, const struct session *session,
 		    const struct moment *now)
 {

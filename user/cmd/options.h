@@ -78,6 +78,11 @@ const struct field_table *options__table(const struct options *options,
 /* options__is_used() - @key is shown, sorted by, or in the filter: an expensive field is needed */
 bool options__is_used(const struct options *options, const char *key);
 
+/* options__needs_close_wait() - what processes have in CLOSE_WAIT is; options__needs_owners() -
+ * which processes hold sockets is, at least */
+bool options__needs_close_wait(const struct options *options);
+bool options__needs_owners(const struct options *options);
+
 /* options__wants() - @session is to be shown: the filter passes it; without "state" no listeners */
 bool options__wants(const struct options *options, const struct session *session,
 		    const struct moment *now);

@@ -69,18 +69,6 @@ static int print(struct listing *l, struct printer *printer)
 
 /* ---- a table --------------------------------------------------------------------------------- */
 
-static bool needs_close_wait(const struct options *options)
-{
-	return options__is_used(options, "close_wait_of_process") ||
-	       options__is_used(options, "close_wait_new");
-}
-
-static bool needs_owners(const struct options *options)
-{
-	return needs_close_wait(options) || options__is_used(options, "pid") ||
-	       options__is_used(options, "comm");
-}
-
 static int list(struct listing *l, struct printer *printer)
 {
 	const struct options *options = l->options;
@@ -88,9 +76,9 @@ static int list(struct listing *l, struct printer *printer)
 
 	if (options->live.follow)
 		err = watch(l->live, options->duration_ns);
-	if (!err && (needs_owners(options) || live__needs_owners(l->live)))
+	if (!err && (options__needs_owners(options) || live__needs_owners(l->live)))
 		err = live__find_owners(l->live, true);
-	if (!err && needs_close_wait(options))
+	if (!err && options__needs_close_wait(options))
 		live__look_close_wait(l->live);
 	return err ? err : print(l, printer);
 }
@@ -108,6 +96,7 @@ struct passing {
 	struct printer *printer;
 	struct first_row *first; /* NULL: nothing waits any more */
 	size_t n_first;
+	int err;
 };
 
 /* All is known from the socket, and nothing from the other rows. */
@@ -116,23 +105,21 @@ static bool can_pass(const struct options *options)
 	const struct live_options *live = &options->live;
 
 	return live->views == VIEW_SOCKET && !live->follow && !live->want_containers &&
-	       !live->want_nat && !options->by && !options->sort.field && !needs_owners(options) &&
-	       !options__is_used(options, "cookie");
+	       !live->want_nat && !options->by && !options->sort.field &&
+	       !options__needs_owners(options) && !options__is_used(options, "cookie");
 }
 
-static int print_first(struct passing *p)
+static void print_first(struct passing *p)
 {
 	struct rows rows = {0};
-	int err;
 
 	for (size_t i = 0; i < p->n_first; i++)
 		rows__add(&rows, &p->first[i].session);
-	err = rows__finish(&rows, &session_fields, p->l->options, &p->l->now, 0);
+	p->err = rows__finish(&rows, &session_fields, p->l->options, &p->l->now, 0);
 	printer__table(p->printer, &rows, &p->l->now);
 	rows__free(&rows);
 	free(p->first);
 	p->first = NULL;
-	return err;
 }
 
 static void pass(void *ctx, const struct session *session)
@@ -143,7 +130,7 @@ static void pass(void *ctx, const struct session *session)
 	if (!options__wants(p->l->options, session, &p->l->now))
 		return;
 	if (p->first && p->n_first == TEXT_FIT_ROWS)
-		(void)print_first(p); /* logged */
+		print_first(p);
 	if (!p->first)
 		return printer__row(p->printer, session, &p->l->now);
 	row = &p->first[p->n_first++];
@@ -161,10 +148,10 @@ static int list_passing(struct listing *l, struct printer *printer)
 	if (!l->options->json) /* without memory no column is wider than its heading asks for */
 		p.first = calloc(TEXT_FIT_ROWS, sizeof(*p.first));
 	err = live__list(l->live, pass, &p);
-	if (p.first && print_first(&p) && !err)
-		err = -ENOMEM;
+	if (p.first)
+		print_first(&p);
 	(void)printer__flush(printer); /* kept for printer__status() */
-	return err;
+	return err ? err : p.err;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */

@@ -111,10 +111,7 @@ static enum exit_status run(struct options *options)
 {
 	struct top top = {
 		.options = options,
-		.needs_owners = options__is_used(options, "pid") ||
-				options__is_used(options, "comm") ||
-				options__is_used(options, "close_wait_of_process") ||
-				options__is_used(options, "close_wait_new"),
+		.needs_owners = options__needs_owners(options),
 	};
 	enum exit_status status;
 

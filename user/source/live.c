@@ -324,7 +324,11 @@ int live__list(struct live *live, session_visitor visit, void *ctx)
 
 	live->now_ns = clock_ns(CLOCK_MONOTONIC);
 	err = sock_view__snapshot(live->sock, pass, &p);
-	if (err)
+	if (err == -EOVERFLOW)
+		log_error("cannot list all sockets: too many in one place of the kernel's table; "
+			  "with a field of their processes (--fields +pid) they are listed one by "
+			  "one");
+	else if (err)
 		log_error("cannot list all sockets: %s; what is shown may be incomplete",
 			  strerror(-err));
 	return err;
