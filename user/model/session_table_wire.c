@@ -102,6 +102,7 @@ static void forget_evidence(struct session_table *table, struct wire_session *wi
 {
 	parts__clear(wire);
 	evidence__init(&wire->ev, key);
+	wire->is_steady = false;
 	wire__put_off(table, wire, TODO_PULL);
 }
 
@@ -120,7 +121,6 @@ static void begin_incarnation(struct session_table *table, struct wire_session *
 	wire->told = 0;
 	wire->todo &= TODO_LISTED;
 	memset(&wire->verdict, 0, sizeof(wire->verdict));
-	wire->is_steady = false;
 	wire->attempt = (struct wire_attempt){0};
 	wire->row.syn_fate = SYN_FATE_NONE;
 	legs__clear(wire);
