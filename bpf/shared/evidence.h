@@ -156,8 +156,8 @@ void evidence__join(struct evidence *into, const struct evidence *other);
 /* evidence__bytes() - payload that @dir sent, each byte once */
 __u64 evidence__bytes(const struct evidence *ev, enum flow_dir dir);
 
-/* evidence__judge() - what @ev proves at @now_ns. Once that is steady more counts prove nothing new
- */
+/* evidence__judge() - what @ev proves at @now_ns. Once that is steady more counts prove nothing
+ * new, but that @ev is no longer established: when more is acknowledged than was seen */
 void evidence__judge(const struct evidence *ev, __u64 now_ns, struct evidence_verdict *verdict);
 
 /* verdict__is_steady() - established, and nothing has begun to end it */
@@ -165,6 +165,9 @@ static inline bool verdict__is_steady(const struct evidence_verdict *v)
 {
 	return v->established && v->end == END_NOT && v->closed_first == DIR_COUNT;
 }
+
+/* evidence__is_established() - as evidence__judge() says */
+bool evidence__is_established(const struct evidence *ev);
 
 const char *conn_state__name(enum conn_state state);
 

@@ -52,8 +52,9 @@ static void check_join(const struct fragment *a, const struct fragment *b, uint6
 	require(ab.flags == ba.flags && ab.first_ns == ba.first_ns && ab.last_ns == ba.last_ns);
 }
 
-/* Where a fragment has but counted on, what an open session proves stays as it is; an
- * acknowledgement of what was not seen does not undo it. */
+/* Where a fragment has but counted on, what an open session proves stays as it is, if it is open
+ * still.
+ */
 static void check_count(const struct fragment *before, const struct fragment *after,
 			uint64_t now_ns)
 {
@@ -71,6 +72,7 @@ static void check_count(const struct fragment *before, const struct fragment *af
 	evidence__add_counts(&whole, after, now_ns);
 	require(!memcmp(&ev, &whole, sizeof(ev)));
 	evidence__judge(&ev, now_ns, &is);
+	require(evidence__is_established(&ev) == is.established);
 	require(!verdict__is_steady(&was) || !is.established || !memcmp(&was, &is, sizeof(was)));
 }
 

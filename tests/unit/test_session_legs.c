@@ -171,6 +171,39 @@ static void test_list_that_is_cut(void **state)
 	}
 }
 
+static void read_taps(void *ctx, const struct event *event)
+{
+	(void)ctx;
+	if (event->kind == EVENT_EVICTED && event->session->taps) /* valid, whatever it says */
+		assert_true(strlen(event->session->taps) > 0);
+}
+
+/* One tap too many, and the next that is told comes of a fragment that has but counted on. */
+static void test_list_is_cut_before_an_event(void **state)
+{
+	struct talk taps[LEGS_KEPT + 1];
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, true, false, 100);
+	session_table__free(fx.table);
+	fx.env.on_event = read_taps;
+	fx.table = session_table__new(&fx.env, 100);
+	assert_non_null(fx.table);
+	for (uint16_t i = 0; i <= LEGS_KEPT; i++)
+		taps[i] = at_tap(i + 1);
+	for (uint16_t i = 0; i < LEGS_KEPT; i++)
+		talk__open(&fx, &taps[i]);
+	talk__data(&fx, &taps[0]);
+	fixture__scan(&fx);
+	(void)only_row(&fx);
+	taps[LEGS_KEPT].lose = true;
+	talk__data(&fx, &taps[LEGS_KEPT]);
+	fixture__scan(&fx);
+	fixture__evict(&fx, 0, &taps[0].key, false);
+	session_table__free(fx.table);
+}
+
 /* Picked up midstream: the taps' sequence numbers tell. */
 static void test_met_midstream(void **state)
 {
@@ -586,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_met_late),
 		cmocka_unit_test(test_port_of_a_bond),
 		cmocka_unit_test(test_list_that_is_cut),
+		cmocka_unit_test(test_list_is_cut_before_an_event),
 		cmocka_unit_test(test_met_midstream),
 		cmocka_unit_test(test_socket_elsewhere),
 		cmocka_unit_test(test_both_ends_here),

@@ -279,6 +279,51 @@ static void test_earlier_step(void **state)
 	session_table__free(fx.table);
 }
 
+/* The answers pass elsewhere: an acknowledgement of what was not seen proves no less when it is
+ * read than when something else is. */
+static void test_counts_on_past_what_was_seen(void **state)
+{
+	struct talk t = outgoing();
+	struct fixture fx;
+	uint8_t shown;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	t.lose = true;
+	t.server_cpu = t.client_cpu;
+	talk__open(&fx, &t);
+	fixture__scan(&fx);
+	talk__client(&fx, &t, TCPF_ACK, 1, 5000, 0);
+	fixture__scan(&fx);
+	shown = only_row(&fx)->verdict->state[t.client];
+	talk__client(&fx, &t, TCPF_ACK, 1, 5000, TALK_BYTES);
+	fixture__scan(&fx);
+	assert_int_equal(only_row(&fx)->verdict->state[t.client], shown);
+	session_table__free(fx.table);
+}
+
+/* Without a SYN-ACK nobody knows when it opened: its last segment dates that. */
+static void test_counts_on_opened(void **state)
+{
+	struct talk t = outgoing();
+	struct fixture fx;
+
+	(void)state;
+	fixture__init(&fx, false, false, 100);
+	t.lose = true;
+	talk__syn(&fx, &t);
+	talk__client(&fx, &t, TCPF_ACK, 1, 1, TALK_BYTES);
+	fx.now_ns += 5 * 1000 * 1000;
+	fixture__settle(&fx);
+	fixture__scan(&fx);
+	assert_int_equal(fixture__stats(&fx).wire_opened, 0);
+	fx.now_ns += SEC;
+	talk__client(&fx, &t, TCPF_ACK, 1 + TALK_BYTES, 1, TALK_BYTES);
+	fixture__scan(&fx);
+	assert_int_equal(fixture__stats(&fx).wire_opened, 1);
+	session_table__free(fx.table);
+}
+
 /* ---- one session after the other ---- */
 
 /* The tuple is used again. What comes late of the session before is counted, and changes nothing.
@@ -476,12 +521,19 @@ static void test_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sides),	     cmocka_unit_test(test_translated),
-		cmocka_unit_test(test_midstream),    cmocka_unit_test(test_order_of_fragments),
-		cmocka_unit_test(test_counts_on),    cmocka_unit_test(test_counts_on_half_closed),
-		cmocka_unit_test(test_earlier_step), cmocka_unit_test(test_stragglers),
-		cmocka_unit_test(test_reuse),	     cmocka_unit_test(test_two_taps),
+		cmocka_unit_test(test_sides),
+		cmocka_unit_test(test_translated),
+		cmocka_unit_test(test_midstream),
+		cmocka_unit_test(test_order_of_fragments),
+		cmocka_unit_test(test_counts_on),
+		cmocka_unit_test(test_counts_on_half_closed),
+		cmocka_unit_test(test_earlier_step),
+		cmocka_unit_test(test_stragglers),
+		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_two_taps),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_counts_on_past_what_was_seen),
+		cmocka_unit_test(test_counts_on_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -428,12 +428,13 @@ void tally__merge(struct session_table *table, struct wire_session *from, struct
 
 /* parts__find() - the part that is fragment (@cpu, @first_ns), or NULL */
 struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns);
-/* parts__is_counting() - the record, whose fragment is @part, adds but counts to it, from which
- * nothing follows. NULL: it is none */
+/* parts__is_counting() - the record, whose fragment is @part, adds but counts to it. NULL: it is
+ * none
+ */
 bool parts__is_counting(const struct wire_session *wire, const struct wire_part *part,
 			const struct rec_fragment *rec);
-/* parts__take() - join the record's fragment, @part or NULL, counting what is new in it. Returns 0
- * or -ENOMEM */
+/* parts__take() - join the record's fragment, @part or NULL, counting what is new in it. If @wire
+ * is steady after that nothing follows. Returns 0 or -ENOMEM */
 int parts__take(struct session_table *table, struct wire_session *wire, struct wire_part *part,
 		const struct rec_fragment *rec);
 /* parts__pull() - read what the caches hold now; true if no fragment known to exist is missing */

@@ -97,6 +97,7 @@ bool legs__add(struct session_table *table, struct wire_session *wire, const str
 		if (!legs->is_cut)
 			forget_names(legs);
 		legs->is_cut = true;
+		legs__refresh_names(table, wire);
 		return false;
 	}
 	legs->leg[legs->count++] = (struct session_leg){

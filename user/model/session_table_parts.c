@@ -168,6 +168,7 @@ int parts__take(struct session_table *table, struct wire_session *wire, struct w
 	} else {
 		evidence__add_counts(&wire->ev, &frag, table->now_ns);
 	}
+	wire->is_steady = wire->is_steady && evidence__is_established(&wire->ev);
 	if (is_live) {
 		remember(part, &rec->frag);
 		part->confirmed = true;

@@ -144,8 +144,8 @@ static void add_leg(struct session_table *table, struct wire_session *wire,
 	if (!wire->locals && locals)
 		wire->row.netns = seen->netns;
 	wire->locals |= locals;
-	wire->is_steady = false;
 	socks__link_wire(table, wire);
+	wire->is_steady = false;
 }
 
 /* The tap to count at: one that sees the whole session rather than a share, then the lower one. */
@@ -291,6 +291,22 @@ static void finish(struct session_table *table, struct wire_session *wire,
 	attempts__follow(table, wire);
 }
 
+/* The record adds but counts to @part: what was before lies apart, and is looked at only if it
+ * matters.
+ */
+static int count_on(struct session_table *table, struct wire_session *wire, struct wire_part *part,
+		    const struct rec_fragment *rec)
+{
+	int err = parts__take(table, wire, part, rec);
+	struct wire_before before;
+
+	if (wire->is_steady)
+		return err;
+	before = wire__before(wire); /* no flag has changed, and it was not judged since */
+	finish(table, wire, NULL, &before, wire->ev.last_ns);
+	return err;
+}
+
 int wire__apply_fragment(struct session_table *table, const struct rec_fragment *rec)
 {
 	const struct fragment *frag = &rec->frag;
@@ -309,7 +325,7 @@ int wire__apply_fragment(struct session_table *table, const struct rec_fragment 
 		return 0;
 	part = wire ? parts__find(wire, rec->hdr.cpu, frag->first_ns) : NULL;
 	if (parts__is_counting(wire, part, rec))
-		return parts__take(table, wire, part, rec);
+		return count_on(table, wire, part, rec);
 	fits = part || (wire && fits_fragment(wire, frag));
 	if (table->pulling && !fits)
 		return 0;

@@ -135,7 +135,9 @@ void wire__judge(struct session_table *table, struct wire_session *wire)
 	wire->due_ns = wire->ev.last_ns + kept_ns(table, wire) + 1;
 	if (wire->counted == TCPS_CLOSED && wire->due_ns > wire->ev.last_ns + CLOSED_SHOWN_NS)
 		wire->due_ns = wire->ev.last_ns + CLOSED_SHOWN_NS;
-	wire->is_steady = verdict__is_steady(v);
+	/* Without its handshake it counts as opened by its last segment (wire__opened_ns()). */
+	wire->is_steady =
+		verdict__is_steady(v) && (v->ack_ns || wire->told_ns < wire__opened_ns(wire));
 }
 
 /* ---- room ---- */

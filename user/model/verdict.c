@@ -99,20 +99,19 @@ static unsigned guess_originator(const struct evidence *ev)
 	return first_seen(ev, DIR_LOW) <= first_seen(ev, DIR_HIGH) ? DIR_LOW : DIR_HIGH;
 }
 
-static void judge_roles(const struct evidence *ev, struct evidence_verdict *v)
+/* Who opened it. *@is_guess: nobody's SYN tells. */
+static unsigned find_originator(const struct evidence *ev, bool *is_guess)
 {
+	*is_guess = false;
 	if (sent_syn(ev, DIR_LOW) && sent_syn(ev, DIR_HIGH))
-		v->originator = ev->step_ns[DIR_LOW][STEP_SYN] <= ev->step_ns[DIR_HIGH][STEP_SYN]
-					? DIR_LOW
-					: DIR_HIGH;
-	else if (sent_syn(ev, DIR_LOW) || sent_syn(ev, DIR_HIGH))
-		v->originator = sent_syn(ev, DIR_LOW) ? DIR_LOW : DIR_HIGH;
-	else if (sent_synack(ev, DIR_LOW) != sent_synack(ev, DIR_HIGH))
-		v->originator = sent_synack(ev, DIR_LOW) ? DIR_HIGH : DIR_LOW;
-	else {
-		v->originator = guess_originator(ev);
-		v->roles_guessed = true;
-	}
+		return ev->step_ns[DIR_LOW][STEP_SYN] <= ev->step_ns[DIR_HIGH][STEP_SYN] ? DIR_LOW
+											 : DIR_HIGH;
+	if (sent_syn(ev, DIR_LOW) || sent_syn(ev, DIR_HIGH))
+		return sent_syn(ev, DIR_LOW) ? DIR_LOW : DIR_HIGH;
+	if (sent_synack(ev, DIR_LOW) != sent_synack(ev, DIR_HIGH))
+		return sent_synack(ev, DIR_LOW) ? DIR_HIGH : DIR_LOW;
+	*is_guess = true;
+	return guess_originator(ev);
 }
 
 /*
@@ -130,6 +129,13 @@ static bool judge_established(const struct evidence *ev, unsigned orig)
 					       is_synchronised(ev, resp));
 	return is_synchronised(ev, orig) ||
 	       (is_synchronised(ev, resp) && !evidence__took(ev, orig, STEP_RST));
+}
+
+bool evidence__is_established(const struct evidence *ev)
+{
+	bool is_guess;
+
+	return judge_established(ev, find_originator(ev, &is_guess));
 }
 
 static void judge_opening(const struct evidence *ev, struct evidence_verdict *v)
@@ -374,7 +380,7 @@ void evidence__judge(const struct evidence *ev, __u64 now_ns, struct evidence_ve
 {
 	memset(v, 0, sizeof(*v));
 	v->closed_first = DIR_COUNT;
-	judge_roles(ev, v);
+	v->originator = find_originator(ev, &v->roles_guessed);
 	v->established = judge_established(ev, v->originator);
 	if (v->established)
 		judge_established_states(ev, v);
