@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * What watching costs before anything is known of what is watched: the hooks of both views, and a
- * record for each segment and each state of a socket that is worth an event, as long as tcpwatch's,
- * in which nothing but the header is set.
+ * record, as long as tcpwatch's, for each state of a socket and each segment but pure
+ * acknowledgements, in which nothing but the header is set.
  */
+#include "vmlinux/vmlinux.h"
+
+#include <bpf/bpf_tracing.h>
+
 #include "bpf/record.h"
 
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
+
+const volatile __u32 netns = 0; /* inode number: of which sockets are told of */
 
 static __always_inline void tell(__u32 kind, __u32 size)
 {
@@ -45,8 +51,9 @@ int bare_egress(struct __sk_buff *skb)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int bare_sock_state(const void *ctx)
+int BPF_PROG(bare_sock_state, const struct sock *sk, int old_state, int new_state)
 {
-	tell(REC_SOCK_STATE, sizeof(struct rec_sock_state));
+	if (old_state != new_state && sk->__sk_common.skc_net.net->ns.inum == netns)
+		tell(REC_SOCK_STATE, sizeof(struct rec_sock_state));
 	return 0;
 }

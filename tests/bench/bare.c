@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Attaches bare.bpf.c to an interface and to this kernel's sockets and throws away what it tells,
- * until it is ended: what any tool costs that tells of the same.
+ * Attaches bare.bpf.c to an interface and, unless told "tap", to the sockets of its namespace, and
+ * throws away what it tells, until it is ended: what any tool costs that tells of the same.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -40,14 +42,26 @@ static int attach_tap(const struct bare_bpf *skel, const char *ifname)
 	return 0;
 }
 
-static int run(struct bare_bpf *skel, const char *ifname)
+static int load(struct bare_bpf *skel, bool is_tap_alone)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/net", &st))
+		return -errno;
+	skel->rodata->netns = st.st_ino;
+	bpf_program__set_autoload(skel->progs.bare_sock_state, !is_tap_alone);
+	return bpf_map__set_max_entries(skel->maps.records, RING_BYTES) ?: bare_bpf__load(skel);
+}
+
+/* Returns -errno, and only then. */
+static int run(struct bare_bpf *skel, const char *ifname, bool is_tap_alone)
 {
 	struct ring_buffer *ring;
-	int err = bpf_map__set_max_entries(skel->maps.records, RING_BYTES) ?: bare_bpf__load(skel);
+	int err = load(skel, is_tap_alone);
 
 	if (err)
 		return err;
-	if (!bpf_program__attach(skel->progs.bare_sock_state))
+	if (!is_tap_alone && !bpf_program__attach(skel->progs.bare_sock_state))
 		return -errno;
 	err = attach_tap(skel, ifname);
 	if (err)
@@ -55,22 +69,25 @@ static int run(struct bare_bpf *skel, const char *ifname)
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.records), throw_away, NULL, NULL);
 	if (!ring)
 		return -errno;
-	while (ring_buffer__consume(ring) >= 0)
+	while (err >= 0) {
 		usleep(TICK_US);
-	return 0;
+		err = ring_buffer__consume(ring);
+	}
+	return err;
 }
 
 int main(int argc, char **argv)
 {
+	bool is_tap_alone = argc == 3 && !strcmp(argv[2], "tap");
 	struct bare_bpf *skel;
 	int err;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: bare IFACE\n");
+	if (argc != 2 + is_tap_alone) {
+		fprintf(stderr, "usage: bare IFACE [tap]\n");
 		return 2;
 	}
 	skel = bare_bpf__open();
-	err = skel ? run(skel, argv[1]) : -errno;
+	err = skel ? run(skel, argv[1], is_tap_alone) : -errno;
 	fprintf(stderr, "bare: %s\n", strerror(-err));
 	return 1;
 }

@@ -178,6 +178,8 @@ def running(words, netns=None, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNU
             raise BenchError(f"{' '.join(words)}: ended at once: {said}")
         time.sleep(SETTLE)
         yield child
+        if child.poll() is not None:
+            raise BenchError(f"{' '.join(words)}: ended meanwhile with {child.returncode}")
     finally:
         child.send_signal(signal.SIGINT)
         try:

@@ -51,23 +51,31 @@ def resident_bytes(pid):
     return 0
 
 
-def is_asleep(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("S")
+def state(pid):
+    """As ps shows it: "S" for one that sleeps, "T" for one that is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 def refresh(pid, touch, active):
     """CPU seconds of one refresh, @active sessions having been active before it. Held up meanwhile, top
     neither has some of them before anybody counts, nor sleeps until it has caught up."""
     os.kill(pid, signal.SIGSTOP)
-    before = cpu_seconds(pid)
     try:
+        wait_until(lambda: state(pid) == "T", "top to stop")
+        before = last = cpu_seconds(pid)
         if active:
             touch(active)
         time.sleep(DELAY)  # so that one is due
     finally:
         os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: cpu_seconds(pid) > before and is_asleep(pid), "a refresh of top")
-    return cpu_seconds(pid) - before
+
+    def is_over():
+        nonlocal last
+        is_quiet, last = cpu_seconds(pid) == last, cpu_seconds(pid)
+        return is_quiet and last > before and state(pid) == "S"
+
+    wait_until(is_over, "a refresh of top")
+    return last - before
 
 
 def row(name, costs, budget):
