@@ -52,8 +52,7 @@ static void check_join(const struct fragment *a, const struct fragment *b, uint6
 	require(ab.flags == ba.flags && ab.first_ns == ba.first_ns && ab.last_ns == ba.last_ns);
 }
 
-/* Where a fragment has but counted on, what an open session proves stays as it is, if it is open
- * still.
+/* Where a fragment has but counted on, what an open session proves stays as it is, if it is open.
  */
 static void check_count(const struct fragment *before, const struct fragment *after,
 			uint64_t now_ns)

@@ -428,8 +428,7 @@ void tally__merge(struct session_table *table, struct wire_session *from, struct
 
 /* parts__find() - the part that is fragment (@cpu, @first_ns), or NULL */
 struct wire_part *parts__find(struct wire_session *wire, uint32_t cpu, uint64_t first_ns);
-/* parts__is_counting() - the record, whose fragment is @part, adds but counts to it. NULL: it is
- * none
+/* parts__is_counting() - the record adds but counts to @part, which may be NULL: then it does not
  */
 bool parts__is_counting(const struct wire_session *wire, const struct wire_part *part,
 			const struct rec_fragment *rec);
