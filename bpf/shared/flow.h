@@ -135,6 +135,7 @@ static __always_inline enum flow_dir flow_key__set(struct flow_key *key, const s
 	return DIR_HIGH;
 }
 
+/* Of @key with @last in place of its last word. */
 static __always_inline __u32 flow_key__mix(const struct flow_key *key, __u64 last, __u64 seed)
 {
 	const __u64 *q = (const __u64 *)key;

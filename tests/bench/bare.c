@@ -53,7 +53,7 @@ static int load(struct bare_bpf *skel, bool is_tap_alone)
 	return bpf_map__set_max_entries(skel->maps.records, RING_BYTES) ?: bare_bpf__load(skel);
 }
 
-/* Returns -errno, and only then. */
+/* Goes on until a signal ends it, or returns -errno. */
 static int run(struct bare_bpf *skel, const char *ifname, bool is_tap_alone)
 {
 	struct ring_buffer *ring;

@@ -71,8 +71,8 @@ def refresh(pid, touch, active):
 
     def is_over():
         nonlocal last
-        is_quiet, last = cpu_seconds(pid) == last, cpu_seconds(pid)
-        return is_quiet and last > before and state(pid) == "S"
+        previous, last = last, cpu_seconds(pid)
+        return last == previous and last > before and state(pid) == "S"
 
     wait_until(is_over, "a refresh of top")
     return last - before

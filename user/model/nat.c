@@ -79,10 +79,7 @@ size_t nat_table__count(const struct nat_table *table)
 
 static uint32_t hash_of(const struct nat_table *table, const struct flow_key *key)
 {
-	struct flow_key bare = *key;
-
-	bare.tap = 0;
-	return flow_key__hash(&bare, table->seed);
+	return flow_key__hash_ends(key, table->seed);
 }
 
 static bool has_tuple(const struct nat *nat, enum nat_side side, const struct flow_key *key)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/util/fetch.h"
 #include "user/util/heap.h"
 
 #define FIRST_SLOTS 1024u
@@ -30,6 +31,7 @@ static int add_chunk(struct pool *pool)
 	if (!chunks)
 		return -ENOMEM;
 	pool->chunks = chunks;
+	/* Objects whose type is aligned to a cache line begin with one. */
 	chunks[pool->n_chunks] = aligned_alloc(CACHE_LINE, POOL_CHUNK * pool->size);
 	if (!chunks[pool->n_chunks])
 		return -ENOMEM;
@@ -193,16 +195,10 @@ void *hash_index__first(const struct hash_index *index, uint32_t hash)
 	return first_from(index, hash & index->mask, hash);
 }
 
-static void fetch(const char *object, size_t size)
-{
-	for (size_t at = 0; at < size; at += CACHE_LINE)
-		__builtin_prefetch(object + at);
-}
-
 void pool__fetch(const struct pool *pool, uint32_t id)
 {
 	if (id && id <= pool->end)
-		fetch(pool__slot(pool, id), pool->size);
+		fetch__range(pool__slot(pool, id), pool->size);
 }
 
 void hash_index__fetch_slot(const struct hash_index *index, uint32_t hash)
@@ -217,5 +213,5 @@ void hash_index__fetch_object(const struct hash_index *index, uint32_t hash, siz
 	while (index->slots[at].id && index->slots[at].hash != hash)
 		at = (at + 1) & index->mask;
 	if (index->slots[at].id)
-		fetch(pool__slot(index->pool, index->slots[at].id), size);
+		fetch__range(pool__slot(index->pool, index->slots[at].id), size);
 }

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CACHE_LINE	 64 /* objects whose type is aligned to it begin with one */
 #define POOL_CHUNK_SHIFT 13
 #define POOL_CHUNK	 (1u << POOL_CHUNK_SHIFT)
 

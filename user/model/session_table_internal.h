@@ -11,6 +11,7 @@
 #include "due_list.h"
 #include "pool.h"
 #include "session_table.h"
+#include "user/util/fetch.h"
 
 /* ---- time-outs of wire sessions, since their last segment ---- */
 

@@ -94,9 +94,10 @@ bool legs__add(struct session_table *table, struct wire_session *wire, const str
 	if (!legs)
 		return false;
 	if (legs->count == LEGS_MAX) {
-		if (!legs->is_cut)
-			forget_names(legs);
+		if (legs->is_cut)
+			return false;
 		legs->is_cut = true;
+		forget_names(legs);
 		legs__refresh_names(table, wire);
 		return false;
 	}

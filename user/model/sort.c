@@ -8,6 +8,7 @@
 #include "bpf/shared/types.h"
 
 #include "field.h"
+#include "user/util/fetch.h"
 #include "user/util/log.h"
 
 /* 32 bytes: qsort() of glibc then moves them without an indirection. */
@@ -153,13 +154,6 @@ static void sift_down(struct sort_key *keys, size_t at, size_t count, struct sor
  */
 #define FETCH_AHEAD 8
 #define FETCH_BYTES 448
-#define CACHE_LINE  64
-
-static void fetch(const void *row)
-{
-	for (size_t at = 0; at < FETCH_BYTES; at += CACHE_LINE)
-		__builtin_prefetch((const char *)row + at);
-}
 
 /*
  * Leaves the least of @rows in the heap @keys, which holds the first @limit: most rows cost one
@@ -174,7 +168,7 @@ static void select_least(struct sort_key *keys, const void **rows, size_t count,
 		sift_down(keys, i, limit, ctx);
 	for (size_t i = limit; i < count; i++) {
 		if (i + FETCH_AHEAD < count)
-			fetch(rows[i + FETCH_AHEAD]);
+			fetch__range(rows[i + FETCH_AHEAD], FETCH_BYTES);
 		take_key(&key, rows[i], ctx);
 		if (compare_keys(&key, &keys[0], ctx) >= 0)
 			continue;

@@ -19,6 +19,7 @@
 #include "bpf/shared/cache_layout.h"
 #include "cache_memory.h"
 #include "jiffies.h"
+#include "user/util/fetch.h"
 #include "user/util/log.h"
 
 #define MIN_SETS CACHE_GROUP_SETS
@@ -385,15 +386,9 @@ static void fetch_set(const struct cpu_cache *cc, uint32_t index)
 {
 	const struct cache_at at = set_at(cc, index);
 
-	for (unsigned way = 0; way < CACHE_WAYS; way++) {
-		const char *frag = (const char *)&at.set->way[way];
-
-		if (!has_changed(cc, &at, index, way))
-			continue;
-		__builtin_prefetch(frag);
-		__builtin_prefetch(frag + 64);
-		__builtin_prefetch(frag + sizeof(struct fragment) - 1);
-	}
+	for (unsigned way = 0; way < CACHE_WAYS; way++)
+		if (has_changed(cc, &at, index, way))
+			fetch__range(&at.set->way[way], sizeof(at.set->way[way]));
 }
 
 static void scan_set(struct scan *scan, uint32_t cpu, uint32_t index)
